@@ -1,0 +1,66 @@
+# Every target works from a fresh clone: .venv is made, and remade when the lock file changes.
+PYTHON  ?= python3
+PROFILE ?= default
+PORT    ?= 12345
+RUN     ?= results/latest
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/ready
+CARD  := shared_model/artefacts/current/model_card.json
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test lint train flask fastapi report clean setup
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo '  settings: PROFILE=smoke|quick|default  PORT=$(PORT)  RUN=$(RUN)  PYTHON=$(PYTHON)'
+
+bench: $(CARD) ## measure, compare and write a report   [PROFILE=default]
+	@$(BIN)/python -m bench run --profile $(PROFILE)
+
+test: $(CARD) ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## check style, types and the layering of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+train: $(READY) ## train the model anew   [DATA=titanic.csv] [OUT=folder]
+	@$(BIN)/python -m shared_model.train $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
+
+flask: $(CARD) ## serve the model with Flask   [PORT=12345]
+	@exec $(BIN)/python -m flask_app $(PORT)
+
+fastapi: $(CARD) ## serve the model with FastAPI   [PORT=12345]
+	@exec $(BIN)/python -m fastapi_app $(PORT)
+
+report: $(READY) ## draw the report of a finished run again   [RUN=results/latest]
+	@$(BIN)/python -m bench report $(RUN)
+
+clean: ## remove what make made; results stay
+	rm -rf $(VENV) shared_model/artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(READY)
+
+# The stamp carries the Python asked for, so that `make test PYTHON=python3.12` rebuilds the environment.
+$(READY): requirements.lock pyproject.toml $(if $(shell test "$$(cat $(READY) 2>/dev/null)" = "$(PYTHON)" || echo changed),FORCE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: set PYTHON=, for example 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing: install it (on Debian or Ubuntu: apt-get install python3-venv), then run make again." >&2; exit 2; }
+	@echo "Setting up $(VENV) ..." >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "$(PYTHON)" > $(READY)
+
+FORCE:
+
+$(CARD): $(READY) $(wildcard shared_model/*.py) shared_model/data/titanic.csv
+	@$(BIN)/python -m shared_model.train --quiet

@@ -1,0 +1,40 @@
+"""Everything that can go wrong, answered as application/problem+json."""
+
+from flask import Flask, Response, json
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from shared_model import contract
+from shared_model.contract import Failure, Kind
+
+
+def register_errors(app: Flask) -> None:
+    """Give the application one handler per source of errors."""
+
+    @app.errorhandler(Failure)
+    def answer_failure(error: Failure) -> ResponseReturnValue:
+        return problem_response(error)
+
+    @app.errorhandler(HTTPException)
+    def answer_http_exception(error: HTTPException) -> ResponseReturnValue:
+        if isinstance(error, NotFound):
+            return problem_response(Failure(Kind.NOT_FOUND))
+        if isinstance(error, MethodNotAllowed):
+            allow = contract.WRITE_METHODS if "POST" in (error.valid_methods or ()) else contract.READ_METHODS
+            return problem_response(Failure(Kind.METHOD_NOT_ALLOWED), {"Allow": allow})
+        return problem_response(Failure(Kind.MALFORMED))
+
+    @app.errorhandler(Exception)
+    def answer_exception(error: Exception) -> ResponseReturnValue:
+        app.logger.error("Unhandled exception", exc_info=error)
+        return problem_response(Failure(Kind.INTERNAL))
+
+
+def problem_response(failure: Failure, headers: dict[str, str] | None = None) -> Response:
+    """Return the problem document of a failure as a response."""
+    return Response(
+        json.dumps(failure.document()),
+        status=failure.kind.status,
+        content_type=contract.PROBLEM_TYPE,
+        headers={**failure.headers, **(headers or {})},
+    )

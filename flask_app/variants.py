@@ -1,0 +1,47 @@
+"""Other Flask applications that the bench compares with the core one; each is named by `bench/stacks.toml`."""
+
+import traceback
+from typing import Any
+
+import joblib
+import pandas as pd
+from flask import Flask, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from shared_model import contract, read_environment
+
+
+def create_article_app() -> Flask:
+    """Return the article's application: its handler as printed, on today's libraries, plus readiness.
+
+    Two things are changed because they no longer run: the files are those of `shared_model.train`, and the predictions
+    become plain integers by `tolist` (a list of NumPy integers is no JSON).
+    """
+    folder = read_environment().model_dir / "current"
+    lr: Any = joblib.load(folder / "model.joblib")
+    model_columns: list[str] = joblib.load(folder / "model_columns.joblib")
+    app = Flask(__name__, static_folder=None)
+
+    @app.route("/predict", methods=["POST"])
+    def predict() -> ResponseReturnValue:
+        if lr:
+            try:
+                json_ = request.json
+                query = pd.get_dummies(pd.DataFrame(json_))
+                query = query.reindex(columns=model_columns, fill_value=0)
+                prediction = lr.predict(query.to_numpy()).tolist()
+                return jsonify({"prediction": prediction})
+            except Exception:  # noqa: BLE001 - the article's own: it answers the traceback
+                return jsonify({"trace": traceback.format_exc()})
+        else:
+            return "No model here to use"
+
+    @app.get("/")
+    def home() -> ResponseReturnValue:
+        return contract.WELCOME
+
+    @app.get("/readyz")
+    def readyz() -> ResponseReturnValue:
+        return jsonify(contract.OK)
+
+    return app

@@ -1,0 +1,189 @@
+"""The HTTP contract of both servers, without HTTP code: request and answer models, limits, failures as problem documents.
+
+Takes decoded JSON, gives validated passengers or a `Failure`. The adapters decide nothing of this; they only carry it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+WELCOME = "Welcome to machine learning model APIs!"
+OK = {"status": "ok"}
+MAX_BODY_BYTES = 1024 * 1024
+MAX_PASSENGERS = 1000
+MAX_ERRORS_LISTED = 100
+MAX_AGE_YEARS = 120
+RETRY_AFTER_S = 5
+
+TEXT_TYPE = "text/plain; charset=utf-8"
+PROBLEM_TYPE = "application/problem+json"
+READ_METHODS = "GET, HEAD"
+WRITE_METHODS = "POST"
+
+EXAMPLE: list[dict[str, Any]] = [
+    {"Age": 85, "Sex": "male", "Embarked": "S"},
+    {"Age": 24, "Sex": '"female"', "Embarked": "C"},
+    {"Age": 3, "Sex": "male", "Embarked": "C"},
+    {"Age": 21, "Sex": "male", "Embarked": "S"},
+]
+
+_JSON_TYPE = re.compile(r"\s*application/(?:[\w.!#$&^`|~'*%+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.ASCII)
+_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def plain_word(value: object) -> object:
+    """Return text trimmed, freed of one pair of quotes and in lower case; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    word = value.strip()
+    if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
+        word = word[1:-1]
+    return word.lower()
+
+
+def port_letter(value: object) -> object:
+    """Return a port of embarkation as its capital letter; anything that is no text as it is."""
+    word = plain_word(value)
+    return word.upper() if isinstance(word, str) else word
+
+
+class Passenger(BaseModel):
+    """One passenger; each field may be null or absent, which means that it is not known. Other keys are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE[0]]})
+
+    Age: Annotated[float | None, Field(strict=True, ge=0, le=MAX_AGE_YEARS, allow_inf_nan=False)] = None
+    Sex: Annotated[Literal["male", "female"] | None, BeforeValidator(plain_word)] = None
+    Embarked: Annotated[Literal["C", "Q", "S"] | None, BeforeValidator(port_letter)] = None
+
+
+Passengers = Annotated[list[Passenger], Field(min_length=1, max_length=MAX_PASSENGERS)]
+PASSENGERS: TypeAdapter[list[Passenger]] = TypeAdapter(Passengers)
+
+
+class Prediction(BaseModel):
+    """The answer of `POST /predict`: 0 = died, 1 = survived, in the order of the request."""
+
+    prediction: list[int]
+
+
+class Probability(BaseModel):
+    """The answer of `POST /predict_proba`: the probability of survival, in the order of the request."""
+
+    probability: list[float]
+
+
+def is_json_type(content_type: str | None) -> bool:
+    """Say whether a request's Content-Type is JSON: `application/json` or `application/*+json`, parameters ignored."""
+    return content_type is not None and _JSON_TYPE.fullmatch(content_type) is not None
+
+
+def is_identity(content_encoding: str | None) -> bool:
+    """Say whether a request's Content-Encoding leaves the body as it is."""
+    return content_encoding is None or content_encoding.strip().lower() in {"", "identity"}
+
+
+def echoed_headers(request_id: str | None) -> dict[str, str]:
+    """Return the headers that echo a client's X-Request-ID, if it is 1 to 128 printable ASCII characters."""
+    if request_id is not None and _REQUEST_ID.fullmatch(request_id):
+        return {"X-Request-ID": request_id}
+    return {}
+
+
+def judge_body(body: bytes, content_type: str | None, content_encoding: str | None) -> None:
+    """Refuse a body, in the order of judgement, that is too large (413), not JSON by its headers (415) or empty (400).
+
+    `body` may end one byte beyond the limit: more need not be read.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise Failure(Kind.TOO_LARGE)
+    if not is_json_type(content_type) or not is_identity(content_encoding):
+        raise Failure(Kind.NOT_JSON)
+    if not body:
+        raise Failure(Kind.MALFORMED)
+
+
+def validate_passengers(document: object) -> list[Passenger]:
+    """Return the passengers of a decoded JSON document; raise `Failure` (INVALID) naming each fault."""
+    try:
+        return PASSENGERS.validate_python(document)
+    except ValidationError as error:
+        locations = [fault["loc"] for fault in error.errors(include_url=False, include_context=False, include_input=False)]
+        raise Failure(Kind.INVALID, locations) from None
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+class Kind(Enum):
+    """What can go wrong with a request: HTTP status, title and detail of its problem document (RFC 9457)."""
+
+    MALFORMED = (400, "Bad Request", "The body is not JSON. Send an array of passengers as JSON text in UTF-8.")
+    NOT_FOUND = (404, "Not Found", "There is nothing at this address.")
+    METHOD_NOT_ALLOWED = (405, "Method Not Allowed", "This address does not take this method; see the Allow header.")
+    TOO_LARGE = (413, "Content Too Large", "The body is larger than 1 MiB. Send the passengers in several requests.")
+    NOT_JSON = (415, "Unsupported Media Type", "Send the body as application/json, without content encoding.")
+    INVALID = (422, "Unprocessable Content", "The body is JSON, but not a valid array of passengers; see errors.")
+    INTERNAL = (500, "Internal Server Error", "The server failed to answer this request. Its log says why.")
+    NOT_READY = (503, "Service Unavailable", "The model is not ready. The server's log says what to do.")
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+Location = Sequence[int | str]
+
+_WHOLE = f"must be an array of 1 to {MAX_PASSENGERS} passengers"
+_RECORD = "must be an object with the keys Age, Sex and Embarked"
+_FIELDS: Mapping[str, str] = {
+    "Age": f"must be a number from 0 to {MAX_AGE_YEARS}, or null",
+    "Sex": "must be male or female, or null",
+    "Embarked": "must be C, Q or S, or null",
+}
+
+
+class ListedError(NamedTuple):
+    """One fault of a request: JSON pointer (RFC 6901) and what is allowed there."""
+
+    pointer: str
+    message: str
+
+
+def listed_error(location: Location) -> ListedError:
+    """Return the fault at a location (record number, field name) in our own words, whatever the validator said."""
+    if not location:
+        return ListedError("", _WHOLE)
+    if len(location) == 1:
+        return ListedError(f"/{location[0]}", _RECORD)
+    return ListedError(f"/{location[0]}/{location[1]}", _FIELDS[str(location[1])])
+
+
+class Failure(Exception):
+    """A request that is answered by a problem document. `locations` are the places of invalid values, if any."""
+
+    def __init__(self, kind: Kind, locations: Sequence[Location] = ()) -> None:
+        super().__init__(kind.detail)
+        self.kind = kind
+        self.errors = list(dict.fromkeys(listed_error(location) for location in locations))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to the kind of failure."""
+        return {"Retry-After": str(RETRY_AFTER_S)} if self.kind is Kind.NOT_READY else {}
+
+    def document(self) -> dict[str, Any]:
+        """Return the problem document. It holds our own constants and positions, never a value that was sent."""
+        kind = self.kind
+        document: dict[str, Any] = {"type": "about:blank", "title": kind.title, "status": kind.status, "detail": kind.detail}
+        if self.errors:
+            document["errors"] = [error._asdict() for error in self.errors[:MAX_ERRORS_LISTED]]
+            document["errors_omitted"] = max(0, len(self.errors) - MAX_ERRORS_LISTED)
+        return document

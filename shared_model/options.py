@@ -1,0 +1,128 @@
+"""Settings of a server: one parser for both, from the command line or, for the ecosystem's own commands, the environment."""
+
+import argparse
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from shared_model.artefacts import DEFAULT_FOLDER
+from shared_model.engines import DEFAULT_ENGINE, EngineNameError, check_engine_name
+
+DEFAULT_PORT = 12345
+MAX_PORT = 65535
+MAX_WORKERS = 64
+MAX_THREADS = 256
+# Chosen by the sweep of thread counts in docs/method.md.
+DEFAULT_THREADS = 8
+KEEP_ALIVE_S = 60
+BACKLOG = 2048
+
+
+class OptionError(Exception):
+    """A setting that cannot be used; the message is one line with the value and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a server is started with."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    workers: int = 1
+    threads: int = DEFAULT_THREADS
+    engine: str = DEFAULT_ENGINE
+    model_dir: Path = DEFAULT_FOLDER
+    timing: bool = False
+    dev: bool = False
+
+    def export(self) -> None:
+        """Put what `create_app` needs into the environment, for the processes that a server starts."""
+        os.environ["SERVE_ENGINE"] = self.engine
+        os.environ["SERVE_MODEL_DIR"] = str(self.model_dir)
+        os.environ["SERVE_TIMING"] = "1" if self.timing else "0"
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
+    """Return the options that SERVE_ENGINE, SERVE_MODEL_DIR and SERVE_TIMING set; raise `OptionError` on a bad value."""
+    timing = environ.get("SERVE_TIMING", "0")
+    if timing not in {"0", "1", ""}:
+        message = f"SERVE_TIMING is {timing!r}; set it to 1 or 0."
+        raise OptionError(message)
+    try:
+        engine = check_engine_name(environ.get("SERVE_ENGINE") or DEFAULT_ENGINE)
+    except EngineNameError as error:
+        message = f"SERVE_ENGINE: {error}"
+        raise OptionError(message) from None
+    model_dir = Path(environ.get("SERVE_MODEL_DIR") or DEFAULT_FOLDER).absolute()
+    return Options(engine=engine, model_dir=model_dir, timing=timing == "1")
+
+
+def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Options:
+    """Return the options of a command line; a wrong one ends the program with one clear line and exit status 2."""
+    base = read_environment()
+    parser = _Parser(
+        prog=f"python -m {program}", description=f"Serve the Titanic model with {program}; stop it with Ctrl-C."
+    )
+    parser.add_argument("port", nargs="?", metavar="PORT", default=base.port, type=_number("port", MAX_PORT), help="default: %(default)s")
+    parser.add_argument("--host", default=base.host, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--workers", default=base.workers, type=_number("number of workers", MAX_WORKERS), help="processes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads",
+        default=base.threads,
+        type=_number("number of threads", MAX_THREADS),
+        help="threads per process, where the server uses threads (default: %(default)s)",
+    )
+    parser.add_argument("--engine", default=base.engine, type=_engine, help="how predictions are computed (default: %(default)s)")
+    parser.add_argument("--model-dir", default=base.model_dir, type=_folder, help="folder of the trained model (default: the bundled one)")
+    parser.add_argument("--dev", action="store_true", help="the framework's development server: reloads on changes, one process")
+    chosen = parser.parse_args(arguments)
+    return Options(**vars(chosen), timing=base.timing)
+
+
+def bind_socket(options: Options) -> socket.socket:
+    """Return a listening socket for the server; raise `OptionError` if the port cannot be had. There is no other port."""
+    place = f"{options.host}:{options.port}"
+    try:
+        family, _, _, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except PermissionError:
+        message = f"Port {options.port} needs more rights than this user has; choose one above 1023."
+        raise OptionError(message) from None
+    except OSError as error:
+        message = f"Cannot listen on {place} ({error.strerror}); stop what uses it or choose another port."
+        raise OptionError(message) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is in --help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _number(what: str, largest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if text.isascii() and text.isdecimal() and 1 <= int(text) <= largest:
+            return int(text)
+        message = f"{text!r} is no {what}: give a whole number from 1 to {largest}"
+        raise argparse.ArgumentTypeError(message)
+
+    return parse
+
+
+def _engine(text: str) -> str:
+    try:
+        return check_engine_name(text)
+    except EngineNameError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _folder(text: str) -> Path:
+    return Path(text).absolute()

@@ -1,0 +1,202 @@
+"""Train the model: `python -m shared_model.train [--data FILE] [--out DIR]`.
+
+Takes a CSV with the columns Age, Sex, Embarked and Survived, gives a set of model files (see `artefacts`). A file that
+cannot be used is refused in one line that names column, value and what is allowed; the old model stays.
+"""
+
+import argparse
+import csv
+import hashlib
+import math
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
+
+from shared_model.artefacts import DEFAULT_FOLDER, Serving, save_set
+from shared_model.contract import MAX_AGE_YEARS, Passenger
+from shared_model.features import CHILD_AGE_YEARS, COLUMNS, INPUTS, TARGET, Rows, frame_from_records
+
+DEFAULT_DATA = Path(__file__).parent / "data" / "titanic.csv"
+MIN_ROWS = 20
+MISSING_WORDS = {"", "na", "nan"}
+SEED = 20260101
+FOLDS, REPEATS = 10, 5
+FOREST_TREES = 200
+LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
+
+_ALLOWED: Mapping[str, str] = {
+    "Age": f"a number from 0 to {MAX_AGE_YEARS}, or blank",
+    "Sex": "male or female, or blank",
+    "Embarked": "C, Q or S, or blank",
+    TARGET: "0 or 1",
+}
+
+
+class DataError(Exception):
+    """A training file that cannot be used; the message is one line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, save and say what came of it; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m shared_model.train", description=main.__doc__)
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="CSV with Age, Sex, Embarked, Survived (default: the bundled one)")
+    parser.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder for the model (default: the bundled one)")
+    parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
+    chosen = parser.parse_args(arguments)
+    try:
+        records, survived = read_training_file(chosen.data)
+        card = train(records, survived, chosen.data, chosen.out)
+    except DataError as error:
+        print(f"{chosen.data}: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 2
+    except OSError as error:
+        print(f"{chosen.out}: cannot write the model ({error.strerror}).", file=sys.stderr)  # noqa: T201
+        return 2
+    if not chosen.quiet:
+        scores = card["cross_validation"]
+        print(  # noqa: T201
+            f"Trained on {card['data']['rows']} passengers: accuracy {scores['accuracy']:.3f}, "
+            f"log loss {scores['log_loss']:.3f} (cross-validated). Model in {chosen.out}."
+        )
+    return 0
+
+
+def read_training_file(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the passengers as records of `INPUTS` and who survived (0 or 1); raise `DataError` on the first fault."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        message = f"cannot be read ({error.strerror})."
+        raise DataError(message) from None
+    except UnicodeDecodeError:
+        message = "is no UTF-8 text; save it as CSV in UTF-8."
+        raise DataError(message) from None
+    records: list[dict[str, Any]] = []
+    survived: list[int] = []
+    for line, row in _read_rows(text):
+        records.append({name: _read_value(line, name, row[name]) for name in INPUTS})
+        survived.append(_read_target(line, row[TARGET]))
+    _check_enough(records, survived)
+    return records, survived
+
+
+def train(records: Sequence[Mapping[str, Any]], survived: Sequence[int], data: Path, out: Path) -> dict[str, Any]:
+    """Fit both estimators, save the set in `out` and return the model card."""
+    ages = [record["Age"] for record in records if record["Age"] is not None]
+    median_age = float(np.median(ages))
+    rows: Rows = frame_from_records(records, median_age, COLUMNS).to_numpy()
+    target = np.array(survived)
+    model = LogisticRegression(max_iter=10_000)
+    forest = RandomForestClassifier(n_estimators=FOREST_TREES, min_samples_leaf=5, random_state=SEED, n_jobs=1)
+    card = _describe(rows, target, model, median_age, data)
+    model.fit(rows, target)
+    forest.fit(rows, target)
+    serving = Serving(
+        columns=COLUMNS,
+        coefficients=tuple(float(weight) for weight in model.coef_[0]),
+        intercept=float(model.intercept_[0]),
+        median_age=median_age,
+        base_rate=float(target.mean()),
+    )
+    objects = {"model.joblib": model, "model_columns.joblib": list(COLUMNS), "forest.joblib": forest}
+    save_set(out, objects, serving, card)
+    return card
+
+
+def _read_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(text.splitlines())
+    header = [name.strip() for name in next(reader, [])]
+    wanted = [*INPUTS, TARGET]
+    absent = [name for name in wanted if name not in header]
+    if absent:
+        found = ", ".join(header) or "none"
+        message = f"column {', '.join(absent)} is missing: found {_shorten(found)}; wanted {', '.join(wanted)}, separated by commas."
+        raise DataError(message)
+    places = {name: header.index(name) for name in wanted}
+    for row in reader:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            message = f"line {reader.line_num} has {len(row)} values; the header has {len(header)}."
+            raise DataError(message)
+        yield reader.line_num, {name: row[place] for name, place in places.items()}
+
+
+def _read_value(line: int, name: str, text: str) -> object:
+    word = text.strip()
+    if word.lower() in MISSING_WORDS:
+        return None
+    try:
+        passenger = Passenger.model_validate({name: float(word) if name == "Age" else word})
+    except (ValidationError, ValueError):
+        raise _bad_value(line, name, text) from None
+    value: object = getattr(passenger, name)
+    return value
+
+
+def _read_target(line: int, text: str) -> int:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if number not in {0.0, 1.0}:
+        raise _bad_value(line, TARGET, text)
+    return int(number)
+
+
+def _bad_value(line: int, name: str, text: str) -> DataError:
+    return DataError(f"line {line}, column {name}: {_shorten(repr(text))} is not allowed; wanted {_ALLOWED[name]}.")
+
+
+def _check_enough(records: Sequence[Mapping[str, Any]], survived: Sequence[int]) -> None:
+    if len(records) < MIN_ROWS:
+        message = f"has {len(records)} passengers; at least {MIN_ROWS} are needed."
+        raise DataError(message)
+    for name in INPUTS:
+        if all(record[name] is None for record in records):
+            message = f"column {name} is empty; wanted {_ALLOWED[name]}."
+            raise DataError(message)
+    counts = {outcome: survived.count(outcome) for outcome in (0, 1)}
+    if 0 in counts.values():
+        only = 1 if counts[1] else 0
+        message = f"column {TARGET} is always {only}; both 0 and 1 are needed to learn the difference."
+        raise DataError(message)
+
+
+def _describe(rows: Rows, target: Any, model: LogisticRegression, median_age: float, data: Path) -> dict[str, Any]:
+    """Return the model card; scores are those of repeated stratified cross-validation, not of the training data."""
+    folds = min(FOLDS, int(np.bincount(target).min()))
+    scores: dict[str, float | int | None] = {"folds": folds, "repeats": REPEATS, "accuracy": None, "log_loss": None}
+    if folds > 1:
+        splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=REPEATS, random_state=SEED)
+        measured = cross_validate(model, rows, target, cv=splitter, scoring=("accuracy", "neg_log_loss"))
+        scores["accuracy"] = round(float(measured["test_accuracy"].mean()), 4)
+        scores["log_loss"] = round(-float(measured["test_neg_log_loss"].mean()), 4)
+    return {
+        "name": "Titanic survival",
+        "task": "probability that a passenger survived, from age, sex and port of embarkation",
+        "estimator": "logistic regression; the engine 'forest' uses a random forest",
+        "inputs": list(INPUTS),
+        "columns": list(COLUMNS),
+        "features": f"a missing age is the training median ({median_age:g} years) and flagged; a child is younger than {CHILD_AGE_YEARS}",
+        "cross_validation": scores,
+        "data": {"file": data.name, "sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "rows": len(target), "survived": int(target.sum())},
+        "libraries": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+    }
+
+
+def _shorten(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
