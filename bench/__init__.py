@@ -1,0 +1,1 @@
+"""The bench: launches stacks by command, talks HTTP to them, measures, judges and draws."""

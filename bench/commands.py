@@ -1,0 +1,136 @@
+"""The commands: from flags to one call each. `main` turns every expected failure into one line and an exit status."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.calibrate import calibrate
+from bench.errors import BenchError, Interrupted
+from bench.plan.config import DEFAULT_SEED, make_config, profile_purposes
+from bench.plan.scenarios import SCENARIOS
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+from bench.progress import prepare_streams
+from bench.run_folder import LATEST, RESULTS, RunFolder, list_runs
+from bench.runner import run
+from bench.show.report import terminal_summary, write_report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    prepare_streams()
+    chosen = make_parser().parse_args(arguments)
+    try:
+        status: int = chosen.command(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has left; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Interrupted as error:
+        print(f"bench: {error}; nothing was measured yet.", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("bench: stopped.", file=sys.stderr)
+        return 130
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.exit_status
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Compare Flask and FastAPI, or any two stacks, serving one model. 'make bench' runs the profile 'default'.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("run", help="measure, compare and write a report", description="Measure, compare and write a report.")
+    purposes = profile_purposes()
+    command.add_argument(
+        "--profile",
+        default="default",
+        choices=purposes,
+        metavar="PROFILE",
+        help="; ".join(f"{name}: {purpose.rstrip('.')}" for name, purpose in purposes.items()) + " (default: %(default)s)",
+    )
+    command.add_argument(
+        "--compare",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("CONTENDER", "BASELINE"),
+        help="compare these two stacks instead of the profile's; may be given several times",
+    )
+    command.add_argument(
+        "--stacks-file", type=Path, action="append", default=[], metavar="FILE", help="stacks of your own, in the form of bench/stacks.toml"
+    )
+    command.add_argument("--launches", type=int, metavar="N", help="fresh starts of every stack (default: the profile's)")
+    command.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the order of slices (default: %(default)s)")
+    command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the run's folder goes (default: %(default)s)")
+    command.set_defaults(command=_run)
+
+    command = commands.add_parser(
+        "report", help="draw charts and report of a run again", description="Draw charts and report of a run again."
+    )
+    command.add_argument(
+        "run", nargs="?", type=Path, default=RESULTS / LATEST, metavar="RUN", help="folder of a run (default: %(default)s)"
+    )
+    command.set_defaults(command=_report)
+
+    command = commands.add_parser(
+        "list", help="list stacks, scenarios, profiles and runs", description="List stacks, scenarios, profiles and runs."
+    )
+    command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the runs are (default: %(default)s)")
+    command.set_defaults(command=_list)
+
+    command = commands.add_parser(
+        "calibrate",
+        help="measure the load generator itself",
+        description="Measure the load generator itself: its lean client and Locust's FastHttpUser against a server that does nothing.",
+    )
+    command.add_argument("--json", action="store_true", help="print the figures as JSON")
+    command.set_defaults(command=lambda chosen: calibrate(as_json=chosen.json))
+    return parser
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    config = make_config(
+        chosen.profile,
+        stacks_files=chosen.stacks_file,
+        compare=[tuple(pair) for pair in chosen.compare],
+        launches=chosen.launches,
+        seed=chosen.seed,
+    )
+    folder, stopped = run(config, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
+    print(terminal_summary(folder))
+    if stopped is None:
+        return 0
+    print(f"bench: {stopped}\nThe run is partial: what it had measured is in {folder.path}.", file=sys.stderr)
+    return stopped.exit_status
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    folder = RunFolder.open(chosen.run)
+    write_report(folder)
+    print(terminal_summary(folder))
+    return 0
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    print("Profiles")
+    for name, purpose in profile_purposes().items():
+        print(f"  {name:18} {purpose}")
+    print("Stacks (NAME@ENGINE for another engine, NAME-twin for a second copy)")
+    for name, stack in load_stacks(BUNDLED_STACKS).items():
+        print(f"  {name:18} {stack.label}")
+    print("Scenarios")
+    for name, scenario in SCENARIOS.items():
+        print(f"  {name:18} {'GET' if scenario.passengers is None else 'POST'} {scenario.path}, {len(scenario.body)} bytes")
+    print("Runs")
+    runs = [str(path) for path in list_runs(chosen.results)]
+    print("\n".join(f"  {run}" for run in runs or ["none yet: make bench"]))
+    return 0

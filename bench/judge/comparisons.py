@@ -1,0 +1,165 @@
+"""From block values to comparisons: log ratios per launch, their interval, the noise floor, the verdict. Pure.
+
+The launch is the unit of replication: requests of one launch share their processes, so they are no independent evidence.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from bench.judge.estimates import exponential, hodges_lehmann
+from bench.plan.config import LEVELS, MARGINS, ROLES, BenchConfig
+from bench.plan.stacks import TWIN
+from bench.records import HIGHER_IS_BETTER, METRICS, CellKey, Comparison, Metric, Role, Verdict
+
+MIN_LAUNCHES = 8
+# An equal pair is called so only if the noise floor, too, is known to be about as small.
+AA_MARGINS = 1.5
+# The noise floor fails if it excludes 1 and is off by more than this.
+AA_TOLERANCE = 0.01
+
+# (launch, block, cell) -> value of each metric
+BlockValues = Mapping[tuple[int, int, CellKey], Mapping[Metric, float | None]]
+
+
+def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKey, int]) -> tuple[list[Comparison], list[Comparison]]:
+    """Return (comparisons, noise floor), judged; `errors` are the wrong or failed answers per cell."""
+    noise_floor: list[Comparison] = []
+    comparisons: list[Comparison] = []
+    for part in config.parts:
+        for scenario in part.scenarios:
+            for load in part.loads:
+                for metric in METRICS:
+                    cell = CellKey(part.name, "", scenario, load)
+                    floor = {
+                        stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks, config)
+                        for stack in part.stacks
+                        if stack.endswith(TWIN)
+                    }
+                    noise_floor += floor.values()
+                    for contender, baseline in config.pairs:
+                        if contender in part.stacks and baseline in part.stacks:
+                            row = _compare(cell, contender, _copies(baseline, part.stacks), metric, blocks, config)
+                            failed = sum(errors.get(replace(cell, stack=stack), 0) for stack in (contender, baseline))
+                            comparisons.append(judge(row, floor.get(baseline), failed))
+    return comparisons, noise_floor
+
+
+def launch_log_ratios(blocks: BlockValues, metric: Metric, contender: CellKey, baselines: Sequence[CellKey]) -> dict[int, float]:
+    """Return per launch the median over its blocks of log(contender) - mean of log(baseline) over the baseline's copies."""
+    per_launch: dict[int, list[float]] = {}
+    for launch, block, key in blocks:
+        if key != contender:
+            continue
+        values = [blocks.get((launch, block, cell), {}).get(metric) for cell in (contender, *baselines)]
+        present = [value for value in values if value]
+        if len(present) == len(values):
+            logs = np.log(present)
+            per_launch.setdefault(launch, []).append(float(logs[0] - logs[1:].mean()))
+    return {launch: median(ratios) for launch, ratios in sorted(per_launch.items())}
+
+
+def judge(row: Comparison, floor: Comparison | None, errors: int) -> Comparison:
+    """Return a comparison with its verdict, by the noise floor of the same metric, scenario, load and baseline."""
+    wrong = f"{errors} wrong or failed answers in its cells"
+    if row.role == "exploratory":
+        return replace(row, reason=wrong if errors else "exploratory")
+    if row.launches < MIN_LAUNCHES:
+        return replace(row, reason=f"{row.launches} launches; verdicts need {MIN_LAUNCHES}")
+    if errors:
+        return replace(row, verdict="withheld", reason=wrong)
+    if row.ratio is None or row.ci_low is None or row.ci_high is None:
+        return replace(row, reason="too few launches or samples for an interval")
+    if floor is None or floor.ratio is None:
+        return replace(row, reason="no noise floor was measured for this row")
+    verdict = decide(row, floor)
+    if verdict != "undecided":
+        return replace(row, verdict=verdict, reason="")
+    half_width = math.sqrt(row.ci_high / row.ci_low) - 1
+    smallest = max(row.margin, abs(_offset(floor.ratio))) + half_width
+    return replace(row, verdict=verdict, smallest_seen=smallest, reason="the interval settles neither a difference nor equality")
+
+
+def decide(row: Comparison, floor: Comparison) -> Verdict:
+    """Return the verdict of a row that has an interval.
+
+    Better or worse if the whole interval lies outside both margin and noise floor; equivalent if it lies inside the margin
+    and the noise floor is narrow; else undecided.
+    """
+    assert row.ci_low is not None  # noqa: S101 - for the type checker
+    assert row.ci_high is not None  # noqa: S101
+    low, high = math.log(row.ci_low), math.log(row.ci_high)
+    margin = math.log1p(row.margin)
+    bar = max(margin, abs(math.log(floor.ratio or 1.0)))
+    if low > bar or high < -bar:
+        return "better" if (low > bar) == (row.metric in HIGHER_IS_BETTER) else "worse"
+    narrow = floor.ci_low is not None and floor.ci_high is not None and _is_inside(floor.ci_low, floor.ci_high, AA_MARGINS * margin)
+    if narrow and -margin < low and high < margin:
+        return "equivalent"
+    return "undecided"
+
+
+def judge_noise_floor(noise_floor: Iterable[Comparison], comparisons: Sequence[Comparison]) -> tuple[str, Comparison | None]:
+    """Return (pass, fail or not judged, the row of the noise floor that belongs to the primary comparison)."""
+    primary = next((row for row in comparisons if row.role == "primary"), None)
+    if primary is None:
+        return "not judged", None
+    same = ("part", "baseline", "scenario", "load", "metric")
+    row = next((floor for floor in noise_floor if all(getattr(floor, name) == getattr(primary, name) for name in same)), None)
+    if row is None or row.launches < MIN_LAUNCHES or row.ratio is None or row.ci_low is None or row.ci_high is None:
+        return "not judged", row
+    excludes_one = row.ci_low > 1 or row.ci_high < 1
+    failed = excludes_one and abs(_offset(row.ratio)) > AA_TOLERANCE
+    return ("fail" if failed else "pass"), row
+
+
+def withhold_all(comparisons: Iterable[Comparison], reason: str) -> list[Comparison]:
+    """Return the comparisons with every verdict withheld; rows that were not judged anyway stay so."""
+    return [
+        row if row.verdict == "not judged" else replace(row, verdict="withheld", smallest_seen=None, reason=reason) for row in comparisons
+    ]
+
+
+def _compare(
+    cell: CellKey, contender: str, baselines: Sequence[str], metric: Metric, blocks: BlockValues, config: BenchConfig
+) -> Comparison:
+    role: Role = ROLES.get((contender, baselines[0], cell.scenario, cell.load, metric), "exploratory")
+    logs = launch_log_ratios(blocks, metric, replace(cell, stack=contender), [replace(cell, stack=stack) for stack in baselines])
+    interval = hodges_lehmann(np.array(list(logs.values())), LEVELS[role])
+    ratio = exponential(interval) if interval else None
+    return Comparison(
+        part=cell.part,
+        contender=contender,
+        baseline=baselines[0],
+        scenario=cell.scenario,
+        load=cell.load,
+        metric=metric,
+        ratio=ratio.estimate if ratio else None,
+        ci_low=ratio.low if ratio else None,
+        ci_high=ratio.high if ratio else None,
+        level=ratio.level if ratio else None,
+        margin=MARGINS[metric],
+        smallest_seen=None,
+        launches=len(logs),
+        launch_ratios=tuple(math.exp(value) for value in logs.values()),
+        role=role,
+        verdict="not judged",
+        reason="noise floor" if contender == f"{baselines[0]}{TWIN}" else f"only {config.launches} launches",
+    )
+
+
+def _copies(baseline: str, stacks: Sequence[str]) -> tuple[str, ...]:
+    twin = f"{baseline}{TWIN}"
+    return (baseline, twin) if twin in stacks else (baseline,)
+
+
+def _offset(ratio: float) -> float:
+    """Return how far a ratio is from 1, the same for a ratio and its inverse."""
+    return math.exp(abs(math.log(ratio))) - 1
+
+
+def _is_inside(low: float, high: float, log_margin: float) -> bool:
+    return -log_margin < math.log(low) and math.log(high) < log_margin

@@ -1,0 +1,166 @@
+"""The lean HTTP client: pre-built bytes over a kept-alive socket, driven by gevent's loop, answers checked, stamps kept.
+
+Only the generator's process imports this. What makes it lean: one write and one read per request, one persistent loop
+watcher per connection instead of one wait per read, and no parsing of an answer that equals, byte for byte, one that was
+parsed and accepted before on the same connection (the Date header makes that happen anew once a second).
+"""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+import gevent
+import gevent.socket
+import httptools
+from gevent.hub import get_hub
+from gevent.monkey import get_original
+
+READ_BYTES = 65536
+CONNECT_TIMEOUT_S = 5.0
+# A server that is gone must not be asked again at the speed of a refused connection.
+PAUSE_AFTER_ERROR_S = 0.01
+_READABLE = 1
+_PlainSocket: type[socket.socket] = get_original("socket", "socket")
+
+# connection, intended_ns, sent_ns, first_byte_ns, done_ns, status, correct
+SampleTuple = tuple[int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What is sent, and the answer that was accepted before load: any other is an error."""
+
+    request: bytes
+    status: int
+    body: bytes
+
+
+class _Answer:
+    """Collects one parsed answer; httptools calls it back."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.is_complete = False
+        self.is_last = False
+        self.parser: Any = httptools.HttpResponseParser(self)
+
+    def on_body(self, chunk: bytes) -> None:
+        self.body += chunk
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+        self.is_last = not self.parser.should_keep_alive()  # known only now: the parser forgets it afterwards
+
+
+class Connection:
+    """One user's connection to one stack. Opened by the first request, and anew after the server closes it."""
+
+    def __init__(self, number: int, port: int) -> None:
+        self._number = number
+        self._port = port
+        self._socket: socket.socket | None = None
+        self._watcher: Any = None
+        self._wait: Callable[[], object] = get_hub().switch
+        self._known = b""
+        self._known_for: Exchange | None = None
+
+    def run_closed(self, exchange: Exchange, end_ns: int, samples: list[SampleTuple]) -> None:
+        """Send, wait for the answer, send again, until `end_ns`; append a sample for each request.
+
+        The answer under way at `end_ns` is waited for. The watcher is active only here: nothing else may wake us.
+        """
+        number = self._number
+        try:
+            while perf_counter_ns() < end_ns:
+                sent_ns = perf_counter_ns()
+                first_byte_ns, done_ns, status, correct = self._exchange(exchange)
+                samples.append((number, sent_ns, sent_ns, first_byte_ns, done_ns, status, correct))
+                if not status:
+                    gevent.sleep(PAUSE_AFTER_ERROR_S)
+        finally:
+            if self._watcher is not None:
+                self._watcher.stop()
+
+    def abort(self) -> None:
+        """Make a request that is waiting for its answer fail now."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.close()
+            self._watcher = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _open(self) -> socket.socket:
+        cooperative = gevent.socket.create_connection(("127.0.0.1", self._port), timeout=CONNECT_TIMEOUT_S)
+        plain = _PlainSocket(fileno=cooperative.detach())
+        plain.settimeout(0)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._watcher = get_hub().loop.io(plain.fileno(), _READABLE)
+        self._socket = plain
+        self._known_for = None
+        return plain
+
+    def _exchange(self, exchange: Exchange) -> tuple[int, int, int, int]:
+        """Return first_byte_ns, done_ns, status and correct (0 or 1) of one request."""
+        try:
+            plain = self._socket or self._open()
+            if not self._watcher.active:
+                self._watcher.start(gevent.getcurrent().switch)
+            sent = plain.send(exchange.request)
+            if sent < len(exchange.request):
+                self._send_rest(plain, exchange.request[sent:])
+            data = self._receive(plain)
+            first_byte_ns = perf_counter_ns()
+            if data == self._known and exchange is self._known_for:
+                return first_byte_ns, first_byte_ns, exchange.status, 1
+            return self._read_answer(plain, exchange, data, first_byte_ns)
+        except (OSError, httptools.HttpParserError):
+            self.close()
+            return 0, perf_counter_ns(), 0, 0
+
+    def _receive(self, plain: socket.socket) -> bytes:
+        while True:
+            self._wait()
+            try:
+                return plain.recv(READ_BYTES)
+            except BlockingIOError:
+                continue
+
+    def _send_rest(self, plain: socket.socket, rest: bytes) -> None:
+        self._watcher.stop()
+        while rest:
+            gevent.socket.wait_write(plain.fileno())
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[plain.send(rest) :]
+        self._watcher.start(gevent.getcurrent().switch)
+
+    def _read_answer(self, plain: socket.socket, exchange: Exchange, data: bytes, first_byte_ns: int) -> tuple[int, int, int, int]:
+        answer = _Answer()
+        received = data
+        while True:
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "closed before the answer was whole")
+            answer.parser.feed_data(data)
+            if answer.is_complete:
+                break
+            data = self._receive(plain)
+            received += data
+        done_ns = perf_counter_ns()
+        status = answer.parser.get_status_code()
+        correct = status == exchange.status and answer.body == exchange.body
+        if answer.is_last:
+            self.close()
+        elif correct:
+            self._known, self._known_for = received, exchange
+        return first_byte_ns, done_ns, status, int(correct)

@@ -1,0 +1,139 @@
+"""This machine: processor, cores, kernel, versions, commit, and what of it would spoil a measurement."""
+
+import contextlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.records import RunWarning
+
+PACKAGES = (
+    "flask", "werkzeug", "fastapi", "starlette", "pydantic", "gunicorn", "uvicorn", "uvloop", "httptools", "granian",
+    "numpy", "scikit-learn", "pandas", "locust", "gevent",
+)  # fmt: skip
+NEEDED_BY_UVICORN = ("uvloop", "httptools")
+BUSY_LOAD = 0.5
+GIT_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which cores the servers and which the load generator run on; both empty where they cannot be kept apart."""
+
+    servers: tuple[int, ...]
+    generator: tuple[int, ...]
+
+
+def choose_cores() -> Cores:
+    """Return one core for the servers and one for the generator, of those this process may use."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(allowed) < 2:  # noqa: PLR2004 - one each
+        return Cores((), ())
+    return Cores((allowed[0],), (allowed[1],))
+
+
+def describe_machine(cores: Cores) -> dict[str, Any]:
+    """Return what a reader needs to know to place the numbers."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    return {
+        "cpu": _read_cpu_name(),
+        "cores_allowed": allowed,
+        "server_cores": list(cores.servers),
+        "generator_cores": list(cores.generator),
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": platform.release(),
+        "os": _read_os_name(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "commit": read_commit(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "governor": _read_first(f"/sys/devices/system/cpu/cpu{allowed[0]}/cpufreq/scaling_governor"),
+        "load_1min": round(os.getloadavg()[0], 2),
+        "virtual_machine": "hypervisor" in (_read_first("/proc/cpuinfo", whole=True) or ""),
+    }
+
+
+def find_spoilers(machine: dict[str, Any]) -> list[RunWarning]:
+    """Return what on this machine would spoil a measurement, each with the next step."""
+    return list(_spoilers(machine))
+
+
+def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
+    if not machine["server_cores"]:
+        yield RunWarning(
+            "one-core",
+            "Servers and load generator cannot be kept on cores of their own; the numbers are for diagnosis only.",
+            "Run on a machine with at least two cores.",
+        )
+    if machine["governor"] not in {None, "performance"}:
+        yield RunWarning(
+            "governor",
+            f"The processor's governor is '{machine['governor']}': its speed may change while measuring.",
+            "Set it to 'performance' (as root: cpupower frequency-set -g performance).",
+        )
+    if machine["load_1min"] > BUSY_LOAD:
+        yield RunWarning(
+            "busy",
+            f"Other programs keep this machine busy (load {machine['load_1min']} before the run).",
+            "Stop them, or read the intervals as wider than they need be.",
+        )
+    missing = [name for name in NEEDED_BY_UVICORN if name not in machine["packages"]]
+    if missing:
+        yield RunWarning(
+            "slow-uvicorn",
+            f"{' and '.join(missing)} not installed: uvicorn falls back to slower parts.",
+            "Install the locked requirements (make bench does).",
+        )
+    if machine["virtual_machine"]:
+        yield RunWarning(
+            "virtual-machine",
+            "This is a virtual machine: neighbours that cannot be seen from inside take time from it.",
+            "Look at the A/A row; on bare metal the intervals would be narrower.",
+        )
+
+
+def read_commit(folder: Path = Path(__file__).parent) -> str:
+    """Return the git commit of the source, marked `+changes` where files differ from it, or `unknown`."""
+    git = ["git", "-C", str(folder)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT_S)  # noqa: S603
+        changed = subprocess.run(  # noqa: S603
+            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
+
+
+def _read_cpu_name() -> str:
+    for line in (_read_first("/proc/cpuinfo", whole=True) or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read_os_name() -> str:
+    with contextlib.suppress(OSError):
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return platform.system()
+
+
+def _read_first(path: str, *, whole: bool = False) -> str | None:
+    try:
+        text = Path(path).read_text("utf-8", errors="replace")
+    except OSError:
+        return None
+    return text if whole else text.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,70 @@
+"""The parity gate: before load, every stack must answer golden and random requests as computed offline."""
+
+import json
+import socket
+from http.client import HTTPException, HTTPResponse
+from typing import Any, NamedTuple
+
+from bench.errors import ParityError
+from bench.measure.processes import RunningStack
+from bench.plan.scenarios import Answer, Scenario, expected_answer, parity_scenarios
+
+TIMEOUT_S = 10.0
+SHOWN_CHARACTERS = 400
+
+
+class Accepted(NamedTuple):
+    """The request as it was sent, and the answer that passed: during load every other answer is an error."""
+
+    request: bytes
+    status: int
+    body: bytes
+
+
+def check_stack(running: RunningStack, scenarios: list[str]) -> dict[str, Accepted]:
+    """Return the accepted answer of each scenario; raise `ParityError`, both answers shown, at the first mismatch."""
+    accepted: dict[str, Accepted] = {}
+    for scenario in parity_scenarios(running.stack, scenarios):
+        expected = expected_answer(scenario, running.stack)
+        request = scenario.request(running.port)
+        try:
+            status, body = exchange(running.port, request)
+        except (OSError, HTTPException) as error:
+            raise ParityError(_describe(running, scenario, expected, f"no answer ({type(error).__name__}: {error})")) from None
+        value = read_value(body)
+        if status != expected.status or value != expected.value:
+            raise ParityError(_describe(running, scenario, expected, f"{status} {_shorten(value)}"))
+        if scenario.name in scenarios:
+            accepted[scenario.name] = Accepted(request, status, body)
+    return accepted
+
+
+def exchange(port: int, request: bytes) -> tuple[int, bytes]:
+    """Return status and body of one request on a connection of its own."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        connection.sendall(request)
+        response = HTTPResponse(connection)
+        response.begin()
+        return response.status, response.read()
+
+
+def read_value(body: bytes) -> Any:
+    """Return the JSON value of a body, or its text where it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", errors="replace")
+
+
+def _describe(running: RunningStack, scenario: Scenario, expected: Answer, got: str) -> str:
+    return (
+        f"{running.stack.name} answers {scenario.name} differently than its engine {running.stack.engine!r}, so nothing was measured.\n"
+        f"    request:  {_shorten(scenario.passengers)}\n"
+        f"    expected: {expected.status} {_shorten(expected.value)}\n"
+        f"    got:      {got}"
+    )
+
+
+def _shorten(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

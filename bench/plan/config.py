@@ -1,0 +1,206 @@
+"""From a profile and flags to a checked plan. Nothing is started before this has passed."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import ConfigError
+from bench.plan.scenarios import check_scenario
+from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, check_keys, load_stacks, read_toml, resolve_stack
+from bench.records import CellKey, Metric, Role
+
+BUNDLED_PROFILES = Path(__file__).parent.parent / "profiles.toml"
+DEFAULT_SEED = 20261125
+MAX_USERS = 512
+MAX_SLICES = 100_000
+
+# Differences that do not matter, fixed before any run, as ratio minus 1; symmetric on the log scale.
+MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
+
+AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
+SAME_SERVER = ("fastapi-granian", "flask-granian")
+# The rows that are judged at a level fixed beforehand; three secondary ones share 5 %. All else is exploratory.
+ROLES: Mapping[tuple[str, str, str, str, Metric], Role] = {
+    (*AS_DEPLOYED, "predict-1", "closed-16", "throughput_rps"): "primary",
+    (*SAME_SERVER, "predict-1", "closed-16", "throughput_rps"): "secondary",
+    (*AS_DEPLOYED, "predict-1", "open-60", "cpu_us_per_request"): "secondary",
+    (*AS_DEPLOYED, "predict-1", "open-60", "p95_ms"): "secondary",
+}
+LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
+
+_PROFILE_KEYS: Mapping[str, type] = {
+    "purpose": str,
+    "launches": int,
+    "slice_ms": int,
+    "settle_ms": int,
+    "warm_up_ms": int,
+    "pairs": list,
+    "parts": list,
+}
+_PART_KEYS: Mapping[str, type] = {"name": str, "stacks": list, "scenarios": list, "loads": list, "blocks": int}
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "launches": (1, 200),
+    "slice_ms": (20, 10_000),
+    "settle_ms": (0, 5_000),
+    "warm_up_ms": (0, 10_000),
+    "blocks": (1, 1000),
+}
+_CLOSED = re.compile(r"closed-([1-9]\d{0,3})")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Stacks that are measured together: every scenario and load on each, in `blocks` blocks per launch."""
+
+    name: str
+    stacks: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    loads: tuple[str, ...]
+    blocks: int
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """A checked plan: what will be measured, how often and how it will be judged."""
+
+    profile: str
+    purpose: str
+    launches: int
+    slice_ms: int
+    settle_ms: int
+    warm_up_ms: int
+    seed: int
+    pairs: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+    stacks: Mapping[str, Stack]
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan as plain data: all that decides what is done and how it is judged."""
+        plan = asdict(self)
+        plan["stacks"] = {name: {**asdict(stack), "folder": stack.folder and stack.folder.name} for name, stack in self.stacks.items()}
+        plan["margins"] = dict(MARGINS)
+        plan["roles"] = [{"row": list(row), "role": role, "level": LEVELS[role]} for row, role in ROLES.items()]
+        return plan
+
+    def scenarios_of(self, stack: str) -> list[str]:
+        """Return the names of the scenarios that a stack is measured with."""
+        return list(dict.fromkeys(name for part in self.parts if stack in part.stacks for name in part.scenarios))
+
+    def cells(self) -> list[CellKey]:
+        """Return the key of every cell of the run, in the order of the plan."""
+        return [
+            CellKey(part.name, stack, scenario, load)
+            for part in self.parts
+            for scenario in part.scenarios
+            for load in part.loads
+            for stack in part.stacks
+        ]
+
+
+def hash_plan(plan: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a plan's canonical JSON."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def users_of(load: str) -> int:
+    """Return the number of users of a closed loop; raise `ConfigError` for any other load."""
+    match = _CLOSED.fullmatch(load)
+    if not match or int(match[1]) > MAX_USERS:
+        message = f"There is no load {load!r}; use closed-N with N users, 1 to {MAX_USERS}."
+        raise ConfigError(message)
+    return int(match[1])
+
+
+def make_config(
+    profile: str,
+    *,
+    stacks_files: Sequence[Path] = (),
+    compare: Sequence[tuple[str, str]] = (),
+    launches: int | None = None,
+    seed: int = DEFAULT_SEED,
+) -> BenchConfig:
+    """Return the plan of a profile; raise `ConfigError` on the first fault.
+
+    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of the first baseline.
+    """
+    stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
+    config = _read_profile(BUNDLED_PROFILES, profile, seed)
+    if compare:
+        names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender))
+        names[f"{compare[0][1]}{TWIN}"] = None
+        parts = tuple(replace(part, stacks=tuple(names)) for part in config.parts)
+        config = replace(config, pairs=tuple(compare), parts=parts)
+    if launches is not None:
+        _check_range("--launches", "launches", launches)
+        config = replace(config, launches=launches)
+    used = dict.fromkeys(name for part in config.parts for name in part.stacks)
+    config = replace(config, stacks={name: resolve_stack(name, stacks) for name in used})
+    _check_parts(config)
+    return config
+
+
+def profile_purposes(path: Path = BUNDLED_PROFILES) -> dict[str, str]:
+    """Return what each profile is for."""
+    return {name: _read_profile(path, name, DEFAULT_SEED).purpose for name in read_toml(path)}
+
+
+def _read_profile(path: Path, name: str, seed: int) -> BenchConfig:
+    profiles = read_toml(path)
+    if name not in profiles:
+        message = f"There is no profile {name!r}; there are: {', '.join(profiles)}."
+        raise ConfigError(message)
+    place = f"{path.name} [{name}]"
+    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(_PROFILE_KEYS))
+    parts = []
+    for number, part in enumerate(table["parts"], start=1):
+        part_place = f"{place} part {number}"
+        check_keys(part_place, part, _PART_KEYS, tuple(_PART_KEYS))
+        lists = {key: tuple(part[key]) for key in ("stacks", "scenarios", "loads")}
+        for key, values in lists.items():
+            if not values or not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+                message = f"{part_place}: {key} must be a list of different names."
+                raise ConfigError(message)
+        _check_range(part_place, "blocks", part["blocks"])
+        parts.append(Part(name=part["name"], blocks=part["blocks"], **lists))
+    pairs = []
+    for pair in table["pairs"]:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(stack, str) for stack in pair):  # noqa: PLR2004 - a pair
+            message = f"{place}: pairs must be lists of [contender, baseline], not {pair!r}."
+            raise ConfigError(message)
+        pairs.append((pair[0], pair[1]))
+    numbers = {key: table[key] for key in ("launches", "slice_ms", "settle_ms", "warm_up_ms")}
+    for key, value in numbers.items():
+        _check_range(place, key, value)
+    return BenchConfig(profile=name, purpose=table["purpose"], seed=seed, pairs=tuple(pairs), parts=tuple(parts), stacks={}, **numbers)
+
+
+def _check_range(place: str, key: str, value: int) -> None:
+    low, high = _RANGES[key]
+    if not low <= value <= high:
+        message = f"{place}: {key} is {value}; allowed are {low} to {high}."
+        raise ConfigError(message)
+
+
+def _check_parts(config: BenchConfig) -> None:
+    if config.settle_ms * 2 > config.slice_ms:
+        message = f"Profile {config.profile}: settle_ms {config.settle_ms} leaves too little of slice_ms {config.slice_ms}; at most half."
+        raise ConfigError(message)
+    for part in config.parts:
+        for load in part.loads:
+            users_of(load)
+        for stack in part.stacks:
+            for scenario in part.scenarios:
+                check_scenario(scenario, config.stacks[stack])
+    for pair in config.pairs:
+        for name in pair:
+            if name not in config.stacks:
+                message = f"Profile {config.profile}: the pair {' / '.join(pair)} names a stack that no part measures."
+                raise ConfigError(message)
+    slices = sum(2 * part.blocks * len(part.stacks) * len(part.scenarios) * len(part.loads) for part in config.parts) * config.launches
+    if slices > MAX_SLICES:
+        message = f"Profile {config.profile} would take {slices} slices; at most {MAX_SLICES} are allowed."
+        raise ConfigError(message)

@@ -1,0 +1,146 @@
+"""Stacks: from their data file to checked records. A name may carry an engine and a twin mark: `flask-gthread@pandas-twin`."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.errors import ConfigError
+from shared_model.engines import EngineNameError, check_engine_name
+
+BUNDLED_STACKS = Path(__file__).parent.parent / "stacks.toml"
+FRAMEWORKS = ("Flask", "FastAPI", "none", "other")
+TWIN = "-twin"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one."""
+
+    name: str
+    command: tuple[str, ...]
+    ready: str = "/readyz"
+    framework: str = "other"
+    server: str = "its own server"
+    label: str = ""
+    engine: str = "numpy"
+    fixed: bool = False
+    folder: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def baseline_name(self) -> str:
+        """The name without the twin mark: a twin is a second copy of this stack."""
+        return self.name.removesuffix(TWIN)
+
+
+# What a table of a stacks file may hold, with the type of its value.
+_KEYS: Mapping[str, type] = {
+    "command": list,
+    "ready": str,
+    "framework": str,
+    "server": str,
+    "label": str,
+    "engine": str,
+    "fixed": bool,
+    "folder": str,
+    "environment": dict,
+}
+
+
+def load_stacks(*files: Path) -> dict[str, Stack]:
+    """Return the stacks of all files by name, later files over earlier ones; raise `ConfigError` on the first fault."""
+    stacks: dict[str, Stack] = {}
+    for path in files:
+        for name, table in read_toml(path).items():
+            stacks[name] = _read_stack(path, name, table)
+    return stacks
+
+
+def resolve_stack(name: str, stacks: Mapping[str, Stack]) -> Stack:
+    """Return the stack of a name such as `flask-gthread`, `flask-gthread@pandas` or `flask-gthread-twin`."""
+    if name in stacks:
+        return stacks[name]
+    base, at, engine = name.removesuffix(TWIN).partition("@")
+    if base not in stacks:
+        message = f"There is no stack {base!r}; there are: {', '.join(stacks)}."
+        raise ConfigError(message)
+    stack = stacks[base]
+    label = stack.label
+    if at:
+        try:
+            stack = dataclasses.replace(stack, engine=check_engine_name(engine))
+        except EngineNameError as error:
+            message = f"Stack {name!r}: {error}"
+            raise ConfigError(message) from None
+        label = f"{label}, engine {engine}"
+    if name.endswith(TWIN):
+        label = f"{label}, second copy"
+    return dataclasses.replace(stack, name=name, label=label)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file as a dict; raise `ConfigError` if it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror})."
+        raise ConfigError(message) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path} is no TOML: {error}."
+        raise ConfigError(message) from None
+
+
+def check_keys(place: str, table: object, allowed: Mapping[str, type], required: tuple[str, ...]) -> dict[str, Any]:
+    """Return `table` if it has the keys and types asked for; raise `ConfigError` naming place, key and what is allowed."""
+    if not isinstance(table, dict):
+        message = f"{place} must be a table."
+        raise ConfigError(message)
+    for key, value in table.items():
+        if key not in allowed:
+            message = f"{place}: unknown key {key!r}; allowed are {', '.join(allowed)}."
+            raise ConfigError(message)
+        if not isinstance(value, allowed[key]) or (allowed[key] is int and isinstance(value, bool)):
+            message = f"{place}: {key} must be a {_TYPE_NAMES[allowed[key]]}, not {value!r}."
+            raise ConfigError(message)
+    for key in required:
+        if key not in table:
+            message = f"{place}: {key} is missing."
+            raise ConfigError(message)
+    return table
+
+
+_TYPE_NAMES: Mapping[type, str] = {list: "list", str: "text", bool: "true or false", dict: "table", int: "whole number"}
+
+
+def _read_stack(path: Path, name: str, table: object) -> Stack:
+    place = f"{path.name} [{name}]"
+    if not name or name.endswith(TWIN) or any(sign in name for sign in "@/ "):
+        message = f"{place}: a stack's name has no blank, '@' or '/' and does not end in '{TWIN}'."
+        raise ConfigError(message)
+    fields = dict(check_keys(place, table, _KEYS, ("command",)))
+    words = fields["command"]
+    if not words or not all(isinstance(word, str) for word in words) or not any("{port}" in word for word in words):
+        message = f"{place}: command must be a list of words, one of them with {{port}}."
+        raise ConfigError(message)
+    if fields.get("framework", "other") not in FRAMEWORKS:
+        message = f"{place}: framework {fields['framework']!r} is unknown; allowed are {', '.join(FRAMEWORKS)}."
+        raise ConfigError(message)
+    if not fields.get("ready", "/").startswith("/"):
+        message = f"{place}: ready must be a path that starts with '/', not {fields['ready']!r}."
+        raise ConfigError(message)
+    environment = fields.get("environment", {})
+    if not all(isinstance(value, str) for value in environment.values()):
+        message = f"{place}: environment must hold texts only."
+        raise ConfigError(message)
+    try:
+        check_engine_name(fields.get("engine", "numpy"))
+    except EngineNameError as error:
+        message = f"{place}: {error}"
+        raise ConfigError(message) from None
+    if "folder" in fields:
+        fields["folder"] = (path.parent / fields["folder"]).absolute()
+    fields.setdefault("label", name)
+    return Stack(name=name, **{**fields, "command": tuple(words)})

@@ -1,0 +1,124 @@
+"""What the terminal shows while a run goes on: a live display, or plain lines. Decided once, drawn only between slices.
+
+Progress goes to stderr; the answer goes to stdout, so that `make bench > answer.txt` holds the answer alone.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from bench.plan.schedule import PlannedSlice
+from bench.records import RunWarning
+
+LINE_EVERY_S = 60.0
+REDRAW_EVERY_S = 0.5
+BAR_WIDTH = 24
+
+
+def prepare_streams() -> None:
+    """Let no character stop a run on a terminal that cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+class Progress:
+    """Told of each launch and slice; shows how far the run is and how long it will take."""
+
+    def __init__(self, launches: int, slices_per_launch: int, stream: TextIO = sys.stderr) -> None:
+        self._launches = launches
+        self._total = launches * slices_per_launch
+        self._per_launch = slices_per_launch
+        self._stream = stream
+        self._launch = 0
+        self._done = 0
+        self._start_s = self._spoken_s = self._drawn_s = time.monotonic()
+        self._note = ""
+        self._last: PlannedSlice | None = None
+        console = Console(file=stream, force_terminal=None)
+        self._live: Live | None = None
+        if stream.isatty() and console.is_interactive and not os.environ.get("CI"):
+            self._live = Live("", console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        """Start the display."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the display."""
+        if self._live:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        if self._live:
+            self._live.console.print(Text(text))
+        else:
+            print(text, file=self._stream, flush=True)
+
+    def warn(self, warnings: Sequence[RunWarning]) -> None:
+        """Print warnings, each with its next step."""
+        for warning in warnings:
+            self.say(f"Warning: {warning.text} {warning.next_step}")
+
+    def begin_launch(self, launch: int) -> None:
+        """A launch starts: its servers are being started."""
+        self._launch, self._last = launch, None
+        self._draw(force=True)
+
+    def end_slice(self, planned: PlannedSlice) -> None:
+        """A slice has ended."""
+        self._done += 1
+        self._last = planned
+        if self._live:
+            self._draw()
+        elif time.monotonic() - self._spoken_s > LINE_EVERY_S:
+            self._speak()
+
+    def end_launch(self, note: str) -> None:
+        """A launch is kept; `note` is the ratio so far, without a verdict."""
+        self._note = note
+        self._done = self._launch * self._per_launch
+        if self._live:
+            self._draw(force=True)
+        else:
+            self._speak()
+
+    def _speak(self) -> None:
+        self._spoken_s = time.monotonic()
+        self.say(f"{datetime.now(UTC):%H:%M:%S}Z  launch {self._launch} of {self._launches}, {self._left()} left. {self._note}".rstrip())
+
+    def _draw(self, *, force: bool = False) -> None:
+        now_s = time.monotonic()
+        if not self._live or not (force or now_s - self._drawn_s > REDRAW_EVERY_S):
+            return
+        self._drawn_s = now_s
+        filled = round(BAR_WIDTH * self._done / self._total)
+        doing = f"{self._last.stack} {self._last.scenario} {self._last.load}" if self._last else "starting servers"
+        lines = [
+            f"launch {self._launch}/{self._launches}  {doing}",
+            f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {_clock(now_s - self._start_s)}, {self._left()} left",
+            self._note,
+        ]
+        self._live.update(Text("\n".join(line for line in lines if line)), refresh=True)
+
+    def _left(self) -> str:
+        if not self._done:
+            return "some time"
+        elapsed_s = time.monotonic() - self._start_s
+        return _clock(elapsed_s / self._done * (self._total - self._done))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min"
