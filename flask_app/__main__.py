@@ -1,19 +1,20 @@
 """Run the Flask application alone: `python -m flask_app [PORT]`, on gunicorn with threads; `--dev` on Werkzeug."""
 
-import sys
+from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn ships no types
 from werkzeug.serving import is_running_from_reloader, run_simple
 
 from flask_app import create_app
-from shared_model import KEEP_ALIVE_S, OptionError, Options, bind_socket, parse_arguments
+from shared_model import KEEP_ALIVE_S, Options, announce, bind_socket, run_alone
 
 
 def serve(options: Options) -> None:
     """Serve on gunicorn until told to stop."""
     listener = bind_socket(options)
+    announce("Flask (gunicorn)", options)
     settings = {
-        "bind": f"fd://{listener.fileno()}",
+        "bind": f"fd://{listener.detach()}",
         "workers": options.workers,
         "worker_class": "gthread",
         "threads": options.threads,
@@ -22,7 +23,7 @@ def serve(options: Options) -> None:
         "control_socket_disable": True,
     }
 
-    class Server(BaseApplication):
+    class Server(BaseApplication):  # type: ignore[misc]  # see above
         def load_config(self) -> None:
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -35,19 +36,15 @@ def serve(options: Options) -> None:
 
 def serve_dev(options: Options) -> None:
     """Serve on the development server; it restarts itself when a source file changes."""
+    app: Any = None  # the process that watches the files needs none; the one that it starts serves
     if is_running_from_reloader():
         app = create_app()
         app.debug = True
     else:
         bind_socket(options).close()
-        app = None
+        announce("Flask (Werkzeug, reloading)", options)
     run_simple(options.host, options.port, app, use_reloader=True, threaded=True)
 
 
 if __name__ == "__main__":
-    chosen = parse_arguments("flask_app")
-    chosen.export()
-    try:
-        (serve_dev if chosen.dev else serve)(chosen)
-    except OptionError as error:
-        sys.exit(f"flask_app: {error}")
+    run_alone("flask_app", serve, serve_dev)

@@ -3,23 +3,24 @@
 import traceback
 from typing import Any
 
-import joblib
 import pandas as pd
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from shared_model import contract, read_environment
+from shared_model.artefacts import load_set
 
 
 def create_article_app() -> Flask:
     """Return the article's application: its handler as printed, on today's libraries, plus readiness.
 
-    Two things are changed because they no longer run: the files are those of `shared_model.train`, and the predictions
-    become plain integers by `tolist` (a list of NumPy integers is no JSON).
+    Three things are changed. The files are those of `shared_model.train`, an estimator fitted on arrays, so it is given
+    `query.to_numpy()` (a frame would make it warn at each request), and the predictions become plain integers by `tolist`
+    (a list of NumPy integers is no JSON).
     """
-    folder = read_environment().model_dir / "current"
-    lr: Any = joblib.load(folder / "model.joblib")
-    model_columns: list[str] = joblib.load(folder / "model_columns.joblib")
+    artefacts = load_set(read_environment().model_dir)
+    lr: Any = artefacts.load_estimator("model.joblib")
+    model_columns: list[str] = artefacts.load_estimator("model_columns.joblib")
     app = Flask(__name__, static_folder=None)
 
     @app.route("/predict", methods=["POST"])

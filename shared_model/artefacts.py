@@ -2,7 +2,8 @@
 
 A model folder holds one set and a link to it: `current -> set-xxxx`. Saving writes a new set beside the old one and then
 moves the link, which is one atomic step: a reader sees the old set or the new one, never a mixture, and a failed training
-leaves the old set as it was. `SHA256SUMS` (the format of the sha256sum tool) covers every file of a set.
+leaves the old set as it was. What a killed training left behind, the next one removes. `SHA256SUMS` (the format of the
+sha256sum tool) covers every file of a set; what is checked is kept and used, no file is read twice.
 
     model.joblib, model_columns.joblib   the article's pair: estimator and its column names
     forest.joblib                        the estimator of the engine `forest`
@@ -10,22 +11,27 @@ leaves the old set as it was. `SHA256SUMS` (the format of the sha256sum tool) co
     model_card.json                      what `GET /model` shows
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import FiniteFloat, TypeAdapter
 
 from shared_model.features import COLUMNS
 
 # History: 1 (2026-11) first format.
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 DEFAULT_FOLDER = Path(__file__).parent / "artefacts"
 LINK = "current"
 SUMS = "SHA256SUMS"
@@ -33,15 +39,16 @@ CARD = "model_card.json"
 SERVING = "serving.json"
 JOBLIB_FILES = ("model.joblib", "model_columns.joblib", "forest.joblib")
 FILES = (*JOBLIB_FILES, SERVING, CARD)
+Estimator = Any  # scikit-learn ships no types
 PINNED_LIBRARIES = ("scikit-learn",)
-REMEDY = "Run 'make train' (python -m shared_model.train)."
 
 
 class ArtefactError(Exception):
-    """The model files cannot be used; the message is one line that says why and what to run."""
+    """The model files in `folder` cannot be used; the message is one line that says why and what to run."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason} {REMEDY}")
+    def __init__(self, reason: str, folder: Path) -> None:
+        command = f"python -m shared_model.train --out {shlex.quote(str(folder))}"
+        super().__init__(f"{reason} Run: {'make train' if folder == DEFAULT_FOLDER else command}")
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,11 @@ class Serving:
     """All that the default engine needs: weights of the logistic regression, one per column, and the filled-in age."""
 
     columns: tuple[str, ...]
-    coefficients: tuple[float, ...]
-    intercept: float
-    median_age: float
-    base_rate: float
-    schema: int = SCHEMA
+    coefficients: tuple[FiniteFloat, ...]
+    intercept: FiniteFloat
+    median_age: FiniteFloat
+    base_rate: FiniteFloat
+    schema: Literal[1] = SCHEMA
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,17 @@ class Artefacts:
     folder: Path
     serving: Serving
     card: Mapping[str, Any]
+    contents: Mapping[str, bytes] = field(repr=False)
 
-    def load_estimator(self, name: str) -> Any:
+    def load_estimator(self, name: str) -> Estimator:
         """Return the object in `name`; raise `ArtefactError` if this scikit-learn cannot read it."""
         import joblib  # noqa: PLC0415 - the default engine needs no scikit-learn, which joblib's files would import
 
         try:
-            return joblib.load(self.folder / name)
+            return joblib.load(BytesIO(self.contents[name]))
         except Exception as error:
-            message = f"{name} cannot be read ({type(error).__name__})."
-            raise ArtefactError(message) from error
+            message = f"{self.folder / name} cannot be read ({type(error).__name__})."
+            raise ArtefactError(message, self.folder) from error
 
 
 def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: Mapping[str, Any]) -> None:
@@ -94,42 +102,34 @@ def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: M
     contents[SUMS] = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items())).encode()
 
     folder.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix="set-", dir=folder))
-    new.chmod(0o755)
-    try:
-        for name, content in contents.items():
-            write_through(new / name, content)
-        link = folder / f"{new.name}.link"
-        link.symlink_to(new.name)
-        link.replace(folder / LINK)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    for old in folder.glob("set-*"):
-        if old.name != new.name and old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
+    with _lock(folder):
+        new = Path(tempfile.mkdtemp(prefix="set-", dir=folder))
+        try:
+            new.chmod(0o755)
+            for name, content in contents.items():
+                write_through(new / name, content)
+            link = new / LINK
+            link.symlink_to(new.name)
+            link.replace(folder / LINK)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        for old in folder.glob("set-*"):
+            if old != new:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def load_set(folder: Path = DEFAULT_FOLDER) -> Artefacts:
     """Return the set in use in `folder`, checked; raise `ArtefactError` if it is missing, damaged or of other versions."""
-    current = folder / LINK
-    if not current.is_dir():
-        message = f"There is no trained model in {folder}."
-        raise ArtefactError(message)
-    current = current.resolve()
-    contents = {name: _read_checked(current, name, digest) for name, digest in _read_sums(current).items()}
-    try:
-        card = json.loads(contents[CARD])
-        fields = json.loads(contents[SERVING])
-        _check_versions(card)
-        serving = Serving(**{**fields, "columns": tuple(fields["columns"]), "coefficients": tuple(fields["coefficients"])})
-    except (ValueError, TypeError, KeyError) as error:
-        message = f"The model files in {folder} have a form that this version does not know ({type(error).__name__})."
-        raise ArtefactError(message) from error
-    if serving.columns != COLUMNS:
-        message = f"The model in {folder} was trained with other columns than this version uses."
-        raise ArtefactError(message)
-    return Artefacts(current, serving, card)
+    link = folder / LINK
+    while True:
+        target = os.path.realpath(link)
+        try:
+            return _load_checked(folder, Path(target))
+        except ArtefactError:
+            if os.path.realpath(link) == target:
+                raise
+            # Else a training has finished meanwhile and removed the set that was being read: read the new one.
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
@@ -145,37 +145,64 @@ def write_through(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Let one training at a time write to the folder; a process that dies gives the lock back."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        lines = (folder / SUMS).read_text("ascii").splitlines()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _load_checked(folder: Path, current: Path) -> Artefacts:
+    sums = _read_sums(folder, current)
+    contents = {name: _read_checked(folder, current / name, digest) for name, digest in sums.items()}
+    try:
+        card = json.loads(contents[CARD])
+        _check_versions(folder, card)
+        serving = TypeAdapter(Serving).validate_json(contents[SERVING])
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"The model files in {folder} have a form that this version does not know ({type(error).__name__})."
+        raise ArtefactError(message, folder) from error
+    if serving.columns != COLUMNS or len(serving.coefficients) != len(COLUMNS):
+        message = f"The model in {folder} was trained with other columns than this version uses."
+        raise ArtefactError(message, folder)
+    return Artefacts(folder, serving, card, contents)
+
+
+def _read_sums(folder: Path, current: Path) -> dict[str, str]:
+    try:
+        lines = (current / SUMS).read_text("ascii").splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError) as error:
-        message = f"The model in {folder} has no readable {SUMS}."
-        raise ArtefactError(message) from error
+        message = f"There is no trained model in {folder} ({LINK}/{SUMS} cannot be read)."
+        raise ArtefactError(message, folder) from error
     if set(sums) != set(FILES):
-        message = f"{SUMS} in {folder} lists other files than a model has."
-        raise ArtefactError(message)
+        message = f"{current / SUMS} lists other files than a model has."
+        raise ArtefactError(message, folder)
     return sums
 
 
-def _read_checked(folder: Path, name: str, digest: str) -> bytes:
+def _read_checked(folder: Path, path: Path, digest: str) -> bytes:
     try:
-        content = (folder / name).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        message = f"{folder / name} cannot be read ({error.strerror})."
-        raise ArtefactError(message) from error
+        message = f"{path} cannot be read ({error.strerror})."
+        raise ArtefactError(message, folder) from error
     if hashlib.sha256(content).hexdigest() != digest:
-        message = f"{folder / name} is damaged: it does not match its checksum."
-        raise ArtefactError(message)
+        message = f"{path} is damaged: it does not match its checksum."
+        raise ArtefactError(message, folder)
     return content
 
 
-def _check_versions(card: Mapping[str, Any]) -> None:
+def _check_versions(folder: Path, card: Mapping[str, Any]) -> None:
     if card["schema"] != SCHEMA:
-        message = f"The model files have format {card['schema']}; this version reads format {SCHEMA}."
-        raise ArtefactError(message)
+        message = f"The model files have format {card['schema']!r}; this version reads format {SCHEMA}."
+        raise ArtefactError(message, folder)
     for library in PINNED_LIBRARIES:
         made_with, here = card["libraries"][library], version(library)
         if made_with != here:
             message = f"The model was made with {library} {made_with}; installed is {here}."
-            raise ArtefactError(message)
+            raise ArtefactError(message, folder)

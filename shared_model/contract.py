@@ -48,9 +48,9 @@ def plain_word(value: object) -> object:
 
 
 def port_letter(value: object) -> object:
-    """Return a port of embarkation as its capital letter; anything that is no text as it is."""
+    """Return a port of embarkation as its capital letter; anything that is no ASCII text as it is."""
     word = plain_word(value)
-    return word.upper() if isinstance(word, str) else word
+    return word.upper() if isinstance(word, str) and word.isascii() else word  # "\u017f".upper() is "S"
 
 
 class Passenger(BaseModel):

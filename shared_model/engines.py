@@ -17,7 +17,7 @@ from shared_model.features import Rows, frame_from_records, rows_from_passengers
 
 DEFAULT_ENGINE = "numpy"
 MAX_SPIN_MS = 1000.0
-_SPIN = re.compile(r"spin-(\d{1,4}(?:\.\d{1,3})?)ms")
+_SPIN = re.compile(r"spin-([0-9]{1,4}(?:\.[0-9]{1,3})?)ms")
 
 
 class EngineNameError(ValueError):
@@ -28,13 +28,16 @@ class EngineNameError(ValueError):
         super().__init__(f"There is no engine {name!r}; choose one of: {known}.")
 
 
+Prepared = Any  # what the first step hands to the second: an array, for the engine `constant` a number of passengers
+
+
 class Engine(Protocol):
     """One way to compute: `preprocess` makes the input of `predict_proba`, which gives one probability per passenger."""
 
-    def preprocess(self, passengers: Sequence[Passenger]) -> Any:
+    def preprocess(self, passengers: Sequence[Passenger]) -> Prepared:
         """Return the passengers in the form that `predict_proba` takes."""
 
-    def predict_proba(self, rows: Any) -> list[float]:
+    def predict_proba(self, rows: Prepared) -> list[float]:
         """Return the probability of survival for each row."""
 
 
@@ -44,18 +47,21 @@ class NumpyEngine:
     def __init__(self, artefacts: Artefacts) -> None:
         serving = artefacts.serving
         self._median_age = serving.median_age
-        self._weights = np.array(serving.coefficients)
-        self._intercept = serving.intercept
+        self._half_weights = 0.5 * np.array(serving.coefficients)
+        self._half_intercept = 0.5 * serving.intercept
 
     def preprocess(self, passengers: Sequence[Passenger]) -> Rows:
         """Return rows of shape (passengers, columns)."""
         return rows_from_passengers(passengers, self._median_age)
 
     def predict_proba(self, rows: Rows) -> list[float]:
-        """Return 1 / (1 + exp(-z)) for each row; einsum sums each row by itself, where BLAS would depend on the shape."""
-        z = np.einsum("ij,j->i", rows, self._weights)
-        z += self._intercept
-        probabilities: list[float] = (1.0 / (1.0 + np.exp(-z))).tolist()
+        """Return 1 / (1 + exp(-z)) for each row, written as (1 + tanh(z/2)) / 2, which cannot overflow.
+
+        einsum sums each row by itself, where BLAS would depend on the shape.
+        """
+        half_z = np.einsum("ij,j->i", rows, self._half_weights)
+        half_z += self._half_intercept
+        probabilities: list[float] = (0.5 + 0.5 * np.tanh(half_z)).tolist()
         return probabilities
 
 
@@ -87,12 +93,13 @@ class PandasEngine:
         self._estimator = artefacts.load_estimator("model.joblib")
         self._columns: list[str] = artefacts.load_estimator("model_columns.joblib")
 
-    def preprocess(self, passengers: Sequence[Passenger]) -> Any:
+    def preprocess(self, passengers: Sequence[Passenger]) -> Rows:
         """Return a float array of shape (passengers, columns)."""
         records = [vars(passenger) for passenger in passengers]
-        return frame_from_records(records, self._median_age, self._columns).to_numpy()
+        rows: Rows = frame_from_records(records, self._median_age, self._columns).to_numpy()
+        return rows
 
-    def predict_proba(self, rows: Any) -> list[float]:
+    def predict_proba(self, rows: Rows) -> list[float]:
         """Return the estimator's probability of class 1 for each row."""
         probabilities: list[float] = self._estimator.predict_proba(rows)[:, 1].tolist()
         return probabilities
@@ -101,12 +108,13 @@ class PandasEngine:
 class ArticleEngine(PandasEngine):
     """What the article's handler computes: `get_dummies` on the request as it came, so nothing is filled or flagged."""
 
-    def preprocess(self, passengers: Sequence[Passenger]) -> Any:
+    def preprocess(self, passengers: Sequence[Passenger]) -> Rows:
         """Return a float array of shape (passengers, columns)."""
         import pandas as pd  # noqa: PLC0415 - serving with the default engine must not load pandas
 
         query = pd.get_dummies(pd.DataFrame([vars(passenger) for passenger in passengers]))
-        return query.reindex(columns=self._columns, fill_value=0).to_numpy(dtype=float)
+        rows: Rows = query.reindex(columns=self._columns, fill_value=0).to_numpy(dtype=float)
+        return rows
 
 
 class ConstantEngine:

@@ -1,8 +1,11 @@
 """Settings of a server: one parser for both, from the command line or, for the ecosystem's own commands, the environment."""
 
 import argparse
+import contextlib
+import errno
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +65,11 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
 
 def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Options:
     """Return the options of a command line; a wrong one ends the program with one clear line and exit status 2."""
-    base = read_environment()
-    parser = _Parser(
-        prog=f"python -m {program}", description=f"Serve the Titanic model with {program}; stop it with Ctrl-C."
-    )
+    parser = _Parser(prog=f"python -m {program}", description=f"Serve the Titanic model with {program}; stop it with Ctrl-C.")
+    try:
+        base = read_environment()
+    except OptionError as error:
+        parser.error(str(error))
     parser.add_argument("port", nargs="?", metavar="PORT", default=base.port, type=_number("port", MAX_PORT), help="default: %(default)s")
     parser.add_argument("--host", default=base.host, help="address to listen on (default: %(default)s)")
     parser.add_argument(
@@ -84,6 +88,17 @@ def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Opt
     return Options(**vars(chosen), timing=base.timing)
 
 
+def run_alone(program: str, serve: Callable[[Options], None], serve_dev: Callable[[Options], None]) -> None:
+    """Serve as the command line asks until told to stop; what cannot be done ends the program with one clear line."""
+    options = parse_arguments(program)
+    options.export()
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            (serve_dev if options.dev else serve)(options)
+    except OptionError as error:
+        sys.exit(f"python -m {program}: {error}")
+
+
 def bind_socket(options: Options) -> socket.socket:
     """Return a listening socket for the server; raise `OptionError` if the port cannot be had. There is no other port."""
     place = f"{options.host}:{options.port}"
@@ -93,11 +108,20 @@ def bind_socket(options: Options) -> socket.socket:
     except PermissionError:
         message = f"Port {options.port} needs more rights than this user has; choose one above 1023."
         raise OptionError(message) from None
-    except OSError as error:
-        message = f"Cannot listen on {place} ({error.strerror}); stop what uses it or choose another port."
+    except (OSError, UnicodeError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "it is in use" if in_use else "there is no such address here"
+        remedy = "stop what uses it or choose another port" if in_use else "choose another --host"
+        message = f"Cannot listen on {place}: {reason}; {remedy}."
         raise OptionError(message) from None
     listener.set_inheritable(True)
     return listener
+
+
+def announce(server: str, options: Options) -> None:
+    """Say on standard output where the server listens."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"{server} on http://{host}:{options.port} - stop with Ctrl-C.", flush=True)  # noqa: T201 - a command's answer
 
 
 class _Parser(argparse.ArgumentParser):

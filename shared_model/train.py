@@ -7,15 +7,17 @@ cannot be used is refused in one line that names column, value and what is allow
 import argparse
 import csv
 import hashlib
+import io
 import math
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -31,6 +33,7 @@ MISSING_WORDS = {"", "na", "nan"}
 SEED = 20260101
 FOLDS, REPEATS = 10, 5
 FOREST_TREES = 200
+UNMEASURED = "one outcome is too rare to cross-validate"
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
 
 _ALLOWED: Mapping[str, str] = {
@@ -45,16 +48,24 @@ class DataError(Exception):
     """A training file that cannot be used; the message is one line."""
 
 
+class TrainingData(NamedTuple):
+    """What a training file holds: passengers as records of `INPUTS`, who survived (0 or 1), the file's name and SHA-256."""
+
+    records: list[dict[str, Any]]
+    survived: list[int]
+    file: str
+    sha256: str
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, save and say what came of it; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m shared_model.train", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m shared_model.train", description="Train the model and save it for the servers.")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="CSV with Age, Sex, Embarked, Survived (default: the bundled one)")
     parser.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder for the model (default: the bundled one)")
     parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
     chosen = parser.parse_args(arguments)
     try:
-        records, survived = read_training_file(chosen.data)
-        card = train(records, survived, chosen.data, chosen.out)
+        card = train(read_training_file(chosen.data), chosen.out)
     except DataError as error:
         print(f"{chosen.data}: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 2
@@ -63,41 +74,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if not chosen.quiet:
         scores = card["cross_validation"]
-        print(  # noqa: T201
-            f"Trained on {card['data']['rows']} passengers: accuracy {scores['accuracy']:.3f}, "
-            f"log loss {scores['log_loss']:.3f} (cross-validated). Model in {chosen.out}."
+        measured = (
+            f"accuracy {scores['accuracy']:.3f}, log loss {scores['log_loss']:.3f} (cross-validated)" if scores["folds"] > 1 else UNMEASURED
         )
+        print(f"Trained on {card['data']['rows']} passengers: {measured}. Model in {chosen.out}.")  # noqa: T201
     return 0
 
 
-def read_training_file(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
-    """Return the passengers as records of `INPUTS` and who survived (0 or 1); raise `DataError` on the first fault."""
+def read_training_file(path: Path) -> TrainingData:
+    """Return the content of a training file; raise `DataError` on the first fault."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         message = f"cannot be read ({error.strerror})."
         raise DataError(message) from None
     except UnicodeDecodeError:
         message = "is no UTF-8 text; save it as CSV in UTF-8."
         raise DataError(message) from None
-    records: list[dict[str, Any]] = []
-    survived: list[int] = []
+    data = TrainingData([], [], path.name, hashlib.sha256(content).hexdigest())
     for line, row in _read_rows(text):
-        records.append({name: _read_value(line, name, row[name]) for name in INPUTS})
-        survived.append(_read_target(line, row[TARGET]))
-    _check_enough(records, survived)
-    return records, survived
+        data.records.append({name: _read_value(line, name, row[name]) for name in INPUTS})
+        data.survived.append(_read_target(line, row[TARGET]))
+    _check_enough(data.records, data.survived)
+    return data
 
 
-def train(records: Sequence[Mapping[str, Any]], survived: Sequence[int], data: Path, out: Path) -> dict[str, Any]:
+def train(data: TrainingData, out: Path) -> dict[str, Any]:
     """Fit both estimators, save the set in `out` and return the model card."""
-    ages = [record["Age"] for record in records if record["Age"] is not None]
-    median_age = float(np.median(ages))
-    rows: Rows = frame_from_records(records, median_age, COLUMNS).to_numpy()
-    target = np.array(survived)
+    median_age = float(np.median([record["Age"] for record in data.records if record["Age"] is not None]))
+    rows: Rows = frame_from_records(data.records, median_age, COLUMNS).to_numpy()
+    target = np.array(data.survived)
     model = LogisticRegression(max_iter=10_000)
     forest = RandomForestClassifier(n_estimators=FOREST_TREES, min_samples_leaf=5, random_state=SEED, n_jobs=1)
-    card = _describe(rows, target, model, median_age, data)
+    card = {
+        "name": "Titanic survival",
+        "task": "probability that a passenger survived, from age, sex and port of embarkation",
+        "estimator": "logistic regression; the engine 'forest' uses a random forest",
+        "inputs": list(INPUTS),
+        "columns": list(COLUMNS),
+        "features": f"a missing age is the training median ({median_age:g} years) and flagged; a child is younger than {CHILD_AGE_YEARS}",
+        "cross_validation": _cross_validate(model, rows, target),
+        "data": {"file": data.file, "sha256": data.sha256, "rows": len(target), "survived": int(target.sum())},
+        "libraries": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+    }
     model.fit(rows, target)
     forest.fit(rows, target)
     serving = Serving(
@@ -113,22 +133,31 @@ def train(records: Sequence[Mapping[str, Any]], survived: Sequence[int], data: P
 
 
 def _read_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(text.splitlines())
-    header = [name.strip() for name in next(reader, [])]
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        places = _find_columns(header)
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                message = f"line {reader.line_num} has {len(row)} values; the header has {len(header)}."
+                raise DataError(message)
+            yield reader.line_num, {name: row[place] for name, place in places.items()}
+    except csv.Error as error:
+        message = f"line {reader.line_num} is no CSV ({error})."
+        raise DataError(message) from None
+
+
+def _find_columns(header: Sequence[str]) -> dict[str, int]:
     wanted = [*INPUTS, TARGET]
-    absent = [name for name in wanted if name not in header]
-    if absent:
-        found = ", ".join(header) or "none"
-        message = f"column {', '.join(absent)} is missing: found {_shorten(found)}; wanted {', '.join(wanted)}, separated by commas."
-        raise DataError(message)
-    places = {name: header.index(name) for name in wanted}
-    for row in reader:
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            message = f"line {reader.line_num} has {len(row)} values; the header has {len(header)}."
+    for name in wanted:
+        if header.count(name) != 1:
+            fault = "is missing" if name not in header else "is there more than once"
+            found = _quote(", ".join(header)) if header else "nothing"
+            message = f"column {name} {fault}: found {found}; wanted {', '.join(wanted)}, separated by commas."
             raise DataError(message)
-        yield reader.line_num, {name: row[place] for name, place in places.items()}
+    return {name: header.index(name) for name in wanted}
 
 
 def _read_value(line: int, name: str, text: str) -> object:
@@ -136,7 +165,7 @@ def _read_value(line: int, name: str, text: str) -> object:
     if word.lower() in MISSING_WORDS:
         return None
     try:
-        passenger = Passenger.model_validate({name: float(word) if name == "Age" else word})
+        passenger = Passenger.model_validate({name: _read_number(word) if name == "Age" else word})
     except (ValidationError, ValueError):
         raise _bad_value(line, name, text) from None
     value: object = getattr(passenger, name)
@@ -145,7 +174,7 @@ def _read_value(line: int, name: str, text: str) -> object:
 
 def _read_target(line: int, text: str) -> int:
     try:
-        number = float(text)
+        number = _read_number(text)
     except ValueError:
         number = math.nan
     if number not in {0.0, 1.0}:
@@ -153,8 +182,14 @@ def _read_target(line: int, text: str) -> int:
     return int(number)
 
 
+def _read_number(text: str) -> float:
+    if "_" in text or not text.isascii():  # float() takes 1_000 and the digits of every script
+        raise ValueError(text)
+    return float(text)
+
+
 def _bad_value(line: int, name: str, text: str) -> DataError:
-    return DataError(f"line {line}, column {name}: {_shorten(repr(text))} is not allowed; wanted {_ALLOWED[name]}.")
+    return DataError(f"line {line}, column {name}: {_quote(text)} is not allowed; wanted {_ALLOWED[name]}.")
 
 
 def _check_enough(records: Sequence[Mapping[str, Any]], survived: Sequence[int]) -> None:
@@ -172,8 +207,8 @@ def _check_enough(records: Sequence[Mapping[str, Any]], survived: Sequence[int])
         raise DataError(message)
 
 
-def _describe(rows: Rows, target: Any, model: LogisticRegression, median_age: float, data: Path) -> dict[str, Any]:
-    """Return the model card; scores are those of repeated stratified cross-validation, not of the training data."""
+def _cross_validate(model: LogisticRegression, rows: Rows, target: npt.NDArray[np.int_]) -> dict[str, Any]:
+    """Return the scores of repeated stratified cross-validation; None where an outcome is too rare to be split."""
     folds = min(FOLDS, int(np.bincount(target).min()))
     scores: dict[str, float | int | None] = {"folds": folds, "repeats": REPEATS, "accuracy": None, "log_loss": None}
     if folds > 1:
@@ -181,21 +216,12 @@ def _describe(rows: Rows, target: Any, model: LogisticRegression, median_age: fl
         measured = cross_validate(model, rows, target, cv=splitter, scoring=("accuracy", "neg_log_loss"))
         scores["accuracy"] = round(float(measured["test_accuracy"].mean()), 4)
         scores["log_loss"] = round(-float(measured["test_neg_log_loss"].mean()), 4)
-    return {
-        "name": "Titanic survival",
-        "task": "probability that a passenger survived, from age, sex and port of embarkation",
-        "estimator": "logistic regression; the engine 'forest' uses a random forest",
-        "inputs": list(INPUTS),
-        "columns": list(COLUMNS),
-        "features": f"a missing age is the training median ({median_age:g} years) and flagged; a child is younger than {CHILD_AGE_YEARS}",
-        "cross_validation": scores,
-        "data": {"file": data.name, "sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "rows": len(target), "survived": int(target.sum())},
-        "libraries": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
-    }
+    return scores
 
 
-def _shorten(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}..."
+def _quote(text: str, limit: int = 80) -> str:
+    """Return text in quotes, on one line and not too long."""
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."
 
 
 if __name__ == "__main__":

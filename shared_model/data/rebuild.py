@@ -3,6 +3,7 @@
 Run `python shared_model/data/rebuild.py > titanic.csv`; PROVENANCE.md says where the data come from.
 """
 
+# ruff: noqa: INP001 - a script beside its data, not a package
 import csv
 import gzip
 import io

@@ -1,0 +1,139 @@
+"""What a request may hold, and how a fault in it is named."""
+
+import json
+
+import pytest
+
+from shared_model import contract
+from shared_model.contract import Failure, Kind, validate_passengers
+
+AGE = "must be a number from 0 to 120, or null"
+SEX = "must be male or female, or null"
+EMBARKED = "must be C, Q or S, or null"
+
+
+def faults(document):
+    with pytest.raises(Failure) as caught:
+        validate_passengers(document)
+    assert caught.value.kind is Kind.INVALID
+    return caught.value.document()["errors"]
+
+
+@pytest.mark.parametrize("word", ["male", "MALE", " Male\t", '"male"', "'male'", ' "Male" ', "\n'MALE'\n"])
+def test_sex_is_trimmed_freed_of_one_pair_of_quotes_and_of_case(word):
+    assert validate_passengers([{"Sex": word}])[0].Sex == "male"
+
+
+@pytest.mark.parametrize("word", ["s", "S", " s ", '"s"', "'S'"])
+def test_a_port_is_trimmed_freed_of_one_pair_of_quotes_and_of_case(word):
+    assert validate_passengers([{"Embarked": word}])[0].Embarked == "S"
+
+
+@pytest.mark.parametrize("word", ['""male""', '"male', "male'", "\"male'", "ma le", "man", "", "   ", '""', "'", "m", "nan"])
+def test_other_words_for_sex_are_refused(word):
+    assert faults([{"Sex": word}]) == [{"pointer": "/0/Sex", "message": SEX}]
+
+
+@pytest.mark.parametrize("word", ["X", "", "Southampton", "SS", "\u017f", 1, True, [], {}])
+def test_other_words_for_a_port_are_refused(word):
+    assert faults([{"Embarked": word}]) == [{"pointer": "/0/Embarked", "message": EMBARKED}]
+
+
+@pytest.mark.parametrize("age", [0, 0.0, 0.1667, 120, 120.0])
+def test_an_age_from_0_to_120_is_taken(age):
+    assert validate_passengers([{"Age": age}])[0].Age == age
+
+
+@pytest.mark.parametrize("age", [-0.001, 120.0000001, float("nan"), float("inf"), 10**400, "22", "", True, False, [], {}])
+def test_another_age_is_refused(age):
+    assert faults([{"Age": age}]) == [{"pointer": "/0/Age", "message": AGE}]
+
+
+@pytest.mark.parametrize("field", ["Age", "Sex", "Embarked"])
+def test_null_and_absent_both_mean_missing(field):
+    [absent, null] = validate_passengers([{}, {field: None}])
+    assert absent == null
+
+
+def test_other_keys_are_ignored():
+    [passenger] = validate_passengers([{"Age": 3, "Name": "x", "age": 99}])
+    assert vars(passenger) == {"Age": 3, "Sex": None, "Embarked": None}
+
+
+@pytest.mark.parametrize("document", [None, {}, {"Age": 1}, "[]", 1, [], [{}] * 1001])
+def test_a_document_that_is_no_array_of_passengers_is_refused_as_a_whole(document):
+    assert faults(document) == [{"pointer": "", "message": "must be an array of 1 to 1000 passengers"}]
+
+
+@pytest.mark.parametrize("record", [None, 1, "male", [], [{}]])
+def test_a_record_that_is_no_object_is_refused(record):
+    assert faults([{}, record]) == [{"pointer": "/1", "message": "must be an object with the keys Age, Sex and Embarked"}]
+
+
+def test_a_thousand_passengers_are_taken():
+    assert len(validate_passengers([{}] * 1000)) == 1000
+
+
+def test_each_fault_is_named_in_the_order_of_the_records():
+    pointers = [fault["pointer"] for fault in faults([{"Sex": "x"}, {}, {"Age": -1, "Embarked": "Z"}])]
+    assert pointers == ["/0/Sex", "/2/Age", "/2/Embarked"]
+
+
+def test_only_the_first_hundred_faults_are_listed():
+    failure = Failure(Kind.INVALID, [(number, "Age") for number in range(250)])
+    document = failure.document()
+    assert [error["pointer"] for error in document["errors"]] == [f"/{number}/Age" for number in range(100)]
+    assert document["errors_omitted"] == 150
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_problem_document_is_strict_json_with_its_four_members(kind):
+    document = json.loads(json.dumps(Failure(kind).document(), allow_nan=False))
+    assert document == {"type": "about:blank", "title": kind.title, "status": kind.status, "detail": kind.detail}
+
+
+def test_only_not_ready_says_when_to_come_again():
+    assert {kind: Failure(kind).headers for kind in Kind if Failure(kind).headers} == {Kind.NOT_READY: {"Retry-After": "5"}}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON", "application/json; charset=latin-1", "application/json ;x", "application/problem+json"],
+)
+def test_a_json_type_is_taken(content_type):
+    assert contract.is_json_type(content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "text/json", "application/jsonx", "application/+json", "application/x-json", "json", "application/json/x"],
+)
+def test_another_type_is_not_json(content_type):
+    assert not contract.is_json_type(content_type)
+
+
+@pytest.mark.parametrize("request_id", ["a", "x" * 128, "with blank ~!"])
+def test_a_printable_request_id_is_echoed(request_id):
+    assert contract.echoed_headers(request_id) == {"X-Request-ID": request_id}
+
+
+@pytest.mark.parametrize("request_id", [None, "", "x" * 129, "tab\t", "line\r\n", "\u00e4", "\x7f"])
+def test_another_request_id_is_not_echoed(request_id):
+    assert contract.echoed_headers(request_id) == {}
+
+
+def judge(size, content_type="application/json", encoding=None):
+    with pytest.raises(Failure) as caught:
+        contract.judge_body(b"x" * size, content_type, encoding)
+    return caught.value.kind
+
+
+def test_size_is_judged_before_type_and_type_before_emptiness():
+    assert judge(contract.MAX_BODY_BYTES + 1, "text/plain") is Kind.TOO_LARGE
+    assert judge(0, "text/plain") is Kind.NOT_JSON
+    assert judge(0, encoding="gzip") is Kind.NOT_JSON
+    assert judge(0) is Kind.MALFORMED
+
+
+def test_a_body_of_exactly_the_limit_is_taken():
+    contract.judge_body(b"x" * contract.MAX_BODY_BYTES, "application/json", "identity")

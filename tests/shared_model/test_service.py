@@ -1,0 +1,113 @@
+"""The use cases behind both servers, and what they do not load."""
+
+import subprocess
+import sys
+
+import pytest
+
+from shared_model import Options, Service
+from shared_model.contract import EXAMPLE, Failure, Kind, validate_passengers
+
+PASSENGERS = validate_passengers(EXAMPLE)
+
+# Makes an application, lets it answer /predict without a server, and prints the answer and what was imported for it.
+FLASK = """
+import sys
+from flask_app import create_app
+from shared_model.contract import EXAMPLE
+answer = create_app().test_client().post("/predict", json=EXAMPLE)
+print(answer.json["prediction"])
+"""
+FASTAPI = """
+import asyncio, json, sys
+from fastapi_app import create_app
+from shared_model.contract import EXAMPLE
+scope = {
+    "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+    "path": "/predict", "raw_path": b"/predict", "root_path": "", "query_string": b"",
+    "headers": [(b"content-type", b"application/json")],
+}
+async def receive():
+    return {"type": "http.request", "body": json.dumps(EXAMPLE).encode()}
+async def send(message):
+    if "body" in message:
+        print(json.loads(message["body"])["prediction"])
+asyncio.run(create_app()(scope, receive, send))
+"""
+IMPORTED = "print(sorted({'sklearn', 'pandas', 'scipy', 'joblib'} & sys.modules.keys()))"
+
+POOLS = """
+import shared_model
+import numpy, scipy.linalg, sklearn.ensemble
+from threadpoolctl import threadpool_info
+print(sorted({(pool["user_api"], pool["num_threads"]) for pool in threadpool_info()}))
+"""
+
+
+def python(code, **env):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout.splitlines()
+
+
+@pytest.fixture
+def unready(tmp_path, capsys):
+    service = Service(Options(model_dir=tmp_path))
+    capsys.readouterr()
+    return service
+
+
+@pytest.mark.parametrize("code", [FLASK, FASTAPI], ids=["flask", "fastapi"])
+def test_serving_with_the_default_engine_imports_neither_scikit_learn_nor_pandas(code):
+    assert python(code + IMPORTED) == ["[0, 1, 1, 0]", "[]"]
+
+
+@pytest.mark.parametrize("code", [FLASK, FASTAPI], ids=["flask", "fastapi"])
+def test_the_engine_pandas_is_seen_to_import_them(code):
+    assert python(code + IMPORTED, SERVE_ENGINE="pandas") == ["[0, 1, 1, 0]", "['joblib', 'pandas', 'scipy', 'sklearn']"]
+
+
+def test_thread_pools_have_one_thread_whatever_the_environment_says():
+    [pools] = python(POOLS, OMP_NUM_THREADS="8", OPENBLAS_NUM_THREADS="8", MKL_NUM_THREADS="8")
+    assert pools == "[('blas', 1), ('openmp', 1)]"
+
+
+def test_a_prediction_is_1_where_the_probability_is_above_a_half():
+    service = Service(Options())
+    values = service.predict_proba(PASSENGERS).values
+    assert service.predict(PASSENGERS).values == [int(value > 0.5) for value in values] == [0, 1, 1, 0]
+
+
+def test_timing_is_off_unless_asked_for():
+    assert Service(Options()).predict(PASSENGERS).timing is None
+
+
+def test_timing_names_both_steps_and_changes_no_answer():
+    timed = Service(Options(timing=True)).predict_proba(PASSENGERS)
+    plain = Service(Options()).predict_proba(PASSENGERS)
+    steps = dict(step.split(";dur=") for step in timed.timing.split(", "))
+    assert timed.values == plain.values
+    assert steps.keys() == {"preprocess", "predict"}
+    assert all(float(milliseconds) > 0 for milliseconds in steps.values())
+
+
+def test_the_steps_of_a_spinning_engine_show_where_the_time_goes():
+    timing = Service(Options(timing=True, engine="spin-5ms")).predict(PASSENGERS).timing
+    assert float(timing.partition("predict;dur=")[2]) >= 5.0
+
+
+def test_the_card_names_the_engine():
+    card = Service(Options(engine="constant")).model_card()
+    assert (card["engine"], card["name"]) == ("constant", "Titanic survival")
+
+
+def test_a_service_without_a_model_says_once_why_and_what_to_run(tmp_path, capsys):
+    Service(Options(model_dir=tmp_path))
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"The model is not ready: There is no trained model in {tmp_path} ")
+    assert line.endswith(f"Run: python -m shared_model.train --out {tmp_path}")
+
+
+@pytest.mark.parametrize("use", [Service.check_ready, Service.model_card, lambda service: service.predict(PASSENGERS)])
+def test_a_service_without_a_model_refuses_every_use(unready, use):
+    with pytest.raises(Failure) as caught:
+        use(unready)
+    assert caught.value.kind is Kind.NOT_READY

@@ -1,0 +1,75 @@
+"""The layout is the comparison: two adapters with the same files, names and order, over a model that knows no transport."""
+
+import ast
+import sys
+
+import pytest
+from serving import ROOT
+
+FLASK, FASTAPI, SHARED = ROOT / "flask_app", ROOT / "fastapi_app", ROOT / "shared_model"
+VARIANTS = "variants.py"  # applications beside the core; each adapter has its own
+CORE = sorted(path.name for path in FLASK.glob("*.py") if path.name != VARIANTS)
+MAX_LINES = 210  # of an adapter, blank ones not counted
+
+# The functions that one framework needs and the other does not. Each is a difference that the comparison shows.
+FLASK_ALONE = {
+    "__main__.py": {"load_config", "load"},  # gunicorn is configured by a class
+    "app.py": {"refuse_extra_slashes"},  # Werkzeug's router takes //predict for /predict
+    "body.py": {"get_data", "close", "on_json_loading_failure", "read_passengers"},  # the handler asks for its body
+}
+FASTAPI_ALONE = {
+    "app.py": {"answer", "send_echo"},  # a header on every answer takes an ASGI middleware
+    "body.py": {"stream", "__init__", "get_route_handler", "judge_and_answer"},  # the route reads the body for the handler
+    "errors.py": {"answer_invalid"},  # the framework validates, so it has an error for it
+}
+MODEL_LIBRARIES = {"joblib", "numpy", "pandas", "pydantic", "sklearn"}
+TRANSPORTS = ("flask", "werkzeug", "fastapi", "starlette", "gunicorn", "uvicorn", "granian")
+
+
+def functions(path):
+    """Return the names of all functions of a file, nested ones too, in their order."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node.name for node in sorted(nodes, key=lambda node: node.lineno)]
+
+
+def imported(path):
+    """Return the packages that a file imports anywhere."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_the_adapters_have_the_same_files():
+    assert sorted(path.name for path in FLASK.glob("*.py")) == sorted(path.name for path in FASTAPI.glob("*.py"))
+
+
+@pytest.mark.parametrize("file", CORE)
+def test_the_adapters_have_the_same_functions_in_the_same_order(file):
+    flask = [name for name in functions(FLASK / file) if name not in FLASK_ALONE.get(file, ())]
+    fastapi = [name for name in functions(FASTAPI / file) if name not in FASTAPI_ALONE.get(file, ())]
+    assert flask == fastapi
+
+
+@pytest.mark.parametrize("file", CORE)
+def test_a_function_listed_for_one_adapter_alone_is_there_and_only_there(file):
+    flask, fastapi = set(functions(FLASK / file)), set(functions(FASTAPI / file))
+    assert FLASK_ALONE.get(file, set()) == flask - fastapi
+    assert FASTAPI_ALONE.get(file, set()) == fastapi - flask
+
+
+@pytest.mark.parametrize("adapter", [FLASK, FASTAPI], ids=lambda path: path.name)
+def test_the_core_of_an_adapter_stays_small(adapter):
+    lines = [line for file in CORE for line in (adapter / file).read_text().splitlines()]
+    assert len([line for line in lines if line.strip()]) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", sorted(SHARED.rglob("*.py")), ids=lambda path: path.name)
+def test_the_shared_model_imports_the_standard_library_and_its_own_libraries_alone(path):
+    assert imported(path) <= {*sys.stdlib_module_names, *MODEL_LIBRARIES, "shared_model"}
+
+
+@pytest.mark.parametrize("path", sorted(SHARED.rglob("*.py")), ids=lambda path: path.name)
+def test_the_shared_model_names_no_transport(path):
+    text = path.read_text().lower()
+    assert [name for name in TRANSPORTS if name in text] == []

@@ -1,0 +1,320 @@
+"""Each server runs alone, by our own command and by those of its ecosystem, and stops without a trace."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+import pytest
+from serving import BIN, ROOT, free_port, running
+
+from shared_model import Options, Service
+from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SUMS
+from shared_model.contract import EXAMPLE, validate_passengers
+from shared_model.engines import ENGINES
+
+TIMEOUT_S = 30
+BODY = json.dumps(EXAMPLE).encode()
+JSON_TYPE = {"Content-Type": "application/json"}
+NOT_READY = "The model is not ready: "
+
+APPS = ("flask_app", "fastapi_app")
+STARTERS = {
+    "flask_app": f"{sys.executable} -m flask_app {{port}}",
+    "fastapi_app": f"{sys.executable} -m fastapi_app {{port}}",
+    "flask": f"{BIN}/flask --app flask_app run --port {{port}}",
+    "gunicorn": f"{BIN}/gunicorn --no-control-socket --bind 127.0.0.1:{{port}} flask_app:create_app()",
+    "uvicorn": f"{BIN}/uvicorn --port {{port}} --factory fastapi_app:create_app",
+}
+ADDRESS_LINES = {
+    "flask_app": "Flask (gunicorn) on http://127.0.0.1:{port} - stop with Ctrl-C.",
+    "flask_app --dev": "Flask (Werkzeug, reloading) on http://127.0.0.1:{port} - stop with Ctrl-C.",
+    "fastapi_app": "FastAPI (uvicorn) on http://127.0.0.1:{port} - stop with Ctrl-C.",
+    "fastapi_app --dev": "FastAPI (uvicorn, reloading) on http://127.0.0.1:{port} - stop with Ctrl-C.",
+}
+# What the development server writes each time it starts the process that serves.
+STARTS = {"flask_app": "Restarting with", "fastapi_app": "Started server process"}
+
+
+@pytest.fixture(autouse=True)
+def _heard_interrupts():
+    """Let SIGINT reach the servers: a test run in the background of a shell hands them a SIGINT that is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def started(command, folder, **settings):
+    """Run one of STARTERS, or `APP OPTION ...`, as a user would; the log is the terminal."""
+    port = free_port()
+    name, *options = command.split()
+    arguments = [*STARTERS[name].format(port=port).split(), *options]
+    with running(name, folder, command=arguments, port=port, **settings) as server:
+        yield server
+
+
+def log_of(server):
+    return server.log.read_text(errors="replace")
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def family(server):
+    process = psutil.Process(server.process.pid)
+    return [process, *process.children(recursive=True)]
+
+
+def is_running(process, group):
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
+
+
+def is_free(port):
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def end(server, signal_number):
+    """Signal the parent process alone; wait until it has ended, no process is left and the port is free; return its status."""
+    server.process.send_signal(signal_number)
+    status = server.process.wait(TIMEOUT_S)
+    wait_for(lambda: not any(is_running(process, server.process.pid) for process in psutil.process_iter()))
+    wait_for(lambda: is_free(server.port))
+    return status
+
+
+def statuses(server):
+    asked = [("GET", "/livez"), ("GET", "/readyz"), ("GET", "/model"), ("POST", "/predict"), ("POST", "/predict_proba")]
+    return [server.request(method, path, BODY if method == "POST" else None, JSON_TYPE)[0] for method, path in asked]
+
+
+def predict_often(server, times):
+    """Return the different statuses of many requests on one connection."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_S)
+    seen = set()
+    with contextlib.closing(connection):
+        for _ in range(times):
+            connection.request("POST", "/predict", BODY, JSON_TYPE)
+            answer = connection.getresponse()
+            answer.read()
+            seen.add(answer.status)
+    return seen
+
+
+# --- starters and working folders -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("starter", "folder"), [*((starter, "/") for starter in STARTERS), *((app, ".") for app in APPS)])
+def test_answers_are_the_same_from_any_starter_and_folder(tmp_path, starter, folder):
+    service, passengers = Service(Options()), validate_passengers(EXAMPLE)
+    with started(starter, tmp_path, cwd=tmp_path / folder) as server:
+        predicted = server.request("POST", "/predict", BODY, JSON_TYPE)
+        probable = server.request("POST", "/predict_proba", BODY, JSON_TYPE)
+        card = server.request("GET", "/model")
+    assert json.loads(predicted[2]) == {"prediction": [0, 1, 1, 0]}
+    assert json.loads(probable[2]) == {"probability": service.predict_proba(passengers).values}
+    assert json.loads(card[2]) == service.model_card()
+
+
+@pytest.mark.parametrize("starter", STARTERS)
+def test_without_a_model_a_server_lives_is_not_ready_and_says_once_what_to_run(tmp_path, starter):
+    with started(starter, tmp_path, env={"SERVE_MODEL_DIR": str(tmp_path)}) as server:
+        assert statuses(server) == [200, 503, 503, 503, 503]
+        [line] = [line for line in log_of(server).splitlines() if NOT_READY in line]
+    assert line.startswith(NOT_READY)
+    assert line.endswith(f" Run: python -m shared_model.train --out {tmp_path}")
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("engine", ["numpy", "sklearn"])
+def test_with_a_model_of_another_scikit_learn_a_server_lives_and_is_not_ready(tmp_path, app, engine):
+    model = tmp_path / "model"
+    shutil.copytree(DEFAULT_FOLDER, model, symlinks=True)
+    card = model / LINK / CARD
+    card.write_text(json.dumps({**json.loads(card.read_bytes()), "libraries": {"scikit-learn": "0.1"}}))
+    sums = "".join(f"{hashlib.sha256((model / LINK / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES)
+    (model / LINK / SUMS).write_text(sums)
+    with started(f"{app} --engine {engine} --model-dir {model}", tmp_path) as server:
+        assert statuses(server) == [200, 503, 503, 503, 503]
+        [line] = [line for line in log_of(server).splitlines() if NOT_READY in line]
+    assert line.startswith(f"{NOT_READY}The model was made with scikit-learn 0.1; installed is ")
+
+
+@pytest.mark.parametrize("starter", ["flask", "gunicorn", "uvicorn"])
+def test_an_unknown_engine_ends_the_ecosystems_commands_with_the_names_there_are(tmp_path, starter):
+    command = STARTERS[starter].format(port=free_port()).split()
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+        cwd=tmp_path,
+        env={**os.environ, "SERVE_ENGINE": "nonsense"},
+    )
+    assert result.returncode != 0
+    assert "SERVE_ENGINE: There is no engine 'nonsense'; choose one of: numpy, sklearn, pandas, " in result.stderr
+
+
+@pytest.mark.parametrize("command", ADDRESS_LINES)
+def test_the_address_is_printed_once_when_the_server_starts(tmp_path, command):
+    with started(command, tmp_path, env={"PYTHONUNBUFFERED": ""}) as server:
+        lines = [line for line in log_of(server).splitlines() if "Ctrl-C" in line]
+        assert lines == [ADDRESS_LINES[command].format(port=server.port)]
+
+
+# --- ports that cannot be had ---------------------------------------------------------------------------------------
+
+
+def refusal(app, *arguments, prefix=()):
+    command = [*prefix, sys.executable, "-m", app, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    [line] = result.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("port", ["70000", "abc", "0", "-1"])
+def test_a_port_that_is_none_is_refused_in_one_line(app, port):
+    assert refusal(app, port) == f"python -m {app}: argument PORT: '{port}' is no port: give a whole number from 1 to 65535"
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("options", [[], ["--dev"], ["--workers=2"]])
+def test_a_taken_port_is_refused_in_one_line_and_no_other_is_taken(app, options):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        line = refusal(app, str(port), *options)
+    assert line == f"python -m {app}: Cannot listen on 127.0.0.1:{port}: it is in use; stop what uses it or choose another port."
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_port_that_needs_more_rights_is_refused_in_one_line(app):
+    first_free_for_all = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if first_free_for_all <= 80:
+        pytest.skip("here any user may listen on port 80")
+    prefix = []
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("a superuser without setpriv cannot give the right away")
+        prefix = [setpriv, "--bounding-set=-net_bind_service"]
+    line = refusal(app, "80", prefix=prefix)
+    assert line == f"python -m {app}: Port 80 needs more rights than this user has; choose one above 1023."
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["flask_app", "flask_app --workers 2", "fastapi_app", "fastapi_app --workers 2"])
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_parent_alone_stops_every_process_quietly(tmp_path, command, signal_number):
+    with started(command, tmp_path) as server:
+        assert end(server, signal_number) in (0, -signal_number)
+        assert "Traceback" not in log_of(server)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_two_workers_load_the_model_once_each(tmp_path, app):
+    with started(f"{app} --workers 2 --model-dir {tmp_path}", tmp_path) as server:
+        wait_for(lambda: log_of(server).count(NOT_READY) >= 2)
+        end(server, signal.SIGTERM)
+        assert log_of(server).count(NOT_READY) == 2
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_two_workers_answer(tmp_path, app):
+    with started(f"{app} --workers 2", tmp_path) as server:
+        assert [predict_often(server, 1) for _ in range(20)] == [{200}] * 20
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the packages, in which files may be touched."""
+    folder = tmp_path / "source"
+    for package in ("shared_model", *APPS):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("artefacts", "__pycache__"))
+    return folder
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_the_development_server_leaves_no_process_behind(tmp_path, app, signal_number):
+    with started(f"{app} --dev", tmp_path) as server:
+        assert len(family(server)) > 1
+        end(server, signal_number)
+        assert "Traceback" not in log_of(server)
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("file", ["shared_model/features.py", "APP/app.py"])
+def test_the_development_server_reloads_and_loads_the_model_once_per_serving_process(tmp_path, source, app, file):
+    touched = source / file.replace("APP", app)
+    with started(f"{app} --dev --model-dir {tmp_path}", tmp_path, cwd=source) as server:
+        assert log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) == 1
+
+        def is_change_seen():
+            seen = str(touched) in log_of(server) or str(touched.relative_to(source)) in log_of(server)
+            if not seen:  # touch it again: the reloader may not have had its first look at the files before
+                os.utime(touched, (0, touched.stat().st_mtime + 1))
+            return seen
+
+        wait_for(is_change_seen)
+        wait_for(lambda: log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) >= 2)
+        assert server.request("GET", "/livez")[0] == 200
+
+
+# --- thread pools and warnings --------------------------------------------------------------------------------------
+
+
+def count_threads(app, engine, folder, **env):
+    """Return the threads of each process of a server that has answered, and has one thread for requests."""
+    with started(f"{app} --threads 1 --engine {engine}", folder, env=env) as server:
+        assert predict_often(server, 20) == {200}
+        return [process.num_threads() for process in family(server)]
+
+
+@pytest.mark.parametrize(("app", "engine"), [("flask_app", "forest"), ("fastapi_app", "sklearn")])
+def test_the_environment_cannot_widen_the_thread_pools(tmp_path, app, engine):
+    one = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    eight = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="8", OPENBLAS_NUM_THREADS="8")
+    assert eight == one
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("engine", [*ENGINES, "spin-1ms"])
+def test_no_request_causes_a_warning(tmp_path, app, engine):
+    with started(f"{app} --engine {engine}", tmp_path, env={"PYTHONWARNINGS": "error"}) as server:
+        assert predict_often(server, 100) == {200}
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("engine", ["numpy", "pandas"])
+def test_no_request_writes_to_the_log(tmp_path, app, engine):
+    with started(f"{app} --engine {engine}", tmp_path, env={"PYTHONWARNINGS": "always"}) as server:
+        predict_often(server, 1)
+        before = log_of(server)
+        assert predict_often(server, 100) == {200}
+        assert log_of(server) == before
