@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.errors import GeneratorError, RunFolderError
 from bench.measure.environment import Cores, choose_cores
-from bench.measure.launches import generate
+from bench.measure.launches import DRAIN_TIMEOUT_S, generate
 from bench.measure.parity import check_stack
 from bench.measure.processes import launch_stacks
 from bench.plan.schedule import PlannedSlice
@@ -70,6 +70,7 @@ def measure_client(client: str, cores: Cores) -> float:
             "slice_ms": SLICE_MS,
             "settle_ms": 0,
             "warm_up_ms": SLICE_MS,
+            "drain_timeout_s": DRAIN_TIMEOUT_S,
             "stacks": {
                 NULL_SERVER.name: {
                     "port": server.port,

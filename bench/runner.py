@@ -1,15 +1,13 @@
 """A run from plan to report: the only module that sees all four rooms."""
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from bench.errors import BenchError, Interrupted
+from bench.interrupts import stopped_by_signals
 from bench.judge.tables import Tables
 from bench.measure.environment import choose_cores, describe_machine, find_spoilers
 from bench.measure.launches import LaunchResult, measure_launch, write_samples
@@ -19,8 +17,6 @@ from bench.progress import Progress
 from bench.records import Cell, Comparison, Quantile, RunWarning, SliceRecord
 from bench.run_folder import RESULTS, RunFolder, Summary
 from bench.show.report import write_report
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(config: BenchConfig, command: str, results: Path = RESULTS) -> tuple[RunFolder, BenchError | Interrupted | None]:
@@ -136,20 +132,3 @@ class Session:
                 "warnings": [vars(warning) for warning in warnings],
             }
         )
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones must not disturb the cleaning up."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -28,7 +28,6 @@ from locust.env import Environment
 
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 
-DRAIN_TIMEOUT_S = 5.0
 MIN_ANSWERS = 200
 DRAINS_PER_SLICE = 10
 MAX_SLICE_MS = 4000.0
@@ -147,10 +146,11 @@ class Controller:
         turn = Turn(stack, self._exchanges[stack, planned["scenario"]], end_ns, len(chosen))
         for user in chosen:
             user.turns.put(turn)
-        if not turn.done.wait(length_ms / 1e3 + DRAIN_TIMEOUT_S):
+        drain_timeout_s = self._plan["drain_timeout_s"]
+        if not turn.done.wait(length_ms / 1e3 + drain_timeout_s):
             for user in chosen:
                 user.abort(stack)
-            turn.done.wait(DRAIN_TIMEOUT_S)
+            turn.done.wait(drain_timeout_s)
         drained_ns = time.perf_counter_ns()
         after = _read_clocks(pids)
         self._keep(planned["index"], turn.samples)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import GeneratorError
+from bench.interrupts import shielded
 from bench.measure.environment import Cores
 from bench.measure.parity import Accepted, check_stack
 from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions
@@ -25,6 +26,8 @@ from bench.records import SAMPLE_COLUMNS
 
 GENERATOR = "bench.measure.generator"
 GENERATOR_EXIT_S = 60
+# How long the answers under way at the end of a slice are waited for, before their connections are cut.
+DRAIN_TIMEOUT_S = 5.0
 
 Samples = npt.NDArray[np.int64]
 
@@ -78,6 +81,7 @@ def generator_plan(
         "slice_ms": config.slice_ms,
         "settle_ms": config.settle_ms,
         "warm_up_ms": config.warm_up_ms,
+        "drain_timeout_s": DRAIN_TIMEOUT_S,
         "stacks": {
             stack.stack.name: {
                 "port": stack.port,
@@ -100,7 +104,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
-    with errors_path.open("wb") as errors, pinned(plan["cores"]):
+    with errors_path.open("wb") as errors, pinned(plan["cores"]), shielded():
         process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")],
             stdin=subprocess.DEVNULL,
@@ -110,7 +114,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
             env=clean_environment(),
             start_new_session=True,
         )
-    exits.callback(kill_group, process)
+        exits.callback(kill_group, process)
     assert process.stdout is not None  # noqa: S101 - asked for above
     with process.stdout:
         for line in process.stdout:

@@ -16,11 +16,14 @@ from typing import Any
 import psutil
 
 from bench.errors import StackError
+from bench.interrupts import shielded
 from bench.plan.stacks import Stack
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
+REQUEST_TIMEOUT_S = 2.0
+GROUP_TIMEOUT_S = 2.0
 PORT_ATTEMPTS = 5
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 1_000_000
@@ -121,13 +124,16 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
     """
     started: list[RunningStack] = []
     stack_of_exits.callback(lambda: stop_stacks(started))
-    started += [spawn_stack(stack, cores, folder) for stack in stacks]
+    for stack in stacks:
+        with shielded():
+            started.append(spawn_stack(stack, cores, folder))
     for place, running in enumerate(started):
         for _ in range(PORT_ATTEMPTS):
             if await_ready(started[place]):
                 break
-            stop_stacks([started[place]])
-            started[place] = spawn_stack(running.stack, cores, folder)
+            with shielded():
+                stop_stacks([started[place]])
+                started[place] = spawn_stack(running.stack, cores, folder)
         else:
             message = f"{running.stack.name}: other programs took {PORT_ATTEMPTS} free ports in a row; try again."
             raise StackError(message)
@@ -136,20 +142,26 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
 
 def stop_stacks(stacks: Sequence[RunningStack]) -> None:
     """End all stacks: ask first, and after a while insist; whatever is left of their process groups goes too."""
-    for running in stacks:
-        with contextlib.suppress(ProcessLookupError):
-            running.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    for running in stacks:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.process.wait(max(0.0, deadline - time.monotonic()))
-        kill_group(running.process)
+    with shielded():
+        for running in stacks:
+            with contextlib.suppress(ProcessLookupError):
+                running.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for running in stacks:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.process.wait(max(0.0, deadline - time.monotonic()))
+            kill_group(running.process)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of a process group that we started, and reap its leader."""
-    with contextlib.suppress(ProcessLookupError):
+    """End whatever is left of a process group that we started, and wait until it is gone."""
+    deadline = time.monotonic() + GROUP_TIMEOUT_S
+    with shielded(), contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        while time.monotonic() < deadline:  # orphans are reaped by another process, in its own time
+            os.killpg(process.pid, 0)
+            time.sleep(POLL_S)
     process.wait()
 
 
@@ -202,7 +214,7 @@ def free_port() -> int:
 
 
 def _answers(running: RunningStack) -> bool:
-    connection = HTTPConnection("127.0.0.1", running.port, timeout=START_TIMEOUT_S)
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=REQUEST_TIMEOUT_S)
     try:
         connection.request("GET", running.stack.ready)
         return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's OK

@@ -1,0 +1,53 @@
+"""Signals that ask a run to stop, turned into one exception at a moment when nothing can be lost."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from bench.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _State:
+    """How many shields are up, and the signal that they hold back."""
+
+    shields = 0
+    held_back: int | None = None
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones must not disturb the cleaning up."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        if _State.shields:
+            _State.held_back = number
+        else:
+            raise Interrupted(number)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Hold back `Interrupted` until the block ends: what is started or stopped in it is then known or gone as a whole."""
+    _State.shields += 1
+    try:
+        yield
+    finally:
+        _State.shields -= 1
+        number, _State.held_back = _State.held_back, None
+        if number is not None:
+            if _State.shields:
+                _State.held_back = number
+            else:
+                raise Interrupted(number)

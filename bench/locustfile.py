@@ -1,0 +1,71 @@
+"""The scenarios for Locust's own web page, by hand: `locust -f bench/locustfile.py --host http://127.0.0.1:12345`.
+
+Plain FastHttpUser, Locust's own statistics (whole milliseconds); each answer is checked. The bench itself does not use
+this file: it measures with `bench.measure.generator`. Choose scenarios with tags, for example `--tags predict-1`.
+"""
+
+import json
+from typing import Any
+
+from locust import FastHttpUser, tag, task
+
+from bench.plan.scenarios import SCENARIOS, expected_answer
+from bench.plan.stacks import Stack
+
+# What either server answers with its default engine.
+DEFAULT_STACK = Stack(name="by hand", command=())
+
+
+class ModelUser(FastHttpUser):
+    """Asks the server at --host, scenario by scenario, without pause."""
+
+    host = "http://127.0.0.1:12345"
+
+    def ask(self, name: str) -> None:
+        """Send one request of a scenario and mark it as failed if its answer is not the expected one."""
+        scenario = SCENARIOS[name]
+        expected = expected_answer(scenario, DEFAULT_STACK)
+        posts = scenario.passengers is not None
+        with self.client.request(
+            "POST" if posts else "GET",
+            scenario.path,
+            data=scenario.body.decode() if posts else None,
+            headers={"Content-Type": "application/json"} if posts else {},
+            name=name,
+            catch_response=True,
+        ) as response:
+            value: Any = json.loads(response.text) if posts and response.text else response.text
+            if (response.status_code, value) == (expected.status, expected.value):
+                response.success()
+            else:
+                response.failure(f"expected {expected.status} and the known answer, got {response.status_code}")
+
+    @tag("hello")
+    @task
+    def hello(self) -> None:
+        """GET /."""
+        self.ask("hello")
+
+    @tag("predict-1")
+    @task
+    def predict_1(self) -> None:
+        """One passenger."""
+        self.ask("predict-1")
+
+    @tag("predict-4")
+    @task
+    def predict_4(self) -> None:
+        """The article's four passengers."""
+        self.ask("predict-4")
+
+    @tag("predict-100")
+    @task
+    def predict_100(self) -> None:
+        """A hundred passengers."""
+        self.ask("predict-100")
+
+    @tag("invalid")
+    @task
+    def invalid(self) -> None:
+        """A passenger that does not validate: 422 is the right answer."""
+        self.ask("invalid")

@@ -1,0 +1,187 @@
+"""Servers are started pinned and alone, proved to own their port, and always stopped with all their children."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from bench.errors import StackError
+from bench.measure.environment import choose_cores
+from bench.measure.processes import free_port, launch_stacks, read_conditions, server_environment, stop_stacks
+from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
+
+
+@contextlib.contextmanager
+def launched(folder, *stacks, cores=()):
+    with contextlib.ExitStack() as exits:
+        yield launch_stacks(stacks, cores, folder, exits)
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def test_a_stack_is_stopped_with_all_its_processes(tmp_path):
+    stack = load_stacks(BUNDLED_STACKS)["flask-gthread"]
+    with launched(tmp_path, stack) as (running,):
+        pids = running.pids()
+        assert len(pids) == 2
+    assert not any(is_running(pid) for pid in pids)
+    assert is_free(running.port)
+
+
+def test_the_workers_go_even_when_the_main_process_was_killed(tmp_path):
+    stack = load_stacks(BUNDLED_STACKS)["flask-gthread"]
+    with launched(tmp_path, stack) as (running,):
+        pids = running.pids()
+        os.kill(pids[0], signal.SIGKILL)
+        running.process.wait()
+        with pytest.raises(StackError, match=r"flask-gthread ended by itself \(signal SIGKILL\)"):
+            running.check_alive()
+    assert not any(is_running(pid) for pid in pids)
+
+
+def test_an_unrelated_server_is_left_alone(tmp_path, make_stub):
+    with launched(tmp_path, make_stub()) as (stranger,):
+        with launched(tmp_path, make_stub("wrong")):
+            pass
+        stranger.check_alive()
+
+
+def test_processes_are_stopped_when_the_block_fails(tmp_path, make_stub):
+    with contextlib.suppress(LookupError), launched(tmp_path, make_stub()) as (running,):
+        raise LookupError
+    assert not is_running(running.process.pid)
+
+
+def test_a_stack_that_ends_at_start_is_reported_with_the_end_of_its_log(tmp_path):
+    stack = Stack(name="broken", command=(sys.executable, "-c", "print('no such module'); raise SystemExit(3)", "{port}"))
+    with pytest.raises(StackError, match=r"broken ended by itself \(exit status 3\)(.|\n)*no such module"), launched(tmp_path, stack):
+        pass
+
+
+def test_a_command_that_does_not_exist_is_named(tmp_path):
+    stack = Stack(name="broken", command=("/nonexistent/server", "{port}"))
+    with pytest.raises(StackError, match="broken cannot be started: /nonexistent/server"), launched(tmp_path, stack):
+        pass
+
+
+def test_a_port_that_another_program_took_is_no_failure_of_the_stack(tmp_path, make_stub, monkeypatch):
+    squatter = socket.create_server(("127.0.0.1", 0))
+    ports = iter([squatter.getsockname()[1], free_port()])
+    monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
+    with squatter, launched(tmp_path, make_stub()) as (running,):
+        assert running.port != squatter.getsockname()[1]
+        running.check_alive()
+
+
+def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path, make_stub, monkeypatch):
+    # The stack starts, but listens nowhere; the stranger answers 200 in its place.
+    with launched(tmp_path, make_stub()) as (stranger,):
+        idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
+        ports = iter([stranger.port] * 6)
+        monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
+        with pytest.raises(StackError, match="other programs took"), launched(tmp_path, idle):
+            pass
+
+
+def test_a_stack_that_never_answers_is_reported_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.measure.processes.START_TIMEOUT_S", 0.5)
+    idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
+    with pytest.raises(StackError, match=r"idle was not ready after 0\.5 s: no 200 on /readyz"), launched(tmp_path, idle):
+        pass
+
+
+def test_settings_of_the_environment_do_not_reach_a_server(monkeypatch):
+    for name in ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "UVICORN_WORKERS", "LOCUST_USERS", "PYTHONPATH", "http_proxy", "SERVE_TIMING"):
+        monkeypatch.setenv(name, "1")
+    environment = server_environment(load_stacks(BUNDLED_STACKS)["flask-gthread"])
+    assert not {"GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "UVICORN_WORKERS", "LOCUST_USERS", "PYTHONPATH", "http_proxy"} & set(environment)
+    assert environment["SERVE_TIMING"] == "0"
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_every_server_gets_one_blas_thread(monkeypatch, name):
+    monkeypatch.setenv(name, "8")
+    assert server_environment(load_stacks(BUNDLED_STACKS)["flask-gthread"])[name] == "1"
+
+
+@pytest.mark.skipif(not choose_cores().servers, reason="needs two cores")
+def test_every_process_and_thread_of_a_stack_runs_on_the_servers_core(tmp_path):
+    cores = choose_cores().servers
+    stacks = load_stacks(BUNDLED_STACKS)
+    with launched(tmp_path, stacks["flask-granian"], stacks["fastapi-uvicorn"], cores=cores) as running:
+        for server in running:
+            for pid in server.pids():
+                for thread in psutil.Process(pid).threads():
+                    assert os.sched_getaffinity(thread.id) == set(cores)
+    assert os.sched_getaffinity(0) != set(cores)
+
+
+def test_conditions_are_read_from_the_live_processes(tmp_path):
+    stacks = load_stacks(BUNDLED_STACKS)
+    with launched(tmp_path, stacks["fastapi-uvicorn"], stacks["flask-gthread"]) as (fastapi, flask):
+        conditions = read_conditions(fastapi)
+        assert (conditions["processes"], conditions["uvloop"], conditions["httptools"]) == (1, True, True)
+        assert read_conditions(flask)["uvloop"] is False
+        assert conditions["start_s"] > 0
+
+
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, stub_path):
+    monkeypatch.setattr("bench.measure.processes.STOP_TIMEOUT_S", 0.2)
+    program = (
+        "import signal, sys, runpy; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"sys.argv[1:] = ['ignoring', sys.argv[1]]; runpy.run_path({str(stub_path)!r}, run_name='__main__')"
+    )
+    stack = Stack(name="stubborn", command=(sys.executable, "-c", program, "{port}"))
+    with launched(tmp_path, stack) as (running,):
+        stop_stacks([running])
+        assert running.process.poll() == -signal.SIGKILL
+
+
+def test_a_log_that_grows_too_long_begins_anew(tmp_path, make_stub, monkeypatch):
+    monkeypatch.setattr("bench.measure.processes.MAX_LOG_BYTES", 10)
+    with launched(tmp_path, make_stub()) as (running,):
+        running.log.write_text("x" * 100)
+        running.bound_log()
+        assert running.log.stat().st_size == 0
+
+
+def test_two_launches_at_once_do_not_disturb_each_other(tmp_path, make_stub):
+    failures = []
+
+    def launch(number):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        try:
+            with launched(folder, make_stub()) as (running,):
+                running.check_alive()
+                time.sleep(0.05)
+        except StackError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=launch, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
