@@ -1,0 +1,171 @@
+"""What all charts share: palette, sheet of paper with title, subtitle and fine print, exact text widths, repeatable bytes.
+
+Lengths are inches from the top left corner of the sheet, type sizes are points. matplotlib draws through `Figure` alone: no
+display, no window, no global state, whatever backend the environment names.
+"""
+
+import atexit
+import io
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+def _keep_matplotlib_quiet() -> None:
+    """Give matplotlib a place for its font cache where the home folder is none: it asks on import and warns if it has none."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is no home
+    if "MPLCONFIGDIR" not in os.environ and not os.access(home, os.W_OK):
+        folder = tempfile.mkdtemp(prefix="matplotlib-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["MPLCONFIGDIR"] = folder
+
+
+_keep_matplotlib_quiet()
+
+import matplotlib as mpl  # noqa: E402 - after its place is prepared
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.font_manager import FontProperties  # noqa: E402
+from matplotlib.textpath import text_to_path  # noqa: E402
+
+WIDTH = 7.2
+MARGIN = 0.12
+TITLE_PT, TEXT_PT, NOTE_PT, PRINT_PT = 12.0, 10.0, 8.5, 7.5
+# Other systems draw with other fonts: what fits here has to leave a tenth free.
+SLACK = 1.1
+POINTS_PER_INCH = 72
+LINE = 1.35 / POINTS_PER_INCH
+
+TEXT, MUTED, AXIS, GRID, AA_GREY = "#1B1F24", "#57606A", "#6E7781", "#D0D7DE", "#6E7781"
+# The A/A grey at 22 % on white; opaque, since an SVG fills the strokes of a hatch as pale as the ground under them.
+BAND = "#DFE1E3"
+# Told apart in grey print (contrast 8.46, 4.78 and 9.06 on white) and by shape; brands are not imitated.
+FRAMEWORK_COLOURS = {"Flask": "#00517F", "FastAPI": "#BE5200"}
+FRAMEWORK_MARKERS = {"Flask": "o", "FastAPI": "D"}
+OTHER_COLOUR, OTHER_MARKER = "#6A2C86", "p"
+
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
+    "font.size": TEXT_PT,
+    "text.color": TEXT,
+    "text.parse_math": False,
+    "axes.edgecolor": AXIS,
+    "axes.labelcolor": TEXT,
+    "axes.labelsize": NOTE_PT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": False,
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": NOTE_PT,
+    "ytick.labelsize": NOTE_PT,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.6,
+    "hatch.color": AA_GREY,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "flask-vs-fastapi",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw in our style whatever the user's matplotlibrc says; letters that the font lacks are no reason for noise."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
+
+
+class Sheet:
+    """A white sheet of `WIDTH`, as high as its title, its body and its fine print need."""
+
+    def __init__(self, title: str, subtitle: str, body_height: float, fine_print: str) -> None:
+        self.title = title
+        heads = [(wrap(title, TITLE_PT, bold=True), TITLE_PT, "bold", TEXT), (wrap(subtitle, NOTE_PT), NOTE_PT, "normal", MUTED)]
+        prints = wrap(fine_print, PRINT_PT)
+        self.body_top = MARGIN + sum(len(lines) * size * LINE for lines, size, _, _ in heads) + 0.14
+        self.body_height = body_height
+        self.height = self.body_top + body_height + 0.1 + len(prints) * PRINT_PT * LINE + MARGIN
+        self.figure = Figure(figsize=(WIDTH, self.height), facecolor="white")
+        FigureCanvasAgg(self.figure)
+        top = MARGIN
+        for lines, size, weight, colour in heads:
+            for line in lines:
+                self.text(MARGIN, top, line, size=size, weight=weight, color=colour)
+                top += size * LINE
+            top += 0.04
+        for number, line in enumerate(prints):
+            self.text(MARGIN, self.body_top + body_height + 0.1 + number * PRINT_PT * LINE, line, size=PRINT_PT, color=MUTED)
+
+    def text(
+        self, left: float, top: float, text: str, *, size: float = TEXT_PT, weight: str = "normal", color: str = TEXT, ha: str = "left"
+    ) -> None:
+        """Write a line of text with its upper edge at `top`."""
+        place = (left / WIDTH, 1 - top / self.height)
+        self.figure.text(*place, text, fontsize=size, fontweight=weight, color=color, ha=ha, va="top")
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Return new axes; `top` counts from the top of the body."""
+        bottom = 1 - (self.body_top + top + height) / self.height
+        return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self.height))
+
+    def save(self, kind: str) -> bytes:
+        """Return the picture as `svg` or `png`: the same bytes for the same drawing."""
+        out = io.BytesIO()
+        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        self.figure.savefig(out, format=kind, dpi=150, metadata=metadata)
+        return out.getvalue()
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return the width of a line of text in inches."""
+    font = FontProperties(weight="bold" if bold else "normal", size=size)
+    width: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    return width / POINTS_PER_INCH
+
+
+def wrap(text: str, size: float, width: float = WIDTH - 2 * MARGIN, *, bold: bool = False) -> list[str]:
+    """Return text in lines that fit into `width` with slack; a word that is too long is cut short."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size, bold=bold) * SLACK <= width:
+            lines[-1] = longer
+        else:
+            lines.append(shorten(word, size, width, bold=bold))
+    return [line for line in lines if line]
+
+
+def shorten(text: str, size: float, width: float, *, bold: bool = False) -> str:
+    """Return text on one line, cut with an ellipsis where it does not fit into `width` with slack."""
+    text = " ".join(text.split())
+    if text_width(text, size, bold=bold) * SLACK <= width:
+        return text
+    while text and text_width(f"{text}…", size, bold=bold) * SLACK > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def colour_of(framework: str) -> str:
+    """Return the colour of a framework's stacks."""
+    return FRAMEWORK_COLOURS.get(framework, OTHER_COLOUR)
+
+
+def marker_of(framework: str) -> str:
+    """Return the marker of a framework's stacks."""
+    return FRAMEWORK_MARKERS.get(framework, OTHER_MARKER)

@@ -1,0 +1,243 @@
+"""The three charts of a run: ratios against their baselines, throughput of the stacks, latency by percentile.
+
+Takes the summary, the quantiles and the names of the stacks; gives pictures as SVG and PNG. Every figure drawn is a figure of
+the records. A title says what was found, in words made from the data; shapes carry the verdicts, colours the frameworks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Quantile, Role, Verdict
+from bench.run_folder import Summary
+from bench.show import canvas
+from bench.show.canvas import AA_GREY, Sheet
+from bench.show.figures import count_words, format_interval, format_level, format_load, format_number, format_percent, format_ratio
+from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
+from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
+from bench.show.sentences import (
+    METRIC_WORDS,
+    Stacks,
+    headline_rows,
+    noise_floor_row,
+    row_labels,
+    stack_label,
+    verdict_mark,
+    verdict_words,
+)
+
+HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
+# A picture of more rows is no longer read; the table has all of them.
+MAX_RATIO_ROWS = 8
+_ROLE_ORDER: Mapping[Role, int] = {"primary": 0, "secondary": 1, "exploratory": 2}
+_MARKERS: Mapping[Verdict, str] = {
+    "better": "^",
+    "worse": "v",
+    "equivalent": "s",
+    "undecided": "o",
+    "withheld": "|",
+    "not judged": "o",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished picture; `title` is what it shows as a sentence."""
+
+    name: str
+    title: str
+    svg: bytes
+    png: bytes
+
+
+def draw_charts(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, fine_print: str) -> list[Chart]:
+    """Return the charts of a run in the order of the report."""
+    with canvas.drawing():
+        sheets = {
+            "ratios": ratios_sheet(summary, stacks, fine_print),
+            "throughput": throughput_sheet(summary, stacks, fine_print),
+            "latency": latency_sheet(summary, quantiles, stacks, fine_print),
+        }
+        return [Chart(name, sheet.title, sheet.save("svg"), sheet.save("png")) for name, sheet in sheets.items()]
+
+
+def headline_load(summary: Summary) -> str:
+    """Return the load of the answer: 16 users, else that of the run's first cell."""
+    loads = [cell.load for cell in summary.cells]
+    return HEADLINE_LOAD if HEADLINE_LOAD in loads or not loads else loads[0]
+
+
+def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw the stacks' throughput under the headline load, scenario by scenario, the first baseline and its twin on top."""
+    load = headline_load(summary)
+    cells = [cell for cell in summary.cells if cell.load == load]
+    places = list(dict.fromkeys((cell.part, cell.scenario) for cell in cells))
+    twins = {row.contender for row in summary.noise_floor}
+    rows: list[Row] = []
+    for part, scenario in places:
+        members = [cell for cell in cells if (cell.part, cell.scenario) == (part, scenario)]
+        rows.append(Row(f"{scenario}, {format_load(load)}", f"part {part}"))
+        rows += [_throughput_row(cell, stacks, twin=cell.stack in twins) for cell in _pinned(members, summary)]
+    launches = count_words(max((cell.launches for cell in cells), default=0), "launch")
+    subtitle = f"Correct answers per second with {format_load(load)}; higher is better. Whisker: the interval over {launches}."
+    title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
+    sheet = Sheet(_state(summary) + title, subtitle, rows_height(rows), fine_print)
+    draw_amounts(sheet, rows, "requests per second, higher is better")
+    return sheet
+
+
+def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw the judged comparisons and the exploratory ones of throughput, by metric, with the A/A rows they are judged by."""
+    shown = _ratio_selection(summary.comparisons)
+    rows: list[Row] = []
+    for metric, group in groupby(shown, key=lambda row: row.metric):
+        members = list(group)
+        more = "more" if metric in HIGHER_IS_BETTER else "less"
+        band = f"hatched: within ±{format_percent(members[0].margin)}, too small to matter"
+        rows.append(Row(f"{METRIC_WORDS[metric]}: {more} is better", band))
+        floors = {row: noise_floor_row(row, summary.noise_floor) for row in members}
+        rows += [_ratio_row(row, floor, stacks) for row, floor in floors.items()]
+        judged = [row for row in members if row.role != "exploratory"] or members
+        rows += [_aa_row(floor, stacks) for floor in dict.fromkeys(floors[row] for row in judged) if floor]
+    subtitle = (
+        "Contender / baseline. Whisker: the interval, its level beside it; pale dots: single launches. Triangle: better or worse; "
+        "square: equivalent; hollow, dashed: undecided; bar: withheld; small, grey: not judged; hollow, grey diamond: A/A."
+    )
+    if any(row.floor_is_wider for row in rows):
+        subtitle += " Dashed lines beside the band: A/A, where it is wider."
+    left_out = len(summary.comparisons) - len(shown)
+    if left_out:
+        subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
+    sheet = Sheet(_state(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows), fine_print)
+    draw_ratios(sheet, rows, "contender / baseline, log scale")
+    return sheet
+
+
+def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw the service times with one user and under the headline load; second copies are left out."""
+    load = headline_load(summary)
+    twins = {row.contender for row in summary.noise_floor}
+    points = [point for point in quantiles if point.load in (UNLOADED, load) and point.stack not in twins]
+    place = (points[0].part, points[0].scenario) if points else ("", "")
+    panels = []
+    for panel_load in dict.fromkeys((UNLOADED, load)):
+        lines = lines_from_quantiles([point for point in points if (point.part, point.scenario, point.load) == (*place, panel_load)])
+        note = {UNLOADED: ": alone on the server", HEADLINE_LOAD: ": at saturation"}.get(panel_load, "")
+        if lines:
+            panels.append(Panel(f"{place[1]}, {format_load(panel_load)}{note}", lines))
+    subtitle = "Service time, from sending a request to the last byte of its answer; lower is better. n: settled requests of all launches."
+    first = panels[0].lines[0][0].load if panels else ""
+    cells = [cell for cell in summary.cells if (cell.part, cell.scenario, cell.load) == (*place, first) and cell.stack not in twins]
+    return draw_latency(_state(summary) + _latency_title(cells, stacks), subtitle, panels, stacks, fine_print)
+
+
+def _state(summary: Summary) -> str:
+    """Return what a title has to say first: a picture may be shown without its report."""
+    states = ["partial run"] * summary.partial + ["not valid, for diagnosis only"] * (not summary.validity.valid)
+    return f"{', '.join(states).capitalize()}. " if states else ""
+
+
+def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:
+    ranked = sorted((cell for cell in cells if cell.scenario == cells[0].scenario), key=lambda cell: cell.throughput_rps or 0)
+    ends = [cell for cell in ranked if cell.throughput_rps is not None]
+    if not ends:
+        return "No throughput was measured"
+    texts = [f"{_throughput(cell)} with {stack_label(cell.stack, stacks)}" for cell in (ends[0], ends[-1])]
+    return f"Requests per second, {ends[0].scenario}: {' to '.join(dict.fromkeys(texts))}"
+
+
+def _throughput(cell: Cell) -> str:
+    figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+    return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
+
+
+def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
+    framework = stacks.get(cell.stack, {}).get("framework", "")
+    right = _throughput(cell) if cell.throughput_rps is not None else "no correct answer"
+    return Row(
+        left=f"{stack_label(cell.stack, stacks)}{' (A/A)' if twin else ''}",
+        right=f"{right}, {count_words(cell.errors, 'error')}" if cell.errors else right,
+        value=cell.throughput_rps,
+        low=cell.throughput_ci_low,
+        high=cell.throughput_ci_high,
+        marker=canvas.marker_of(framework),
+        colour=canvas.colour_of(framework),
+        hollow=twin,
+    )
+
+
+def _pinned(cells: Sequence[Cell], summary: Summary) -> list[Cell]:
+    baseline = next((row.baseline for row in summary.comparisons), "")
+    twins = {row.contender for row in summary.noise_floor if row.baseline == baseline}
+    return sorted(cells, key=lambda cell: (cell.stack != baseline, cell.stack not in twins, -(cell.throughput_rps or 0)))
+
+
+def _ratio_selection(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the rows to draw, by metric and then by role. Where a rate is offered to all, their throughput is equal by design."""
+    telling = [
+        row for row in comparisons if row.role != "exploratory" or (row.metric == "throughput_rps" and row.load.startswith("closed"))
+    ]
+    shown = sorted(telling or comparisons, key=lambda row: _ROLE_ORDER[row.role])[:MAX_RATIO_ROWS]
+    return sorted(shown, key=lambda row: METRICS.index(row.metric))
+
+
+def _ratios_title(summary: Summary, stacks: Stacks) -> str:
+    rows = [row for row in headline_rows(summary) if row] or [row for row in summary.comparisons if row.metric == "throughput_rps"]
+    claims = [
+        "{0} {2} times {1}{3}".format(*row_labels(row, stacks), format_ratio(row), "" if format_level(row) else " (no interval)")
+        for row in rows[:2]
+        if row.ratio is not None
+    ]
+    return f"Requests per second: {'; '.join(claims)}" if claims else "No ratio was measured"
+
+
+def _ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
+    judged = row.verdict not in ("not judged", "withheld")
+    role = "" if row.role == "exploratory" else f"{row.role}, "
+    return Row(
+        left=" / ".join(row_labels(row, stacks)),
+        right=f"{verdict_mark(row.verdict)} {verdict_words(row).partition(' (')[0]}".strip(),
+        note=f"{role}{row.scenario}, {format_load(row.load)}, {count_words(row.launches, 'launch')}",
+        note_right=_ratio_words(row),
+        value=row.ratio,
+        low=row.ci_low,
+        high=row.ci_high,
+        dots=row.launch_ratios,
+        marker=_MARKERS[row.verdict],
+        colour=canvas.colour_of(stacks.get(row.contender, {}).get("framework", "")) if judged else AA_GREY,
+        hollow=row.verdict == "undecided",
+        dashed=row.verdict == "undecided",
+        size={"not judged": 4.0, "withheld": 11.0}.get(row.verdict, 7.0),
+        margin=row.margin,
+        floor=floor.ratio if floor and floor.ratio else 1.0,
+    )
+
+
+def _aa_row(row: Comparison, stacks: Stacks) -> Row:
+    return Row(
+        left=f"A/A: {stack_label(row.baseline, stacks)} again",
+        right="same code",
+        note_right=_ratio_words(row),
+        note=f"{row.scenario}, {format_load(row.load)}, {count_words(row.launches, 'launch')}",
+        value=row.ratio,
+        low=row.ci_low,
+        high=row.ci_high,
+        dots=row.launch_ratios,
+        marker="D",
+        colour=AA_GREY,
+        hollow=True,
+        size=5.0,
+        margin=row.margin,
+    )
+
+
+def _ratio_words(row: Comparison) -> str:
+    return f"{format_ratio(row)}, {format_level(row) or 'no interval'}" if row.ratio is not None else "no figure"
+
+
+def _latency_title(cells: Sequence[Cell], stacks: Stacks) -> str:
+    ranked = sorted((cell for cell in cells if cell.p50_ms is not None), key=lambda cell: cell.p50_ms or 0)
+    if not ranked:
+        return "No median latency was measured"
+    texts = [f"{format_number(cell.p50_ms)} ms ({stack_label(cell.stack, stacks)})" for cell in (ranked[0], ranked[-1])]
+    return f"With {format_load(ranked[0].load)} the median answer took {' to '.join(dict.fromkeys(texts))}"

@@ -1,0 +1,67 @@
+"""How a number is written, in every output alike. Takes numbers and records, gives ASCII text; nothing is computed anew.
+
+The digits of an estimate follow its interval: two significant digits of the half-width stay.
+"""
+
+import math
+import re
+
+from bench.records import Comparison
+
+NO_FIGURE = "-"
+
+
+def format_interval(estimate: float | None, low: float | None, high: float | None) -> str:
+    """Return `10,840 (10,720 to 10,960)`; three significant digits and no interval where there is none."""
+    point, bounds = split_interval(estimate, low, high)
+    return f"{point} ({bounds})" if bounds else point
+
+
+def split_interval(estimate: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    """Return an estimate and its interval as `("10,840", "10,720 to 10,960")`; the interval is empty where there is none."""
+    if estimate is None or low is None or high is None:
+        return format_number(estimate), ""
+    half_width = (high - low) / 2
+    places = 1 - math.floor(math.log10(half_width)) if half_width > 0 else 3
+    return _rounded(estimate, places), f"{_rounded(low, places)} to {_rounded(high, places)}"
+
+
+def format_ratio(row: Comparison) -> str:
+    """Return a comparison's ratio with its interval, as `2.013 (1.990 to 2.036)`."""
+    return format_interval(row.ratio, row.ci_low, row.ci_high)
+
+
+def format_number(value: float | None) -> str:
+    """Return a figure that has no interval, to three significant digits."""
+    if value is None:
+        return NO_FIGURE
+    return _rounded(value, 2 - math.floor(math.log10(abs(value))) if value else 0)
+
+
+def format_percent(ratio: float) -> str:
+    """Return 0.0213 as `2.1 %`, 0.02 as `2 %`."""
+    return f"{float(f'{100 * ratio:.2g}'):g} %"
+
+
+def format_level(row: Comparison) -> str:
+    """Return the level that a row's interval attains, as `95.8 %`; nothing where there is no interval."""
+    return f"{100 * row.level:.3g} %" if row.level is not None and row.ci_low is not None else ""
+
+
+def format_load(load: str) -> str:
+    """Return a load in a reader's words; an unknown form stays as it is."""
+    if match := re.fullmatch(r"closed-(\d+)", load):
+        return count_words(int(match[1]), "user")
+    if match := re.fullmatch(r"open-(\d+)(rps)?", load):
+        return f"{match[1]} req/s offered" if match[2] else f"equal rate, {match[1]} % of saturation"
+    return load
+
+
+def count_words(count: int, noun: str) -> str:
+    """Return `1 launch`, `12 launches`, `2 users`."""
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def _rounded(value: float, places: int) -> str:
+    return f"{round(value, places):,.{max(places, 0)}f}"

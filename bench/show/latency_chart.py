@@ -1,0 +1,132 @@
+"""The latency of the stacks by percentile: one panel per load, one line per stack, as far out as its samples reach.
+
+Takes the quantiles of a run and the names of its stacks; gives a sheet. x is 1 / (1 - p) on a log scale, which spreads the tail.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench.records import Quantile
+from bench.show import canvas
+from bench.show.canvas import MARGIN, NOTE_PT, Sheet
+from bench.show.sentences import Stacks, stack_label
+
+# More lines than this cannot be told apart; all of them are in distributions.csv.
+MAX_LINES = 8
+_PERCENTILES: Mapping[int, str] = {2: "50 %", 10: "90 %", 100: "99 %", 1000: "99.9 %", 10_000: "99.99 %", 100_000: "99.999 %"}
+_LINE_STYLES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+_LEFT, _WIDTH, _GAP = 0.62, 4.0, 0.34
+_HEAD, _FOOT = 0.24, 0.6
+_LABEL_ROOM = canvas.WIDTH - MARGIN - _LEFT - _WIDTH - 0.3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The lines of one load: a list of quantiles per stack, in the order of the run."""
+
+    heading: str
+    lines: Sequence[Sequence[Quantile]]
+
+    @property
+    def height(self) -> float:
+        """Inches of its axes: the names of all lines have to fit beside them."""
+        return max(1.9, _GAP * len(self.lines) + 0.1)
+
+
+@dataclass(frozen=True)
+class _End:
+    x: float
+    y: float
+    name: str
+    samples: int
+    colour: str
+
+
+def lines_from_quantiles(quantiles: Sequence[Quantile]) -> list[list[Quantile]]:
+    """Return a line per stack, at most `MAX_LINES`; a percentile of 100 or a latency of 0 has no place on the axes."""
+    drawn = [point for point in quantiles if point.quantile < 1 and point.latency_ms > 0]
+    order = list(dict.fromkeys(point.stack for point in drawn))
+    drawn.sort(key=lambda point: (order.index(point.stack), point.quantile))
+    return [list(line) for _, line in groupby(drawn, key=lambda point: point.stack)][:MAX_LINES]
+
+
+def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Stacks, fine_print: str) -> Sheet:
+    """Return the chart, one panel above the other."""
+    sheet = Sheet(title, subtitle, sum(_HEAD + panel.height + _FOOT for panel in panels), fine_print)
+    top = 0.0
+    for panel in panels:
+        sheet.text(MARGIN, sheet.body_top + top, panel.heading, size=NOTE_PT, weight="bold")
+        axes = sheet.axes(_LEFT, top + _HEAD, _WIDTH, panel.height)
+        _scale_axes(axes, [point for line in panel.lines for point in line])
+        _label_ends(axes, panel.height, _draw_lines(axes, panel.lines, stacks))
+        top += _HEAD + panel.height + _FOOT
+    return sheet
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], stacks: Stacks) -> list[_End]:
+    used: dict[str, int] = {}
+    ends = []
+    for line in lines:
+        framework = stacks.get(line[0].stack, {}).get("framework", "")
+        colour, last = canvas.colour_of(framework), line[-1]
+        style = _LINE_STYLES[used.setdefault(colour, 0) % len(_LINE_STYLES)]
+        used[colour] += 1
+        xs = [1 / (1 - point.quantile) for point in line]
+        axes.plot(xs, [point.latency_ms for point in line], color=colour, linestyle=style, linewidth=1.8)
+        axes.plot(xs[-1], last.latency_ms, canvas.marker_of(framework), color=colour, markersize=5, clip_on=False)
+        ends.append(_End(xs[-1], last.latency_ms, stack_label(last.stack, stacks), last.samples, colour))
+    return ends
+
+
+def _scale_axes(axes: Axes, points: Sequence[Quantile]) -> None:
+    """Set log scales that begin and end at ticks, so that even a narrow range has two."""
+    lowest, highest = min(point.latency_ms for point in points), max(point.latency_ms for point in points)
+    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    low, high = max(tick for tick in ticks if tick <= lowest), min(tick for tick in ticks if tick > highest)
+    furthest = 1.15 / (1 - max(point.quantile for point in points))
+    axes.set(xscale="log", yscale="log", xlim=(1, max(furthest, 2.2)), ylim=(low, high))
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in _PERCENTILES if tick <= furthest]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _PERCENTILES.get(round(value), "")))
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.set_xlabel("percentile p, log scale of 1 / (1 - p)")
+    axes.set_ylabel("ms, log scale")
+    axes.grid(visible=True)
+
+
+def _label_ends(axes: Axes, height: float, ends: Sequence[_End]) -> None:
+    """Name each line at the right, in the order of their ends, moved apart where names would overlap."""
+    low, high = axes.get_ylim()
+    ordered = sorted(ends, key=lambda end: end.y)
+    wanted = [math.log(end.y / low) / math.log(high / low) for end in ordered]
+    for end, place in zip(ordered, spread(wanted, _GAP / height), strict=True):
+        axes.annotate(
+            f"{canvas.shorten(end.name, NOTE_PT, _LABEL_ROOM)}\nn {end.samples:,}",
+            (end.x, end.y),
+            (1.07, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=NOTE_PT,
+            color=end.colour,
+            arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 4},
+        )
+
+
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Return ascending places of 0 to 1, at least `gap` apart, near the wanted ones (ascending too)."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place, places[-1] + gap if places else gap / 2))
+    ceiling = 1 - gap / 2
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], ceiling)
+        ceiling = places[number] - gap
+    return places

@@ -1,0 +1,159 @@
+"""From the folder of a run to its report: charts, report.html, report.md, and the summary for the terminal.
+
+Reads manifest.json, summary.json and distributions.csv; computes no figure anew. The same run gives the same bytes.
+"""
+
+import base64
+import hashlib
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bench.records import Cell, Quantile
+from bench.run_folder import RunFolder, Summary
+from bench.show.charts import Chart, draw_charts, headline_load
+from bench.show.figures import count_words
+from bench.show.markdown import render_markdown
+from bench.show.sentences import headline_lines, noise_floor_row, notices
+from bench.show.tables import Table, cell_table, comparison_table, noise_floor_table, plain_text, run_tables, terminal_table
+
+TEMPLATES = Path(__file__).parent / "templates"
+FINE_PRINT_PACKAGES = ("flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn")
+MAX_TERMINAL_LINES = 20
+MAX_TERMINAL_CELLS = 6
+
+HOW_TO_READ: Mapping[str, str] = {
+    "ratios": (
+        "Right of 1x the contender has more than the baseline, left of it less. A whisker inside the hatched band is a difference too "
+        "small to matter; one that crosses an edge of the band leaves that open. Where a stack has a second copy, the baseline of a ratio "
+        "is the mean of both copies, so the A/A rows share data with the ratios."
+    ),
+    "throughput": "Each dot is a stack's throughput over all launches, its whisker the interval; hollow dots are second copies of a stack.",
+    "latency": (
+        "A point says within how many milliseconds that share of the answers came; a line ends where its samples no longer support a "
+        "percentile. At saturation the median only restates users / throughput: for what one user waits, read the panel with 1 user."
+    ),
+}
+
+
+def write_report(folder: RunFolder) -> None:
+    """Write charts, report.html and report.md of a run; raise `RunFolderError` if its files cannot be read or written."""
+    summary, manifest = folder.read_summary(), folder.read_manifest()
+    quantiles = folder.read_rows("distributions.csv", Quantile)
+    charts = draw_charts(summary, quantiles, manifest["stacks"], fine_print(folder.path.name, summary, manifest))
+    for chart in charts:
+        folder.write_bytes(f"charts/{chart.name}.svg", chart.svg)
+        folder.write_bytes(f"charts/{chart.name}.png", chart.png)
+    content = _content(folder.path.name, summary, manifest)
+    folder.write_text("report.html", _render_html(content, {chart.name: chart for chart in charts}))
+    comparisons = content["judged"] if content["judged"].rows else content["others"]
+    tables = {"ratios": (comparisons,), "throughput": (content["cells"],), "latency": ()}
+    folder.write_text(
+        "report.md",
+        render_markdown(
+            content["lines"],
+            content["notices"],
+            content["fine_print"],
+            [(chart, HOW_TO_READ[chart.name], tables[chart.name]) for chart in charts],
+            [content["judged_floor"], content["facts"], *content["run_tables"]],
+        ),
+    )
+
+
+def terminal_summary(folder: RunFolder) -> str:
+    """Return the end of a run for the terminal: the answer, at most six cells, and where the rest is; ASCII, 20 lines at most."""
+    summary, manifest = folder.read_summary(), folder.read_manifest()
+    path = _short_path(folder.path)
+    answer = headline_lines(summary, manifest["stacks"])
+    ends = [
+        f"{name + ':':10}{path / file}"
+        for name, file in (("report", "report.html"), ("markdown", "report.md"), ("figures", "summary.json"))
+    ]
+    ends.append(f"{'again:':10}python -m bench report {shlex.quote(str(path))}")
+    room = MAX_TERMINAL_LINES - len(answer) - len(ends) - 2  # two blank lines
+    lines = [*notices(summary)[:room], *answer]
+    room -= len(lines) - len(answer) + 2  # two headings of the table
+    cells = _headline_cells(summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
+    return "\n".join([*lines, "", *([*terminal_table(cells), ""] if cells else []), *ends])
+
+
+def fine_print(run: str, summary: Summary, manifest: Mapping[str, Any]) -> str:
+    """Return what a picture must carry with it: versions, machine, commit, date and run."""
+    environment = summary.environment
+    packages = environment.get("packages") or {}
+    versions = [f"{name} {packages[name]}" for name in FINE_PRINT_PACKAGES if name in packages]
+    cores = environment.get("server_cores") or ()
+    commit = str(environment.get("commit") or "unknown")
+    state = ["partial run"] if summary.partial else []
+    state += [] if summary.validity.valid else ["not valid"]
+    parts = [
+        ", ".join([plain_text(environment.get("python")), *versions]),
+        f"{plain_text(environment.get('cpu'))}, {count_words(len(cores), 'server core') if cores else 'cores not kept apart'}",
+        f"commit {commit[:12]}{'+changes' if commit.endswith('+changes') else ''}",
+        plain_text(manifest.get("created_utc")),
+        ", ".join([f"run {run}, profile {summary.profile}", *state]),
+    ]
+    return "; ".join(parts)
+
+
+def _content(run: str, summary: Summary, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that the templates print, as text and tables."""
+    stacks = manifest["stacks"]
+    judged = [row for row in summary.comparisons if row.role != "exploratory"]
+    others = [row for row in summary.comparisons if row.role == "exploratory"]
+    floors = [noise_floor_row(row, summary.noise_floor) for row in judged]
+    headline = _headline_cells(summary)
+    rest = [cell for cell in summary.cells if cell not in headline]
+    plan = manifest["plan"]
+    facts = {
+        "Command": plain_text(manifest.get("command")),
+        "Started, UTC": plain_text(manifest.get("created_utc")),
+        "Ended, UTC": plain_text(manifest.get("finished_utc")),
+        "Launches planned": plain_text(plan.get("launches")),
+        "Seed": str(plan.get("seed")),
+        "Plan, SHA-256": plain_text(manifest.get("plan_sha256")),
+        "Departures from the plan": "; ".join(manifest.get("departures") or []) or "none",
+        "Version of the bench": plain_text(manifest.get("tool_version")),
+    }
+    return {
+        "run": run,
+        "profile": summary.profile,
+        "lines": headline_lines(summary, stacks),
+        "notices": notices(summary),
+        "how_to_read": HOW_TO_READ,
+        "fine_print": fine_print(run, summary, manifest),
+        "judged": comparison_table("Primary and secondary comparisons", judged, stacks),
+        "others": comparison_table("Exploratory comparisons, without verdict", others, stacks),
+        "cells": cell_table("Cells of the answer's load", headline, stacks),
+        "other_cells": cell_table("All other cells", rest, stacks),
+        "noise_floor": noise_floor_table("A/A: all rows", summary.noise_floor, stacks),
+        "judged_floor": noise_floor_table("A/A: two copies of one stack", list(dict.fromkeys(filter(None, floors))), stacks),
+        "facts": Table("The run", ("what", "value"), tuple(facts.items())),
+        "run_tables": run_tables(summary, manifest),
+    }
+
+
+def _render_html(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
+    """Return report.html: one file, no script, and nothing that a browser may fetch."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = (TEMPLATES / "report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    images = {name: f"data:image/svg+xml;base64,{base64.b64encode(chart.svg).decode()}" for name, chart in charts.items()}
+    return environment.get_template("report.html").render(content, charts=charts, images=images, style=style, style_hash=digest)
+
+
+def _headline_cells(summary: Summary) -> list[Cell]:
+    load = headline_load(summary)
+    return [cell for cell in summary.cells if cell.load == load]
+
+
+def _short_path(path: Path) -> Path:
+    """Return a path as the reader would type it: relative where it lies below the working folder."""
+    here = Path(os.path.realpath(Path.cwd()))
+    return path.relative_to(here) if path.is_relative_to(here) else path

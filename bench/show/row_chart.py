@@ -1,0 +1,157 @@
+"""A chart of rows on one axis: each row has its texts above and a dot with its whisker below, at the full width of the sheet.
+
+Names of any length fit, since no row has to share its line with a picture. Takes rows, gives a sheet.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench.show import canvas
+from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Sheet
+
+# The roundest first: they get their place first.
+RATIO_TICKS = (1, 2, 0.5, 4, 0.25, 8, 0.125, 1.5, 3, 0.7, 0.8, 1.25, 0.9, 1.1, 16, 32, 64, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01)
+TICK_DISTANCE = 0.085
+INNER = canvas.WIDTH - 2 * MARGIN
+AXIS_HEIGHT = 0.55
+_LINE = TEXT_PT * canvas.LINE
+_NOTE_LINE = NOTE_PT * canvas.LINE
+_HALF_BAND = 0.11
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. Without a marker it is a heading; `note` and `note_right` make a second line of text.
+
+    `dots` are the launches; `margin` draws the band of ratios too small to matter, `floor` where A/A is wider than that band.
+    """
+
+    left: str
+    right: str
+    note: str = ""
+    note_right: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    dots: tuple[float, ...] = ()
+    marker: str = ""
+    colour: str = MUTED
+    hollow: bool = False
+    dashed: bool = False
+    size: float = 6.0
+    margin: float = 0.0
+    floor: float = 1.0
+
+    @property
+    def text_height(self) -> float:
+        """Inches of the texts."""
+        return _LINE + (_NOTE_LINE if self.note or self.note_right else 0) if self.marker else _LINE + 0.14
+
+    @property
+    def height(self) -> float:
+        """Inches from the top of this row to the top of the next."""
+        return self.text_height + (0.36 if self.marker else 0.02)
+
+    @property
+    def floor_is_wider(self) -> bool:
+        """Whether two copies of the baseline differed by more than the margin."""
+        return self.margin > 0 and abs(math.log(self.floor)) > math.log1p(self.margin)
+
+    def values(self) -> list[float]:
+        """Return every figure that has to lie on the axis."""
+        figures = (self.value, self.low, self.high, *self.dots)
+        band = (1 + self.margin, 1 / (1 + self.margin)) if self.margin else ()
+        return [figure for figure in (*figures, *band) if figure is not None]
+
+
+def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str) -> None:
+    """Draw rows on a linear axis from 0."""
+    highest = max((value for row in rows for value in row.values()), default=0.0) or 1.0
+    axes = _draw_rows(sheet, rows, (0, highest * 1.04))
+    axes.set_xlabel(unit)
+    whole = highest > 10  # noqa: PLR2004 - its ticks are whole numbers
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if whole else f"{value:g}"))
+
+
+def draw_ratios(sheet: Sheet, rows: Sequence[Row], label: str) -> None:
+    """Draw rows on a log axis around 1, on which twice and half weigh the same."""
+    values = [value for row in rows for value in row.values() if value > 0] or [1.0]
+    low, high = math.log(min(*values, 0.9)), math.log(max(*values, 1.1))
+    pad = 0.04 * (high - low)
+    limits = math.exp(low - pad), math.exp(high + pad)
+    axes = _draw_rows(sheet, rows, limits)
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(*limits)
+    axes.set_xlabel(label)
+    ticks: list[float] = []
+    for tick in RATIO_TICKS:
+        apart = all(abs(math.log(tick / other)) > TICK_DISTANCE * (high - low) for other in ticks)
+        if limits[0] <= tick <= limits[1] and apart:
+            ticks.append(tick)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
+
+
+def rows_height(rows: Sequence[Row]) -> float:
+    """Return the height in inches of the body that rows and their axis need."""
+    return sum(row.height for row in rows) + AXIS_HEIGHT + 0.05
+
+
+def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float]) -> Axes:
+    """Draw texts and pictures of all rows; y is inches from the top of the body."""
+    height = sheet.body_height - AXIS_HEIGHT
+    axes = sheet.axes(MARGIN + 0.12, 0, INNER - 0.24, height)
+    axes.set_ylim(height, 0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlim(*limits)
+    top = 0.0
+    for row in rows:
+        _write_texts(sheet, row, sheet.body_top + top)
+        if row.marker:
+            y = top + row.text_height + 0.13
+            axes.axhline(y, color=GRID, linewidth=0.7, zorder=0)
+            _draw_row(axes, row, y)
+        top += row.height
+    return axes
+
+
+def _write_texts(sheet: Sheet, row: Row, top: float) -> None:
+    heading = not row.marker
+    size, weight, right_colour = (NOTE_PT, "bold", MUTED) if heading else (TEXT_PT, "normal", canvas.TEXT)
+    if heading:
+        top += 0.14
+    for left, right, left_size, colour in (
+        (row.left, row.right, size, canvas.TEXT),
+        (row.note, row.note_right, NOTE_PT, MUTED),
+    ):
+        room = INNER - 0.15 - canvas.text_width(right, NOTE_PT) * canvas.SLACK
+        text = canvas.shorten(left, left_size, room, bold=weight == "bold")
+        sheet.text(MARGIN, top, text, size=left_size, weight=weight, color=colour)
+        sheet.text(
+            MARGIN + INNER, top + (left_size - NOTE_PT) / 2 / canvas.POINTS_PER_INCH, right, size=NOTE_PT, color=right_colour, ha="right"
+        )
+        top += left_size * canvas.LINE
+
+
+def _draw_row(axes: Axes, row: Row, y: float) -> None:
+    ends = (y - _HALF_BAND, y + _HALF_BAND)
+    if row.margin:
+        edges = (1 / (1 + row.margin), 1 + row.margin)
+        axes.fill_betweenx(ends, *edges, facecolor=canvas.BAND, hatch="/////", edgecolor=AA_GREY, linewidth=0, zorder=1)
+        axes.vlines(1, *ends, color=canvas.AXIS, linewidth=1, zorder=1)
+        if row.floor_is_wider:
+            axes.vlines([row.floor, 1 / row.floor], *ends, color=canvas.TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=1)
+    axes.plot(row.dots, [y] * len(row.dots), "o", color=row.colour, markersize=4, alpha=0.28, markeredgewidth=0, zorder=2)
+    if row.low is not None and row.high is not None:
+        style = (0, (2.2, 1.4)) if row.dashed else "solid"
+        axes.hlines(y, row.low, row.high, color=row.colour, linewidth=2.2, linestyle=style, zorder=3)
+    if row.value is not None:
+        look: Any = {"markersize": row.size, "color": row.colour, "markerfacecolor": "white" if row.hollow else row.colour}
+        axes.plot(row.value, y, row.marker, markeredgewidth=1.5, clip_on=False, zorder=4, **look)

@@ -1,0 +1,235 @@
+"""Charts: nothing cut, nothing overlapping, the same bytes again, and no need for a display or a home."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+from matplotlib.text import Text
+from run_variants import MINI_RUN, VARIANTS
+
+from bench.records import Quantile
+from bench.run_folder import RunFolder
+from bench.show import canvas
+from bench.show.charts import draw_charts, headline_load, latency_sheet, ratios_sheet, throughput_sheet
+from bench.show.latency_chart import spread
+from bench.show.report import write_report
+
+FINE_PRINT = "CPython 3.11.7, flask 3.1.2; some CPU, 1 server core; commit abc; 2026-11-25T09:00:00Z; run r"
+DRAW = """
+import sys
+from pathlib import Path
+from bench.run_folder import RunFolder
+from bench.show.report import write_report
+
+write_report(RunFolder.open(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture(params=VARIANTS, scope="module")
+def run(request, tmp_path_factory):
+    return VARIANTS[request.param](tmp_path_factory.mktemp("run") / request.param)
+
+
+def draw_sheets(folder):
+    summary, stacks = folder.read_summary(), folder.read_manifest()["stacks"]
+    quantiles = folder.read_rows("distributions.csv", Quantile)
+    with canvas.drawing():
+        yield ratios_sheet(summary, stacks, FINE_PRINT)
+        yield throughput_sheet(summary, stacks, FINE_PRINT)
+        yield latency_sheet(summary, quantiles, stacks, FINE_PRINT)
+
+
+def draw_mini_run():
+    folder = RunFolder.open(MINI_RUN)
+    return draw_charts(folder.read_summary(), folder.read_rows("distributions.csv", Quantile), folder.read_manifest()["stacks"], FINE_PRINT)
+
+
+@pytest.fixture(scope="module")
+def mini_charts():
+    return draw_mini_run()
+
+
+def read_words(svg):
+    root = ET.fromstring(svg)  # noqa: S314 - our own drawing
+    return " ".join("".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def text_boxes(sheet):
+    sheet.figure.canvas.draw()
+    texts = list(sheet.figure.texts)
+    for axes in sheet.figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            texts += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    visible = [text for text in texts if text.get_text().strip() and text.get_visible()]
+    return [(text.get_text(), Text.get_window_extent(text)) for text in visible]
+
+
+def test_no_text_is_cut_and_no_two_texts_overlap(run):
+    for sheet in draw_sheets(run):
+        boxes = text_boxes(sheet)
+        width, height = sheet.figure.get_size_inches() * sheet.figure.dpi
+        assert not [text for text, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
+        overlaps = [
+            (first, second)
+            for (first, one), (second, other) in itertools.combinations(boxes, 2)
+            if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
+        ]
+        assert not overlaps
+
+
+def test_every_picture_is_as_wide_as_the_column_and_carries_its_fine_print(run):
+    for sheet in draw_sheets(run):
+        assert sheet.figure.get_figwidth() == 7.2
+        assert FINE_PRINT in " ".join(text.get_text() for text in sheet.figure.texts)
+
+
+def test_every_title_says_something_and_a_bad_run_says_it_first(mini_charts, tmp_path):
+    titles = [chart.title for chart in mini_charts]
+    assert titles == [
+        (
+            "Requests per second: FastAPI on uvicorn 2.008 (1.987 to 2.029) times Flask on gunicorn gthread; "
+            "FastAPI on granian 0.9020 (0.8925 to 0.9115) times Flask on granian"
+        ),
+        (
+            "Requests per second, predict-1: 5,050 (4,994 to 5,111) with Flask on gunicorn gthread to 10,140 (10,030 to 10,260) "
+            "with FastAPI on uvicorn"
+        ),
+        "With 1 user the median answer took 0.163 ms (FastAPI on uvicorn) to 0.283 ms (FastAPI with def on uvicorn)",
+    ]
+    for name, words in (("partial", "Partial run. "), ("invalid", "Not valid, for diagnosis only. ")):
+        sheets = draw_sheets(VARIANTS[name](tmp_path / name))
+        assert [sheet.title for sheet in sheets] == [words + title for title in titles]
+    assert "2.01 times Flask on gunicorn gthread (no interval)" in next(draw_sheets(VARIANTS["smoke"](tmp_path / "smoke"))).title
+
+
+@pytest.mark.parametrize(
+    ("verdict", "marker", "face"),
+    [
+        ("better", "^", "#BE5200"),
+        ("worse", "v", "#BE5200"),
+        ("equivalent", "s", "#BE5200"),
+        ("undecided", "o", "white"),
+        ("withheld", "|", "#6E7781"),
+    ],
+)
+def test_verdicts_differ_by_shape(verdict, marker, face):
+    summary = RunFolder.open(MINI_RUN).read_summary()
+    summary = replace(summary, comparisons=(replace(summary.comparisons[0], verdict=verdict),), noise_floor=())
+    with canvas.drawing():
+        (axes,) = ratios_sheet(summary, RunFolder.open(MINI_RUN).read_manifest()["stacks"], "").figure.axes
+    dots = [line for line in axes.lines if list(line.get_xdata()) == [summary.comparisons[0].ratio]]
+    assert [(dot.get_marker(), dot.get_markerfacecolor()) for dot in dots] == [(marker, face)]
+    whiskers = [lines for lines in axes.collections if lines.get_linewidth() == [2.2]]
+    assert [lines.get_linestyle()[0][1] is not None for lines in whiskers] == [verdict == "undecided"]
+
+
+def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary():
+    summary = RunFolder.open(MINI_RUN).read_summary()
+    sheet = next(draw_sheets(RunFolder.open(MINI_RUN)))
+    floor = summary.noise_floor[0]
+    drawn = [list(line.get_xdata()) for line in sheet.figure.axes[0].lines]
+    assert [floor.ratio] in drawn
+    assert list(floor.launch_ratios) in drawn
+    texts = [text.get_text() for text in sheet.figure.texts]
+    assert "A/A: Flask on gunicorn gthread again" in texts
+    assert "1.0030 (0.9931 to 1.0129), 95.3 %" in texts
+    assert "hatched: within ±2 %, too small to matter" in texts
+    assert "hatched: within ±10 %, too small to matter" in texts
+
+
+def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
+    folder = RunFolder.open(MINI_RUN)
+    summary = folder.read_summary()
+    wide = tuple(replace(row, ratio=1.04) for row in summary.noise_floor)
+    rows = replace(summary, comparisons=summary.comparisons[:1], noise_floor=wide)
+    with canvas.drawing():
+        sheet = ratios_sheet(rows, folder.read_manifest()["stacks"], "")
+    (axes,) = sheet.figure.axes
+    assert "Dashed lines beside the band: A/A" in " ".join(text.get_text() for text in sheet.figure.texts)
+    places = {round(float(segment[0][0]), 4) for lines in axes.collections for segment in getattr(lines, "get_segments", list)()}
+    assert {1.04, round(1 / 1.04, 4)} <= places
+
+
+def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
+    *_, sheet = draw_sheets(RunFolder.open(MINI_RUN))
+    unloaded, saturated = sheet.figure.axes
+    labels = [text.get_text() for text in unloaded.texts]
+    assert "FastAPI with def on uvicorn\nn 47,515" in labels
+    last = {round(float(line.get_xdata()[-1])) for line in unloaded.lines}
+    assert last == {100, 1000}  # one cell supports no more than p99
+    assert len(labels) == 5
+    assert not [label for label in labels if "second copy" in label]
+    headings = [text.get_text() for text in sheet.figure.texts]
+    assert "predict-1, 1 user: alone on the server" in headings
+    assert "predict-1, 16 users: at saturation" in headings
+    assert saturated.get_yscale() == unloaded.get_xscale() == "log"
+
+
+def test_a_row_without_figure_is_named_and_has_no_dot(tmp_path):
+    ratios, throughput, _ = draw_sheets(VARIANTS["nulls"](tmp_path / "run"))
+    assert "no figure" in [text.get_text() for text in ratios.figure.texts]
+    assert "no correct answer, 40 errors" in [text.get_text() for text in throughput.figure.texts]
+    assert not [line for sheet in (ratios, throughput) for line in sheet.figure.axes[0].lines if line.get_marker() in {"D", "p"}]
+
+
+def test_the_load_of_the_answer(tmp_path):
+    assert headline_load(RunFolder.open(MINI_RUN).read_summary()) == "closed-16"
+    assert headline_load(VARIANTS["user"](tmp_path / "user").read_summary()) == "closed-4"
+    assert headline_load(VARIANTS["empty"](tmp_path / "empty").read_summary()) == "closed-16"
+
+
+def test_the_same_run_gives_the_same_bytes(mini_charts):
+    assert draw_mini_run() == mini_charts
+
+
+def test_an_svg_keeps_its_text_and_names_no_date_and_no_stranger(mini_charts):
+    for chart in mini_charts:
+        assert "Flask on gunicorn gthread" in read_words(chart.svg)
+        assert not re.search(rb"<dc:date>|href=\"https?:|url\(['\"]?https?:", chart.svg)
+        assert chart.png.startswith(b"\x89PNG")
+
+
+def test_a_label_with_dollars_is_no_formula(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    for name in ("ratios", "throughput", "latency"):
+        assert 'Mine <b>|$x_1$ "&amp;' in read_words((folder.path / "charts" / f"{name}.svg").read_bytes())
+
+
+def test_the_two_frameworks_stay_apart_in_grey_print():
+    """Relative luminance as in WCAG 2: contrast to each other and to the paper."""
+
+    def luminance(colour):
+        values = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    flask, fastapi = (luminance(canvas.FRAMEWORK_COLOURS[name]) + 0.05 for name in ("Flask", "FastAPI"))
+    assert fastapi / flask > 1.5
+    assert min(1.05 / flask, 1.05 / fastapi) > 4.5
+    assert len({*canvas.FRAMEWORK_MARKERS.values(), canvas.OTHER_MARKER}) == 3
+
+
+@pytest.mark.parametrize(("wanted", "gap"), [([0.5, 0.5, 0.51], 0.2), ([0.0, 0.0], 0.3), ([0.9, 0.95, 1.0], 0.25), ([], 0.1), ([0.4], 1.0)])
+def test_names_are_moved_apart_and_stay_inside(wanted, gap):
+    places = spread(wanted, gap)
+    assert all(second - first >= gap - 1e-9 for first, second in itertools.pairwise(places))
+    assert all(gap / 2 - 1e-9 <= place <= 1 - gap / 2 + 1e-9 for place in places)
+
+
+def test_charts_need_no_display_and_no_home_and_make_no_noise(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    environment = {**kept, "HOME": "/dev/null/none", "MPLBACKEND": "TkAgg", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", DRAW, folder.path], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(tmp_path.glob("matplotlib-*"))  # its cache is removed again

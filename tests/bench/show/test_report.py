@@ -1,0 +1,289 @@
+"""Reports: one file without network, the same figures everywhere, and the truth about a bad run on top."""
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from run_variants import AWKWARD_LABEL, MINI_RUN, VARIANTS, copy_run, read_json
+
+from bench.errors import RunFolderError
+from bench.records import Cell, Comparison, RunWarning
+from bench.show.figures import format_interval, format_ratio
+from bench.show.report import terminal_summary, write_report
+from bench.show.sentences import headline_lines, notices
+
+# Tags without an end tag.
+VOID = {"meta", "img", "br", "link"}
+
+
+class Page(HTMLParser):
+    """What a page holds: its text, attributes, tables, open tags; and every tag that is closed out of order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.attributes, self.rows, self.open, self.wrong, self.headings = "", [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+        if tag in {"h1", "h2", "h3", "h4"}:
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "style":
+            return
+        self.text += data
+        if self.open and self.open[-1] in {"td", "th"}:
+            self.rows[-1][-1] += data
+
+    def values(self, attribute):
+        return [value for _, name, value in self.attributes if name == attribute]
+
+
+def read_text(folder, name):
+    return (folder.path / name).read_text("utf-8")
+
+
+@pytest.fixture(params=VARIANTS, scope="module")
+def run(request, tmp_path_factory):
+    folder = VARIANTS[request.param](tmp_path_factory.mktemp("run") / request.param)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def whole(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    write_report(folder)
+    return folder
+
+
+def test_the_page_loads_nothing_runs_nothing_and_is_well_formed(run):
+    html = read_text(run, "report.html")
+    page = Page(html)
+    assert (page.open, page.wrong) == ([], [])
+    assert not [
+        value
+        for name in ("src", "href", "srcset", "action", "poster")
+        for value in page.values(name)
+        if not re.match(r"#|data:image/svg", value)
+    ]
+    assert not [name for _, name, _ in page.attributes if name == "style" or name.startswith("on")]
+    assert "<script" not in html.lower()
+    assert not re.search(r"url\(|@import", html)
+    assert len(html) < 1_000_000
+
+
+def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else(whole):
+    html = read_text(whole, "report.html")
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = next(value for value in Page(html).values("content") if "default-src" in value)
+    assert policy == f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def test_a_reader_of_the_page_finds_headings_captions_and_names(run):
+    page = Page(read_text(run, "report.html"))
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(deeper <= above + 1 for above, deeper in zip(page.headings, page.headings[1:], strict=False))
+    ids = page.values("id")
+    assert not [name for name, count in Counter(ids).items() if count > 1]
+    assert {f"#{name}" for name in ids} >= set(page.values("href"))
+    tags = Counter(tag for tag, _, _ in page.attributes)
+    assert tags["img"]
+    assert len([1 for tag, name, value in page.attributes if (tag, name) == ("img", "alt") and value]) == 3
+    scopes = [value for tag, name, value in page.attributes if (tag, name) == ("th", "scope")]
+    assert set(scopes) <= {"col", "row"}
+    html = read_text(run, "report.html")
+    assert len(re.findall(r"<th[ >]", html)) == len(scopes)
+    assert html.count("<table>") == html.count("<caption>")
+
+
+def test_every_output_opens_with_the_same_lines(run):
+    summary, stacks = run.read_summary(), run.read_manifest()["stacks"]
+    lines = [*notices(summary), *headline_lines(summary, stacks)]
+    page = " ".join(Page(read_text(run, "report.html")).text.split())
+    first = " ".join(lines)
+    assert page.index(first) < page.index("How to read it")
+    assert terminal_summary(run).startswith("\n".join(lines))
+    markdown = re.sub(r"\\(.)", r"\1", read_text(run, "report.md")).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    places = [markdown.index(line) for line in lines]
+    assert places == sorted(places)
+    assert places[-1] < markdown.index("How to read it")
+
+
+FIRST_WORDS = {
+    "partial": "Partial run: ",
+    "invalid": "Not a valid run: ",
+    "smoke": "Nothing is judged in this run: 2 launches; verdicts need 8.",
+    "user": "Nothing is judged",
+    "nulls": "Nothing is judged",
+    "empty": "Nothing is judged",
+}
+
+
+def test_a_run_that_is_less_than_whole_says_so_first_and_a_whole_one_does_not(run):
+    html, markdown = read_text(run, "report.html"), read_text(run, "report.md")
+    words = FIRST_WORDS.get(run.path.name)
+    if words:
+        assert terminal_summary(run).startswith(words)
+        assert html.index(f'<li class="notice">{words}') < html.index("<figure>")
+        assert re.search(rf"^> \*\*{re.escape(words)}", markdown, re.MULTILINE)
+    else:
+        assert terminal_summary(run).startswith("Better, as usually deployed: ")
+        assert '<li class="notice">' not in html
+        assert "> **" not in markdown
+
+
+def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whole):
+    summary = whole.read_summary()
+    page = Page(read_text(whole, "report.html"))
+    markdown, terminal = read_text(whole, "report.md"), terminal_summary(whole)
+    texts = [text for row in page.rows for text in row]
+    for cell in summary.cells:
+        figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+        assert figure in texts
+        if cell.load == "closed-16":
+            assert f"| {figure} |" in markdown
+            assert figure in terminal or cell.stack == "flask-granian-twin"  # the terminal has six
+    for row in (*summary.comparisons, *summary.noise_floor):
+        assert format_ratio(row) in texts
+        if row.role != "exploratory":
+            assert f"| {format_ratio(row)} |" in markdown
+    assert whole.read_rows("cells.csv", Cell) == list(summary.cells)
+    assert whole.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
+
+
+def test_the_page_says_how_far_to_trust_it(whole):
+    text, manifest = Page(read_text(whole, "report.html")).text, whole.read_manifest()
+    environment = manifest["environment"]
+    expected = [manifest["plan_sha256"], manifest["command"], str(manifest["plan"]["seed"]), environment["cpu"], environment["kernel"]]
+    expected += [text for warning in manifest["warnings"] for text in warning.values()]
+    expected += [row["command"] for row in manifest["conditions"].values()]
+    expected += ["steal_ratio", "kept and marked", "scikit-learn 0.0.5", "Departures from the plan"]
+    assert not [words for words in expected if words not in text]
+
+
+def test_labels_of_a_user_are_text_in_every_output(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    label = " ".join(AWKWARD_LABEL.split())
+    assert label in Page(read_text(folder, "report.html")).text
+    markdown = read_text(folder, "report.md")
+    assert "<b>" not in markdown
+    tables = [line for line in markdown.splitlines() if line.startswith("|")]
+    columns = [len(re.findall(r"(?<!\\)\|", line)) for line in tables]
+    rules = [place for place, line in enumerate(tables) if set(line) <= set("|-: ")]
+    assert rules
+    assert all(columns[place - 1] == columns[place] == columns[place + 1] for place in rules)
+
+
+def test_the_terminal_gets_twenty_lines_of_plain_text(run):
+    text = terminal_summary(run)
+    assert len(text.splitlines()) <= 20
+    if run.path.name != "user":
+        assert text.isascii()
+    ends = text.splitlines()[-4:]
+    assert [line.split()[-1].rpartition("/")[2] for line in ends] == ["report.html", "report.md", "summary.json", run.path.name]
+    assert ends[-1].split()[1:5] == ["python", "-m", "bench", "report"]
+    assert all((run.path / name).is_file() for name in ("report.html", "report.md", "summary.json"))
+
+
+def test_the_terminal_shows_at_most_six_cells_under_the_load_of_the_answer(whole, monkeypatch):
+    monkeypatch.chdir(whole.path.parent)
+    lines = terminal_summary(whole).splitlines()
+    heading = lines.index("predict-1, 16 users:")
+    assert lines[heading + 1].split() == ["stack", "req/s", "p50", "ms", "p99", "ms", "CPU", "us", "errors"]
+    assert [line.split()[0] for line in lines[heading + 2 : heading + 8]] == list(whole.read_manifest()["stacks"])[:6]
+    assert lines[-1] == "again:    python -m bench report run"
+
+
+def test_cells_of_two_scenarios_get_a_column_for_them(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    summary = read_json(folder.path / "summary.json")
+    summary["cells"][1]["scenario"] = "invalid"
+    folder.write_text("summary.json", json.dumps(summary))
+    lines = terminal_summary(folder).splitlines()
+    head = next(line for line in lines if line.startswith("stack"))
+    assert head.split()[1] == "load"
+    assert any(line.startswith("fastapi-uvicorn") and "invalid, 16 users" in line for line in lines)
+
+
+def test_the_same_run_gives_the_same_bytes(whole):
+    def contents():
+        return {path.relative_to(whole.path): path.read_bytes() for path in whole.path.rglob("*") if path.is_file()}
+
+    before = contents()
+    write_report(whole)
+    assert contents() == before
+    assert {path.name for path in before} >= {"ratios.svg", "ratios.png", "throughput.svg", "throughput.png", "latency.svg", "latency.png"}
+
+
+@pytest.mark.parametrize("warnings", range(14))
+def test_the_terminal_keeps_to_twenty_lines_however_many_warnings_a_bad_run_has(warnings, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    summary = folder.read_summary()
+    listed = tuple(RunWarning(f"code-{number}", "Text.", "Step.") for number in range(warnings))
+    folder.write_summary(replace(summary, partial=True, validity=replace(summary.validity, valid=False, warnings=listed)))
+    lines = terminal_summary(folder).splitlines()
+    assert len(lines) <= 20
+    assert [line.partition(":")[0] for line in lines[:2]] == ["Partial run", "Not a valid run"]
+    assert "\n\n\n" not in terminal_summary(folder)
+    assert sum(line.startswith("A/A pass: ") for line in lines) == 1
+
+
+def test_a_figure_that_is_missing_has_its_reason(tmp_path):
+    assert "too few" in terminal_summary(VARIANTS["smoke"](tmp_path / "smoke"))
+    assert "none" in terminal_summary(VARIANTS["nulls"](tmp_path / "nulls"))
+    large = VARIANTS["large"](tmp_path / "large")
+    write_report(large)
+    assert "at least 9,100" in read_text(large, "report.md")
+
+
+def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    assert "**Exploratory comparisons, without verdict**" in read_text(folder, "report.md")
+    assert "| 2.008 (1.987 to 2.029) |" in read_text(folder, "report.md")
+
+
+def test_the_command_that_draws_again_can_be_pasted(tmp_path):
+    folder = copy_run(tmp_path / "my run")
+    assert terminal_summary(folder).endswith(f"python -m bench report '{folder.path}'")
+
+
+def test_pictures_of_the_markdown_lie_beside_it(run):
+    pictures = re.findall(r"!\[.*?\]\((\S+)\)", read_text(run, "report.md"))
+    assert pictures == ["charts/ratios.png", "charts/throughput.png", "charts/latency.png"]
+    assert all((run.path / picture).is_file() for picture in pictures)
+    assert len(read_text(run, "report.md")) < 65_536
+
+
+def test_the_report_leaves_the_figures_of_the_run_alone(whole):
+    for name in ("manifest.json", "summary.json", "cells.csv", "comparisons.csv", "distributions.csv"):
+        assert (whole.path / name).read_bytes() == (MINI_RUN / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["summary.json", "manifest.json", "distributions.csv"])
+def test_a_run_without_its_files_is_refused_in_a_sentence(name, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    (folder.path / name).unlink()
+    with pytest.raises(RunFolderError, match=f"{name} cannot be read"):
+        write_report(folder)

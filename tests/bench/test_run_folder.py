@@ -1,0 +1,223 @@
+"""The folder of a run: what is written is read back the same, whole or not at all, and what is not ours is refused."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import bench
+from bench import records, run_folder
+from bench.errors import RunFolderError
+from bench.records import RESULTS_SCHEMA, Cell, Comparison, Gate, Quantile, RunWarning, SliceRecord
+from bench.run_folder import RunFolder, list_runs, to_json
+
+MINI_RUN = Path(__file__).parents[1] / "fixtures" / "mini_run"
+FILES = {"slices.csv": SliceRecord, "cells.csv": Cell, "comparisons.csv": Comparison, "distributions.csv": Quantile}
+SCHEMA = json.loads((Path(bench.__file__).parent / "summary.schema.json").read_text("utf-8"))
+NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def mini(tmp_path):
+    shutil.copytree(MINI_RUN, tmp_path / "run")
+    return RunFolder.open(tmp_path / "run")
+
+
+def check_schema(document):
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+@pytest.mark.parametrize(("name", "kind"), FILES.items())
+def test_rows_are_read_back_as_they_were_written(mini, name, kind):
+    before = (mini.path / name).read_bytes()
+    rows = mini.read_rows(name, kind)
+    assert rows
+    mini.write_rows("again.csv", rows, kind)
+    assert mini.read_rows("again.csv", kind) == rows
+    assert (mini.path / "again.csv").read_bytes() == before
+
+
+def test_none_text_with_commas_and_every_digit_survive_a_csv(mini):
+    cell, *_ = mini.read_rows("cells.csv", Cell)
+    rows = [
+        replace(cell, stack='a,"b"\nc', throughput_rps=0.1 + 0.2, p99_ms=None, offered_rps=1e-300, generator_limited=True),
+        replace(cell, throughput_rps=None, samples=10**15),
+    ]
+    mini.write_rows("odd.csv", rows, Cell)
+    assert mini.read_rows("odd.csv", Cell) == rows
+    comparison, *_ = mini.read_rows("comparisons.csv", Comparison)
+    rows = [replace(comparison, launch_ratios=()), replace(comparison, launch_ratios=(1 / 3, 2.0))]
+    mini.write_rows("odd.csv", rows, Comparison)
+    assert mini.read_rows("odd.csv", Comparison) == rows
+
+
+def test_an_empty_table_is_read_back_as_no_rows(mini):
+    mini.write_rows("none.csv", [], Quantile)
+    assert mini.read_rows("none.csv", Quantile) == []
+
+
+def test_the_summary_is_read_back_as_it_was_written(mini):
+    summary = mini.read_summary()
+    assert summary.validity.gates == (Gate(7, "steal_ratio", 0.031, 0.02, "kept and marked"),)
+    assert isinstance(summary.validity.warnings[0], RunWarning)
+    before = (mini.path / "summary.json").read_bytes()
+    mini.write_summary(summary)
+    assert (mini.path / "summary.json").read_bytes() == before
+    assert mini.read_summary() == summary
+
+
+def test_the_tables_and_the_summary_hold_the_same_rows(mini):
+    summary = mini.read_summary()
+    assert mini.read_rows("cells.csv", Cell) == list(summary.cells)
+    assert mini.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
+
+
+def test_the_manifest_carries_the_schema_and_is_read_back(mini):
+    mini.write_manifest({"profile": "x", "plan": {"seed": 1}})
+    assert mini.read_manifest() == {"schema": RESULTS_SCHEMA, "profile": "x", "plan": {"seed": 1}}
+
+
+def test_the_shipped_schema_describes_the_summary_exactly(mini):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    check_schema(document)
+    for name, kind in {"cell": Cell, "comparison": Comparison, "gate": Gate, "warning": RunWarning}.items():
+        assert SCHEMA["$defs"][name]["required"] == [field.name for field in fields(kind)]
+        assert SCHEMA["$defs"][name]["additionalProperties"] is False
+    enums = SCHEMA["$defs"]["comparison"]["properties"]
+    assert enums["metric"]["enum"] == list(records.METRICS)
+    assert SCHEMA["properties"]["schema"] == {"const": RESULTS_SCHEMA}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"more": 1},
+        {"schema": 2},
+        {"partial": None},
+        {"cells": [{}]},
+        {"validity": {"valid": True}},
+        {"environment": {"cpu": "x"}},
+    ],
+)
+def test_the_schema_refuses_what_is_no_summary(mini, change):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    with pytest.raises(jsonschema.ValidationError):
+        check_schema({**document, **change})
+
+
+def test_the_schema_refuses_an_unknown_key_a_missing_one_and_an_unknown_verdict(mini):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    row = document["comparisons"][0]
+    for changed in ({**row, "winner": "x"}, {**row, "verdict": "faster"}, {key: value for key, value in row.items() if key != "level"}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_schema({**document, "comparisons": [changed]})
+
+
+def test_the_schema_allows_null_where_there_is_no_figure(mini):
+    summary = mini.read_summary()
+    no_ratio = {"ratio": None, "ci_low": None, "ci_high": None, "level": None, "smallest_seen": None, "launch_ratios": ()}
+    rows = tuple(replace(row, **no_ratio) for row in summary.comparisons)
+    validity = replace(summary.validity, aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
+    mini.write_summary(replace(summary, cells=(), comparisons=rows, validity=validity))
+    check_schema(json.loads((mini.path / "summary.json").read_text("utf-8")))
+
+
+def test_a_figure_that_is_no_number_is_never_written(mini):
+    before = (mini.path / "summary.json").read_bytes()
+    summary = mini.read_summary()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        mini.write_summary(replace(summary, cells=(replace(summary.cells[0], p50_ms=float("nan")),)))
+    assert (mini.path / "summary.json").read_bytes() == before
+    with pytest.raises(ValueError, match="JSON compliant"):
+        to_json({"x": float("inf")})
+
+
+def test_a_file_is_replaced_whole_or_stays_as_it_was(mini):
+    (mini.path / "charts").mkdir()
+    (mini.path / "charts" / "x.svg").mkdir()  # no file can take this name
+    with pytest.raises(RunFolderError, match=r"Cannot write .*x\.svg"):
+        mini.write_text("charts/x.svg", "new")
+    assert mini.write_text("charts/y.svg", "ü").read_bytes() == "ü".encode()
+    before = mini.path.joinpath("cells.csv").read_bytes()
+    with pytest.raises(AttributeError):
+        mini.write_rows("cells.csv", [object()], Cell)
+    assert mini.path.joinpath("cells.csv").read_bytes() == before
+
+
+def test_who_reads_while_a_file_is_written_sees_all_of_the_old_one(mini):
+    before = (mini.path / "cells.csv").read_bytes()
+    with (mini.path / "cells.csv").open("rb") as reader:
+        mini.write_text("cells.csv", "new")
+        assert reader.read() == before
+    assert (mini.path / "cells.csv").read_bytes() == b"new"
+
+
+def test_a_write_leaves_nothing_but_the_file(mini):
+    before = set(mini.path.iterdir())
+    mini.write_text("new.txt", "text")
+    assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
+    mini.write_text("manifest.json", json.dumps({"schema": schema}))
+    with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}"):
+        RunFolder.open(mini.path)
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "is no JSON"), ("[1]", "holds no JSON object"), ("\udcff", "is no JSON")])
+def test_an_unreadable_manifest_is_a_sentence(mini, text, words):
+    (mini.path / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunFolderError, match=words):
+        RunFolder.open(mini.path)
+
+
+def test_a_folder_that_is_no_run_is_a_sentence_with_a_remedy(tmp_path):
+    with pytest.raises(RunFolderError, match="give the folder of a run, for example results/latest"):
+        RunFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["validity", "cells", "comparisons", "environment"])
+def test_a_summary_that_lacks_something_is_a_sentence(mini, damage):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    del document[damage]
+    mini.write_text("summary.json", json.dumps(document))
+    with pytest.raises(RunFolderError, match=rf"summary\.json lacks .*{damage}"):
+        mini.read_summary()
+
+
+@pytest.mark.parametrize(
+    "text", ["part,stack\nx,y\n", "part,stack,scenario,load,quantile,latency_ms,samples\na,b,c,d,half,1,2\n", "part,stack\nx\n"]
+)
+def test_a_table_that_is_not_ours_is_a_sentence(mini, text):
+    mini.write_text("distributions.csv", text)
+    with pytest.raises(RunFolderError, match=r"distributions\.csv cannot be read"):
+        mini.read_rows("distributions.csv", Quantile)
+
+
+def test_folders_are_named_by_utc_time_and_profile_and_never_shared(tmp_path):
+    folders = [RunFolder.create("smoke", NOW, tmp_path) for _ in range(3)]
+    names = [folder.path.name for folder in folders]
+    assert names == ["20261125T090000Z-smoke", "20261125T090000Z-smoke-2", "20261125T090000Z-smoke-3"]
+    assert folders[0].samples_path(7) == folders[0].path / "samples" / "launch-07.parquet"
+    assert folders[0].samples_path(7).parent.is_dir()
+
+
+def test_a_results_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="choose another with --results"):
+        RunFolder.create("smoke", NOW, tmp_path / "file")
+
+
+def test_latest_points_at_the_newest_run_and_is_no_run_of_its_own(tmp_path):
+    runs = [RunFolder.create(profile, NOW, tmp_path) for profile in ("a", "b")]
+    for run in runs:
+        run.write_manifest({})
+        run.point_latest()
+    assert RunFolder.open(tmp_path / run_folder.LATEST).path == runs[1].path.resolve()
+    assert list(list_runs(tmp_path)) == [run.path for run in runs]
