@@ -22,6 +22,7 @@ def create_app(options: Options | None = None) -> FastAPI:
     no_telemetry: Any = {"tracing": False, "metrics": False, "logs": False}
     app = FastAPI(title="Titanic survival", redirect_slashes=False, redoc_url=None, telemetry=no_telemetry)
     app.router.route_class = JSONRoute
+    app.add_middleware(echo_request_id)
     register_errors(app)
 
     @app.head("/", include_in_schema=False)
@@ -59,17 +60,19 @@ def create_app(options: Options | None = None) -> FastAPI:
     async def model() -> Mapping[str, Any]:
         return service.model_card()
 
-    @app.add_middleware
-    def echo_request_id(inner: ASGIApp) -> ASGIApp:
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            async def send_echo(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    MutableHeaders(scope=message).update(echoed)
-                await send(message)
-
-            echoed = contract.echoed_headers(Headers(scope=scope).get("X-Request-ID")) if scope["type"] == "http" else {}
-            await inner(scope, receive, send_echo if echoed else send)
-
-        return answer
-
     return app
+
+
+def echo_request_id(inner: ASGIApp) -> ASGIApp:
+    """Answer with the X-Request-ID that the client sent, if it may be echoed."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_echo(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(echoed)
+            await send(message)
+
+        echoed = contract.echoed_headers(Headers(scope=scope).get("X-Request-ID")) if scope["type"] == "http" else {}
+        await inner(scope, receive, send_echo if echoed else send)
+
+    return answer

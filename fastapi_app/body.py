@@ -1,5 +1,6 @@
 """The request body: counted while it is read, checked in the order of judgement, decoded and validated."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -28,6 +29,10 @@ class JSONRequest(Request):
 
 class JSONRoute(APIRoute):
     """A route that judges the body before FastAPI decodes and validates it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.path_regex = re.compile(self.path_regex.pattern.replace("$", r"\Z"))  # "$" lets /predict%0A through
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind our check of the body; raises `Failure` as `contract.judge_body` does."""

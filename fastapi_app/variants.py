@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
-from fastapi_app.app import PassengersBody
+from fastapi_app.app import PassengersBody, echo_request_id
 from fastapi_app.body import JSONRoute
 from fastapi_app.errors import register_errors
 from shared_model import Service, contract, read_environment
@@ -14,6 +14,7 @@ def create_def_app() -> FastAPI:
     service = Service(read_environment())
     app = FastAPI(redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.router.route_class = JSONRoute
+    app.add_middleware(echo_request_id)
     register_errors(app)
 
     @app.get("/")

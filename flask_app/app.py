@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_app.body import JSONRequest, read_passengers
 from flask_app.errors import register_errors
 from shared_model import Options, Service, contract, read_environment
+from shared_model.contract import Failure, Kind
 
 
 def create_app(options: Options | None = None) -> Flask:
@@ -15,7 +16,13 @@ def create_app(options: Options | None = None) -> Flask:
     app.request_class = JSONRequest
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.after_request(echo_request_id)
     register_errors(app)
+
+    @app.before_request
+    def refuse_extra_slashes() -> None:
+        if request.environ["PATH_INFO"].startswith("//"):  # Werkzeug takes //predict for /predict
+            raise Failure(Kind.NOT_FOUND)
 
     @app.get("/")
     def home() -> ResponseReturnValue:
@@ -50,9 +57,12 @@ def create_app(options: Options | None = None) -> Flask:
     def model() -> ResponseReturnValue:
         return jsonify(service.model_card())
 
-    @app.after_request
-    def echo_request_id(response: Response) -> Response:
-        response.headers.update(contract.echoed_headers(request.headers.get("X-Request-ID")))
-        return response
-
     return app
+
+
+def echo_request_id(response: Response) -> Response:
+    """Answer with the X-Request-ID that the client sent, if it may be echoed."""
+    request_id = request.headers.get("X-Request-ID")
+    if request_id is not None:
+        response.headers.update(contract.echoed_headers(request_id))
+    return response

@@ -166,7 +166,7 @@ def listed_error(location: Location) -> ListedError:
     return ListedError(f"/{location[0]}/{location[1]}", _FIELDS[str(location[1])])
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - a request that fails is an outcome, not an error of ours
     """A request that is answered by a problem document. `locations` are the places of invalid values, if any."""
 
     def __init__(self, kind: Kind, locations: Sequence[Location] = ()) -> None:

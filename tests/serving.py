@@ -1,6 +1,7 @@
-"""Start real servers for tests: free port, own process group, readiness awaited, always stopped again."""
+"""Start real servers for tests and talk to them: free port, own process group, readiness awaited, always stopped again."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,19 +12,116 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
+ANSWER_TIMEOUT_S = 10
+JSON = "application/json"
+
+GUNICORN = "{bin}/gunicorn --bind 127.0.0.1:{port} --keep-alive 60 --no-control-socket"
+UVICORN = "{bin}/uvicorn --host 127.0.0.1 --port {port} --timeout-keep-alive 60 --no-access-log"
+GRANIAN = "{bin}/granian --host 127.0.0.1 --port {port} --http1-header-read-timeout 60000 --factory"
 
 # The four headline stacks: each adapter under its production server and under granian.
 COMMANDS = {
-    "flask-gthread": "{bin}/gunicorn --bind 127.0.0.1:{port} --worker-class gthread --threads 8 --keep-alive 60 --no-control-socket flask_app:create_app()",
-    "fastapi-uvicorn": "{bin}/uvicorn --host 127.0.0.1 --port {port} --loop uvloop --http httptools --timeout-keep-alive 60 --no-access-log --factory fastapi_app:create_app",
-    "flask-granian": "{bin}/granian --host 127.0.0.1 --port {port} --interface wsgi --factory --blocking-threads 1 --http1-header-read-timeout 60000 flask_app:create_app",
-    "fastapi-granian": "{bin}/granian --host 127.0.0.1 --port {port} --interface asgi --factory --loop uvloop --http1-header-read-timeout 60000 fastapi_app:create_app",
+    "flask-gthread": f"{GUNICORN} --worker-class gthread --threads 8 flask_app:create_app()",
+    "fastapi-uvicorn": f"{UVICORN} --loop uvloop --http httptools --factory fastapi_app:create_app",
+    "flask-granian": f"{GRANIAN} --interface wsgi --blocking-threads 1 flask_app:create_app",
+    "fastapi-granian": f"{GRANIAN} --interface asgi --loop uvloop fastapi_app:create_app",
 }
+
+
+class Answer(NamedTuple):
+    """What came back: status, headers by lower-case name, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def value(self) -> Any:
+        """Return status, media type and JSON value: what the contract compares."""
+        return self.status, self.headers.get("content-type"), json.loads(self.body)
+
+
+def message(method: str, path: str, body: bytes = b"", **fields: str) -> bytes:
+    """Return a request as bytes; fields are headers (`Content_Type="..."`), and a body comes as JSON unless they say otherwise."""
+    headers = {"Host": "localhost", **({"Content_Type": JSON, "Content_Length": str(len(body))} if body else {}), **fields}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+class Connection:
+    """A raw HTTP connection, kept open: what is sent is given byte by byte, each answer is read to its end and no further."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.received = b""
+        self.statuses: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def ask(self, request: bytes, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
+        """Send a whole request and return its answer; raise `TimeoutError` if none comes in time."""
+        self.socket.settimeout(timeout_s)
+        self.socket.sendall(request)
+        return self.read_answer(has_body=not request.startswith(b"HEAD "))
+
+    def ask_patiently(self, request: bytes) -> Answer:
+        """Send a request as far as the server takes it and return its answer: it may close as soon as it has judged."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(request)
+        return self.read_answer()
+
+    def end_sending(self) -> None:
+        """Close our half of the connection."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def read_interim(self) -> None:
+        """Wait for `100 Continue`."""
+        assert self._read_head()[0] == 100
+
+    def read_answer(self, *, has_body: bool = True) -> Answer:
+        """Return the next final answer; raise `ConnectionError` if the connection ends before it."""
+        status, fields = self._read_head()
+        while status < 200:
+            status, fields = self._read_head()
+        headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+        length = int(headers.get("content-length", "0")) if has_body else 0
+        while len(self.received) < length:
+            self._receive()
+        body, self.received = self.received[:length], self.received[length:]
+        return Answer(status, headers, body)
+
+    def is_closed(self) -> bool:
+        """Say whether the server ends the connection without another byte; wait for the one or the other."""
+        try:
+            self._receive()
+        except ConnectionError:
+            return not self.received
+        return False
+
+    def _read_head(self) -> tuple[int, list[str]]:
+        while b"\r\n\r\n" not in self.received:
+            self._receive()
+        head, _, self.received = self.received.partition(b"\r\n\r\n")
+        status_line, *fields = head.decode("latin-1").split("\r\n")
+        self.statuses.append(int(status_line.split(" ")[1]))
+        return self.statuses[-1], fields
+
+    def _receive(self) -> None:
+        data = self.socket.recv(65536)
+        if not data:
+            message = "the server closed the connection"
+            raise ConnectionError(message)
+        self.received += data
 
 
 @dataclass
@@ -35,22 +133,39 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None):
-        """Return (status, headers as a dict with lower-case names, body) of one request on a fresh connection."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """Return the answer to one request on a fresh connection."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_TIMEOUT_S)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         finally:
             connection.close()
+
+    def connect(self) -> Connection:
+        """Return a raw connection."""
+        return Connection(self.port)
+
+    def ask(self, request: bytes) -> Answer:
+        """Return the answer to a request given as bytes, on a fresh connection."""
+        with self.connect() as connection:
+            return connection.ask(request)
+
+
+@contextlib.contextmanager
+def reserved_port(port: int = 0) -> Iterator[int]:
+    """Keep a port, or any free one, from being given to others; a server that sets SO_REUSEADDR, as all of ours do, can listen on it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        yield holder.getsockname()[1]
 
 
 def free_port() -> int:
     """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    with reserved_port() as port:
+        return port
 
 
 def command_line(name: str, port: int) -> list[str]:
@@ -60,21 +175,33 @@ def command_line(name: str, port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(name: str, folder: Path, *, env: dict[str, str] | None = None, cwd: Path | None = None, command: list[str] | None = None, port: int | None = None) -> Iterator[Server]:
+def running(
+    name: str,
+    folder: Path,
+    *,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    command: list[str] | None = None,
+    port: int = 0,
+) -> Iterator[Server]:
     """Run a server until the block ends; its output goes to a file in `folder`."""
-    port = port or free_port()
-    log = folder / f"{name.replace('/', '_')}-{port}.log"
-    environment = {**os.environ, **(env or {})}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command or command_line(name, port), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, cwd=cwd or folder, start_new_session=True
-        )
-    server = Server(name, port, process, log)
-    try:
-        wait_until_live(server)
+    with contextlib.ExitStack() as stops:
+        with reserved_port(port) as reserved:
+            log = folder / f"{name.replace('/', '_')}-{reserved}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    command or command_line(name, reserved),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(env or {})},
+                    cwd=cwd or folder,
+                    start_new_session=True,
+                )
+            stops.callback(stop, process)
+            server = Server(name, reserved, process, log)
+            wait_until_live(server)
         yield server
-    finally:
-        stop(process)
 
 
 def wait_until_live(server: Server) -> None:

@@ -1,0 +1,41 @@
+"""A server that is told to stop under load finishes what it has begun, and ends."""
+
+import json
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from serving import JSON, message, running
+
+from shared_model import contract
+
+USERS = 16
+ANSWERS_BEFORE_STOP = 20
+STOP_TIMEOUT_S = 10
+REQUEST = message("POST", "/predict", json.dumps(contract.EXAMPLE).encode())
+EXPECTED = (200, JSON, {"prediction": [0, 1, 1, 0]})
+
+
+def ask_until_the_end(server, warm):
+    """Ask without pause until the connection ends; return what had come of the last answer, and count down `warm` once."""
+    answers = 0
+    with server.connect() as connection:
+        try:
+            while True:
+                assert connection.ask(REQUEST).value() == EXPECTED
+                answers += 1
+                if answers == ANSWERS_BEFORE_STOP:
+                    warm.release()
+        except ConnectionError:
+            return connection.received
+
+
+def test_a_stop_under_load_cuts_no_answer_and_ends_the_server(stack_name, tmp_path):
+    warm = threading.Semaphore(0)
+    with running(stack_name, tmp_path) as server, ThreadPoolExecutor(USERS) as pool:
+        users = [pool.submit(ask_until_the_end, server, warm) for _ in range(USERS)]
+        for _ in users:
+            assert warm.acquire(timeout=STOP_TIMEOUT_S)
+        server.process.send_signal(signal.SIGTERM)
+        assert [user.result() for user in users] == [b""] * USERS
+        assert server.process.wait(STOP_TIMEOUT_S) in {0, -signal.SIGTERM}
