@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from bench.calibrate import calibrate
 from bench.errors import BenchError, Interrupted
@@ -21,10 +22,12 @@ from bench.show.report import terminal_summary, write_report
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     prepare_streams()
-    chosen = make_parser().parse_args(arguments)
     try:
-        status: int = chosen.command(chosen)
-        sys.stdout.flush()
+        try:
+            chosen = make_parser().parse_args(arguments)
+            status: int = chosen.command(chosen)
+        finally:
+            sys.stdout.flush()  # of help, too, while a closed pipe can still be caught
     except BrokenPipeError:  # the reader of our output has left; there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -40,9 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"bench: {message}; see {self.prog} --help.\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m bench",
         description="Compare Flask and FastAPI, or any two stacks, serving one model. 'make bench' runs the profile 'default'.",
     )
@@ -55,7 +65,8 @@ def make_parser() -> argparse.ArgumentParser:
         default="default",
         choices=purposes,
         metavar="PROFILE",
-        help="; ".join(f"{name}: {purpose.rstrip('.')}" for name, purpose in purposes.items()) + " (default: %(default)s)",
+        help="; ".join(f"{name}: {purpose.rstrip('.')}" for name, purpose in purposes.items()).replace("%", "%%")
+        + " (default: %(default)s)",
     )
     command.add_argument(
         "--compare",

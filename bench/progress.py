@@ -18,7 +18,7 @@ from rich.text import Text
 from bench.plan.schedule import PlannedSlice
 from bench.records import RunWarning
 
-LINE_EVERY_S = 60.0
+LINE_EVERY_S = 50.0  # at least one a minute, though a slice and its drain take some seconds more
 REDRAW_EVERY_S = 0.5
 BAR_WIDTH = 24
 
@@ -33,20 +33,20 @@ def prepare_streams() -> None:
 class Progress:
     """Told of each launch and slice; shows how far the run is and how long it will take."""
 
-    def __init__(self, launches: int, slices_per_launch: int, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, launches: int, slices_per_launch: int, stream: TextIO | None = None) -> None:
         self._launches = launches
         self._total = launches * slices_per_launch
         self._per_launch = slices_per_launch
-        self._stream = stream
+        self._stream = stream or sys.stderr
         self._launch = 0
         self._done = 0
         self._start_s = self._spoken_s = self._drawn_s = time.monotonic()
         self._note = ""
         self._last: PlannedSlice | None = None
-        console = Console(file=stream, force_terminal=None)
+        console = Console(file=self._stream)
         self._live: Live | None = None
-        if stream.isatty() and console.is_interactive and not os.environ.get("CI"):
-            self._live = Live("", console=console, auto_refresh=False, transient=True)
+        if self._stream.isatty() and console.is_interactive and not os.environ.get("CI"):
+            self._live = Live("", console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def __enter__(self) -> Self:
         """Start the display."""

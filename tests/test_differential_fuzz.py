@@ -9,8 +9,6 @@ from serving import JSON, message
 
 from shared_model import contract
 
-pytestmark = pytest.mark.xdist_group("fuzz")
-
 SEEDS = [
     json.dumps(contract.EXAMPLE).encode(),
     json.dumps([{}, {"Age": None, "Sex": " 'Male' ", "Embarked": "q", "Name": "Zo\xeb"}], ensure_ascii=False).encode(),

@@ -474,14 +474,12 @@ def start_with(request, start):
     return lambda engine: start(request.param, SERVE_ENGINE=engine)
 
 
-@pytest.mark.xdist_group("engines")
 @pytest.mark.parametrize("engine", ALL_ENGINES)
 def test_every_engine_gives_the_articles_predictions_as_integers(start_with, engine):
     answer = start_with(engine).ask(message("POST", "/predict", ARTICLE))
     assert (answer.status, re.sub(rb"\s", b"", answer.body)) == (200, b'{"prediction":[0,1,1,0]}')
 
 
-@pytest.mark.xdist_group("engines")
 @pytest.mark.parametrize("engine", ALL_ENGINES)
 def test_every_engine_gives_its_own_probabilities_as_numbers(start_with, engine):
     expected = Service(Options(engine=engine)).predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
@@ -489,7 +487,6 @@ def test_every_engine_gives_its_own_probabilities_as_numbers(start_with, engine)
     assert (status, answer["probability"]) == (200, pytest.approx(expected, abs=1e-12))
 
 
-@pytest.mark.xdist_group("engines")
 @pytest.mark.parametrize("engine", MODEL_ENGINES)
 def test_engines_of_the_same_model_agree(start_with, engine, service):
     expected = service.predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
@@ -497,7 +494,6 @@ def test_engines_of_the_same_model_agree(start_with, engine, service):
     assert answer.value()[2]["probability"] == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.xdist_group("engines")
 @pytest.mark.parametrize("engine", ALL_ENGINES)
 @pytest.mark.parametrize("path", WRITE_ROUTES)
 def test_a_passenger_is_judged_alike_alone_and_in_any_company(start_with, engine, path):
@@ -610,14 +606,12 @@ def assert_answers_go_on(stack, connection, other):
 # --- both at once ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("flask-gthread")
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/model", "/nope", "/predict"])
 def test_flask_and_fastapi_read_routes_answer_the_same_value(start, path):
     flask, fastapi = start("flask-gthread"), start("fastapi-uvicorn")
     assert flask.ask(message("GET", path)).value() == fastapi.ask(message("GET", path)).value()
 
 
-@pytest.mark.xdist_group("flask-gthread")
 @pytest.mark.parametrize("body", [ARTICLE, PLAIN, b"[{}]", b"[]", b"{", b'[{"Age": -1, "Sex": 0}, 1]', b"null"])
 @pytest.mark.parametrize("path", WRITE_ROUTES)
 def test_flask_and_fastapi_write_routes_answer_the_same_value(start, path, body):

@@ -57,7 +57,7 @@ def replay(server, request):
     return server.request(request["method"], urlsplit(url).path, body, {header["key"]: header["value"] for header in request["header"]})
 
 
-@pytest.fixture(scope="module", params=[pytest.param(app, marks=pytest.mark.xdist_group(f"postman-{app}")) for app in APPS])
+@pytest.fixture(scope="module", params=APPS)
 def server(request, tmp_path_factory):
     with running(request.param, tmp_path_factory.mktemp("postman")) as server:
         yield server

@@ -9,7 +9,6 @@ from bench.judge.estimates import (
     MIN_SAMPLES,
     Floats,
     Ints,
-    closed_loop_rate,
     exponential,
     hodges_lehmann,
     percentile,
@@ -46,11 +45,6 @@ def settled_answers(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) -
     return Answers(samples["connection"][chosen], done, (done - sent[chosen]) / 1e6)
 
 
-def slice_rate(answers: Answers, users: int) -> float | None:
-    """Return the throughput of a slice in requests per second."""
-    return closed_loop_rate(answers.connections, answers.done_ns, users)
-
-
 def block_values(slices: Sequence[SliceRecord], answers: Sequence[Answers]) -> dict[Metric, float | None]:
     """Return the value of each metric for one stack in one block: its two mirrored slices taken together.
 
@@ -70,8 +64,8 @@ def block_values(slices: Sequence[SliceRecord], answers: Sequence[Answers]) -> d
     return {metric: values[metric] or None for metric in METRICS}
 
 
-def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats, service_ms: Floats, level: float) -> Cell:
-    """Return the row of a cell from its counted slices, its throughput per launch and all its service times (ms)."""
+def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats, service_ms: Floats, errors: int, level: float) -> Cell:
+    """Return the row of a cell from its counted slices, its throughput per launch, all its service times (ms) and its errors."""
     throughput = hodges_lehmann(np.log(launch_rates), level) if len(launch_rates) else None
     rates = exponential(throughput) if throughput else None
     answered = sum(record.answers for record in slices)
@@ -92,7 +86,7 @@ def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats,
         max_ms=float(service_ms.max()) if len(service_ms) else None,
         cpu_us_per_request=sum(record.server_cpu_ns for record in slices) / 1e3 / answered if answered else None,
         samples=len(service_ms),
-        errors=sum(record.errors for record in slices),
+        errors=errors,
         launches=len({record.launch for record in slices}),
         generator_limited=bool(elapsed_ns) and generator_ns / elapsed_ns > GENERATOR_LIMIT,
     )

@@ -35,15 +35,16 @@ def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKe
                 for metric in METRICS:
                     cell = CellKey(part.name, "", scenario, load)
                     floor = {
-                        stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks, config)
+                        stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks)
                         for stack in part.stacks
                         if stack.endswith(TWIN)
                     }
                     noise_floor += floor.values()
                     for contender, baseline in config.pairs:
                         if contender in part.stacks and baseline in part.stacks:
-                            row = _compare(cell, contender, _copies(baseline, part.stacks), metric, blocks, config)
-                            failed = sum(errors.get(replace(cell, stack=stack), 0) for stack in (contender, baseline))
+                            copies = _copies(contender, baseline, part.stacks)
+                            row = _compare(cell, contender, copies, metric, blocks)
+                            failed = sum(errors.get(replace(cell, stack=stack), 0) for stack in (contender, *copies))
                             comparisons.append(judge(row, floor.get(baseline), failed))
     return comparisons, noise_floor
 
@@ -123,9 +124,8 @@ def withhold_all(comparisons: Iterable[Comparison], reason: str) -> list[Compari
     ]
 
 
-def _compare(
-    cell: CellKey, contender: str, baselines: Sequence[str], metric: Metric, blocks: BlockValues, config: BenchConfig
-) -> Comparison:
+def _compare(cell: CellKey, contender: str, baselines: Sequence[str], metric: Metric, blocks: BlockValues) -> Comparison:
+    """Return a row that is not judged yet, as those of the noise floor stay; `baselines` are a stack and, perhaps, its twin."""
     role: Role = ROLES.get((contender, baselines[0], cell.scenario, cell.load, metric), "exploratory")
     logs = launch_log_ratios(blocks, metric, replace(cell, stack=contender), [replace(cell, stack=stack) for stack in baselines])
     interval = hodges_lehmann(np.array(list(logs.values())), LEVELS[role])
@@ -147,13 +147,13 @@ def _compare(
         launch_ratios=tuple(math.exp(value) for value in logs.values()),
         role=role,
         verdict="not judged",
-        reason="noise floor" if contender == f"{baselines[0]}{TWIN}" else f"only {config.launches} launches",
+        reason="noise floor",
     )
 
 
-def _copies(baseline: str, stacks: Sequence[str]) -> tuple[str, ...]:
+def _copies(contender: str, baseline: str, stacks: Sequence[str]) -> tuple[str, ...]:
     twin = f"{baseline}{TWIN}"
-    return (baseline, twin) if twin in stacks else (baseline,)
+    return (baseline, twin) if twin in stacks and twin != contender else (baseline,)
 
 
 def _offset(ratio: float) -> float:

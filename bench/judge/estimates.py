@@ -4,6 +4,8 @@ Sources: Hodges & Lehmann (1963) for the estimator; Hollander, Wolfe & Chicken, 
 the interval from the Wilcoxon signed-rank distribution; MLPerf LoadGen, early_stopping.cc, for the sample sizes of p99.
 """
 
+import bisect
+import itertools
 import math
 from functools import cache
 
@@ -19,21 +21,22 @@ Ints = npt.NDArray[np.int64]
 MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
 
 
-def closed_loop_rate(connections: Ints, done_ns: Ints, users: int) -> float | None:
-    """Return answers per second of a closed loop: users x sum(n_u - 1) / sum(last_u - first_u) over the connections u.
+def closed_loop_rate(connections: Ints, done_ns: Ints) -> float | None:
+    """Return answers per second of a closed loop: U x sum(n_u - 1) / sum(last_u - first_u) over the U connections u.
 
-    `connections` and `done_ns` have one entry per answer. None if no connection has two answers. A count in a window would
-    carry the quantisation of its edges, and (n - 1) / (last - first) of the pooled answers is too high where answers come in
-    lockstep.
+    `connections` and `done_ns` have one entry per answer. None if no connection has two answers. A connection that got no
+    answer at all is none of the U: it adds nothing. A count in a window would carry the quantisation of its edges, and
+    (n - 1) / (last - first) of the pooled answers is too high where answers come in lockstep.
     """
+    answered = np.unique(connections)
     gaps, span_ns = 0, 0
-    for connection in np.unique(connections):
+    for connection in answered:
         own = done_ns[connections == connection]
         gaps += len(own) - 1
         span_ns += int(own.max() - own.min())
     if not gaps or not span_ns:
         return None
-    return users * gaps / span_ns * 1e9
+    return len(answered) * gaps / span_ns * 1e9
 
 
 def percentile(values: Floats, quantile: float) -> float | None:
@@ -60,10 +63,11 @@ def hodges_lehmann(values: Floats, level: float) -> Interval | None:
         return None
     walsh = _walsh_averages(values)
     estimate = float(np.median(walsh))
-    cut = _critical_value(n, level)
-    if cut is None:
+    tails = _lower_tails(n)
+    cut = bisect.bisect_right(tails, (1 - level) / 2 + 1e-12) - 1
+    if cut < 0:
         return Interval(estimate, None, None, None)
-    return Interval(estimate, float(walsh[cut]), float(walsh[len(walsh) - 1 - cut]), 1 - 2 * _lower_tail(n, cut))
+    return Interval(estimate, float(walsh[cut]), float(walsh[-1 - cut]), 1 - 2 * tails[cut])
 
 
 def exponential(interval: Interval) -> Interval:
@@ -83,28 +87,16 @@ def _walsh_averages(values: Floats) -> Floats:
     return averages
 
 
-@cache
-def _signed_rank_counts(n: int) -> tuple[int, ...]:
+def _signed_rank_counts(n: int) -> list[int]:
     """Return how many of the 2^n sign patterns give each sum of positive ranks 0 ... n(n+1)/2."""
     counts = [1]
-    for rank in range(1, n + 1):
-        counts = [
-            (counts[total] if total < len(counts) else 0) + (counts[total - rank] if 0 <= total - rank < len(counts) else 0)
-            for total in range(len(counts) + rank)
-        ]
-    return tuple(counts)
+    for rank in range(1, n + 1):  # the rank's sign is minus (the sum stays) or plus (the sum grows by the rank)
+        none = [0] * rank
+        counts = [minus + plus for minus, plus in zip(counts + none, none + counts, strict=True)]
+    return counts
 
 
 @cache
-def _lower_tail(n: int, cut: int) -> float:
-    """Return P(W <= cut) of the signed-rank statistic for n values."""
-    return float(sum(_signed_rank_counts(n)[: cut + 1]) / 2**n)
-
-
-def _critical_value(n: int, level: float) -> int | None:
-    """Return the largest cut for which [walsh[cut], walsh[-1 - cut]] covers with at least `level`; None if there is none."""
-    allowed = (1 - level) / 2 + 1e-12
-    cut = None
-    while _lower_tail(n, 0 if cut is None else cut + 1) <= allowed:
-        cut = 0 if cut is None else cut + 1
-    return cut
+def _lower_tails(n: int) -> tuple[float, ...]:
+    """Return P(W <= w) of the signed-rank statistic of n values, for w = 0 ... n(n+1)/2: [walsh[w], walsh[-1 - w]] misses twice that."""
+    return tuple(total / 2**n for total in itertools.accumulate(_signed_rank_counts(n)))

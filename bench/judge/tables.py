@@ -1,16 +1,17 @@
 """The tables of a run, growing launch by launch: slices, block values, service times; judged as a whole at any time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.judge.cells import Answers, block_values, distribution, make_cell, settled_answers, slice_rate
+from bench.judge.cells import Answers, block_values, distribution, make_cell, settled_answers
 from bench.judge.comparisons import compare_all, withhold_all
-from bench.judge.estimates import Floats, Ints
+from bench.judge.estimates import Floats, Ints, closed_loop_rate
 from bench.judge.validity import check_launch, judge_validity
-from bench.plan.config import LEVELS, BenchConfig, users_of
+from bench.plan.config import LEVELS, BenchConfig
 from bench.plan.schedule import PlannedSlice
 from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, Quantile, RunWarning, SliceRecord
 from bench.run_folder import Validity
@@ -54,16 +55,15 @@ class Tables:
 
     def compare(self) -> tuple[list[Comparison], list[Comparison]]:
         """Return (comparisons, noise floor) so far."""
-        errors: dict[CellKey, int] = {}
-        for record in self.slices:
-            errors[record.key] = errors.get(record.key, 0) + record.errors
-        return compare_all(self._config, self._blocks, errors)
+        return compare_all(self._config, self._blocks, self._errors())
 
     def judge(self, spoilers: Sequence[RunWarning], *, partial: bool) -> Judgement:
         """Return cells, comparisons and whether they may be trusted."""
         service_ms = {key: np.concatenate(parts) if parts else np.empty(0) for key, parts in self._service_ms.items()}
+        errors = self._errors()
         cells = [
-            make_cell(key, self._counted(key), self._launch_rates(key), values, LEVELS["primary"]) for key, values in service_ms.items()
+            make_cell(key, self._counted(key), self._launch_rates(key), values, errors[key], LEVELS["primary"])
+            for key, values in service_ms.items()
         ]
         comparisons, noise_floor = self.compare()
         validity = judge_validity(
@@ -82,6 +82,13 @@ class Tables:
 
     def _counted(self, key: CellKey) -> list[SliceRecord]:
         return [record for record in self.slices if record.key == key and not record.warm_up]
+
+    def _errors(self) -> Counter[CellKey]:
+        """Return the wrong or failed answers of each cell: those of its warm-up, too, for they tell of the server."""
+        errors: Counter[CellKey] = Counter()
+        for record in self.slices:
+            errors[record.key] += record.errors
+        return errors
 
     def _launch_rates(self, key: CellKey) -> Floats:
         rates: dict[int, list[float]] = {}
@@ -112,7 +119,7 @@ def slice_records(
                 load=place.load,
                 warm_up=place.warm_up,
                 settled_answers=len(settled.done_ns),
-                throughput_rps=slice_rate(settled, users_of(place.load)),
+                throughput_rps=closed_loop_rate(settled.connections, settled.done_ns),
                 **fact,
             )
         )

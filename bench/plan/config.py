@@ -49,7 +49,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     "warm_up_ms": (0, 10_000),
     "blocks": (1, 1000),
 }
-_CLOSED = re.compile(r"closed-([1-9]\d{0,3})")
+_CLOSED = re.compile(r"closed-([1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True)
@@ -125,15 +125,15 @@ def make_config(
 ) -> BenchConfig:
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
-    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of the first baseline.
+    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of each baseline.
     """
     stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
     config = _read_profile(BUNDLED_PROFILES, profile, seed)
     if compare:
-        names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender))
-        names[f"{compare[0][1]}{TWIN}"] = None
+        names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
         parts = tuple(replace(part, stacks=tuple(names)) for part in config.parts)
-        config = replace(config, pairs=tuple(compare), parts=parts)
+        config = replace(config, pairs=tuple(dict.fromkeys(compare)), parts=parts)
+    _check_pairs(config.pairs)
     if launches is not None:
         _check_range("--launches", "launches", launches)
         config = replace(config, launches=launches)
@@ -185,22 +185,39 @@ def _check_range(place: str, key: str, value: int) -> None:
         raise ConfigError(message)
 
 
+def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    for contender, baseline in pairs:
+        if contender == baseline or baseline.endswith(TWIN):
+            message = f"{contender} / {baseline} is no comparison; name two different stacks, the second without {TWIN!r}."
+            raise ConfigError(message)
+
+
 def _check_parts(config: BenchConfig) -> None:
+    profile = f"Profile {config.profile}"
     if config.settle_ms * 2 > config.slice_ms:
-        message = f"Profile {config.profile}: settle_ms {config.settle_ms} leaves too little of slice_ms {config.slice_ms}; at most half."
+        message = f"{profile}: settle_ms {config.settle_ms} leaves too little of slice_ms {config.slice_ms}; at most half."
+        raise ConfigError(message)
+    if len({part.name for part in config.parts}) < len(config.parts):
+        message = f"{profile}: two parts have the same name; their cells could not be told apart."
         raise ConfigError(message)
     for part in config.parts:
-        for load in part.loads:
-            users_of(load)
-        for stack in part.stacks:
-            for scenario in part.scenarios:
-                check_scenario(scenario, config.stacks[stack])
+        _check_part(profile, part, config.stacks)
     for pair in config.pairs:
-        for name in pair:
-            if name not in config.stacks:
-                message = f"Profile {config.profile}: the pair {' / '.join(pair)} names a stack that no part measures."
-                raise ConfigError(message)
+        if not any(set(pair) <= set(part.stacks) for part in config.parts):
+            message = f"{profile}: no part measures both stacks of the pair {' / '.join(pair)}."
+            raise ConfigError(message)
     slices = sum(2 * part.blocks * len(part.stacks) * len(part.scenarios) * len(part.loads) for part in config.parts) * config.launches
     if slices > MAX_SLICES:
-        message = f"Profile {config.profile} would take {slices} slices; at most {MAX_SLICES} are allowed."
+        message = f"{profile} would take {slices} slices; at most {MAX_SLICES} are allowed."
         raise ConfigError(message)
+
+
+def _check_part(profile: str, part: Part, stacks: Mapping[str, Stack]) -> None:
+    for load in part.loads:
+        users_of(load)
+    for stack in part.stacks:
+        if stack.removesuffix(TWIN) not in part.stacks:
+            message = f"{profile}: part {part.name} has {stack}, but not the stack that it is a copy of."
+            raise ConfigError(message)
+        for scenario in part.scenarios:
+            check_scenario(scenario, stacks[stack])

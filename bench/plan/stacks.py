@@ -70,6 +70,9 @@ def resolve_stack(name: str, stacks: Mapping[str, Stack]) -> Stack:
     stack = stacks[base]
     label = stack.label
     if at:
+        if stack.fixed:
+            message = f"Stack {name!r}: {base} answers a fixed body, so it takes no engine."
+            raise ConfigError(message)
         try:
             stack = dataclasses.replace(stack, engine=check_engine_name(engine))
         except EngineNameError as error:

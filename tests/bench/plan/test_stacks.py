@@ -1,0 +1,164 @@
+"""A stack is data; a fault in a stacks file, or in a name, is one sentence that says what is allowed."""
+
+import pytest
+
+from bench.errors import ConfigError
+from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks, resolve_stack
+
+HEADLINE = ["flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian"]
+COMMAND = 'command = ["serve", "{port}"]'
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that reads the text of a stacks file."""
+
+    def read(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text, "utf-8")
+        return load_stacks(path)
+
+    return read
+
+
+@pytest.fixture
+def bundled():
+    return load_stacks(BUNDLED_STACKS)
+
+
+def refusal(function, *arguments):
+    with pytest.raises(ConfigError) as caught:
+        function(*arguments)
+    [line] = str(caught.value).splitlines()
+    return line
+
+
+def test_the_bundled_file_holds_the_headline_stacks_first(bundled):
+    assert list(bundled)[:4] == HEADLINE
+
+
+def test_every_bundled_stack_is_for_a_known_framework_and_has_words_for_the_report(bundled):
+    assert all(stack.framework in {"Flask", "FastAPI", "none"} and stack.label != name for name, stack in bundled.items())
+
+
+def test_every_bundled_stack_runs_one_process_and_keeps_idle_connections_for_a_minute(bundled):
+    for stack in bundled.values():
+        command = " ".join(stack.command)
+        assert "--workers 1" in command
+        assert any(f"{option} 60" in command for option in ("--keep-alive", "--timeout-keep-alive", "--http1-header-read-timeout"))
+
+
+def test_no_bundled_gunicorn_opens_a_control_socket(bundled):
+    assert all(("gunicorn" in stack.command) == ("--no-control-socket" in stack.command) for stack in bundled.values())
+
+
+def test_a_stack_needs_a_command_only(read):
+    assert read(f"[mine]\n{COMMAND}") == {"mine": Stack("mine", ("serve", "{port}"), label="mine")}
+
+
+def test_every_key_of_a_stack_is_read(read, tmp_path):
+    [stack] = read(
+        f"""
+        [mine]
+        {COMMAND}
+        ready = "/health"
+        framework = "Flask"
+        server = "mine"
+        label = "My server"
+        engine = "spin-3ms"
+        fixed = false
+        folder = "app"
+        environment = {{ MODE = "fast" }}
+        """
+    ).values()
+    assert stack == Stack(
+        "mine",
+        ("serve", "{port}"),
+        "/health",
+        "Flask",
+        "mine",
+        "My server",
+        "spin-3ms",
+        fixed=False,
+        folder=tmp_path / "app",
+        environment={"MODE": "fast"},
+    )
+
+
+def test_a_stack_of_a_later_file_replaces_the_bundled_one(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[flask-gthread]\n{COMMAND}")
+    assert load_stacks(BUNDLED_STACKS, path)["flask-gthread"].command == ("serve", "{port}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'[mine]\n{COMMAND}\nlable = "x"', ["mine.toml [mine]", "'lable'", "label", "environment"]),
+        ("[mine]\n", ["mine.toml [mine]", "command is missing"]),
+        ("mine = 3", ["mine.toml [mine]", "must be a table"]),
+        ("[mine]\ncommand = 'serve {port}'", ["mine.toml [mine]", "command must be a list", "'serve {port}'"]),
+        ("[mine]\ncommand = []", ["mine.toml [mine]", "list of words", "{port}"]),
+        ("[mine]\ncommand = ['serve']", ["mine.toml [mine]", "one of them with {port}"]),
+        ("[mine]\ncommand = ['{port}', 1]", ["mine.toml [mine]", "list of words"]),
+        (f'[mine]\n{COMMAND}\nframework = "Django"', ["mine.toml [mine]", "'Django'", "Flask, FastAPI, none, other"]),
+        (f'[mine]\n{COMMAND}\nready = "health"', ["mine.toml [mine]", "ready", "'health'", "'/'"]),
+        (f'[mine]\n{COMMAND}\nengine = "nump"', ["mine.toml [mine]", "'nump'", "numpy, sklearn", "spin-"]),
+        (f"[mine]\n{COMMAND}\nfixed = 1", ["mine.toml [mine]", "fixed must be a true or false", "1"]),
+        (f"[mine]\n{COMMAND}\nenvironment = {{ N = 1 }}", ["mine.toml [mine]", "environment", "texts"]),
+        (f"[mine-twin]\n{COMMAND}", ["mine.toml [mine-twin]", "does not end in '-twin'"]),
+        (f'["mine@numpy"]\n{COMMAND}', ["mine.toml [mine@numpy]", "no blank, '@' or '/'"]),
+        (f'["a/b"]\n{COMMAND}', ["mine.toml [a/b]", "no blank, '@' or '/'"]),
+        (f'["a b"]\n{COMMAND}', ["mine.toml [a b]", "no blank, '@' or '/'"]),
+        (f'[""]\n{COMMAND}', ["mine.toml []", "a stack's name"]),
+        ("[mine\n", ["mine.toml is no TOML", "line 1"]),
+    ],
+)
+def test_a_fault_in_a_stacks_file_names_file_key_and_what_is_allowed(read, text, words):
+    message = refusal(read, text)
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_stacks_file_that_is_not_there_is_named(tmp_path):
+    assert refusal(load_stacks, tmp_path / "none.toml") == f"{tmp_path / 'none.toml'} cannot be read (No such file or directory)."
+
+
+def test_a_stacks_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "binary.toml"
+    path.write_bytes(b"\xff\xfe")
+    assert "binary.toml is no TOML" in refusal(load_stacks, path)
+
+
+def test_a_name_may_ask_for_another_engine(bundled):
+    stack = resolve_stack("flask-gthread@pandas", bundled)
+    assert (stack.name, stack.engine, stack.label) == ("flask-gthread@pandas", "pandas", "Flask on gunicorn gthread, engine pandas")
+    assert stack.command == bundled["flask-gthread"].command
+
+
+def test_a_twin_differs_from_its_stack_in_nothing_but_the_name(bundled):
+    twin = resolve_stack("flask-gthread-twin", bundled)
+    assert (twin.name, twin.label) == ("flask-gthread-twin", "Flask on gunicorn gthread, second copy")
+    assert (twin.command, twin.engine, twin.baseline_name) == (bundled["flask-gthread"].command, "numpy", "flask-gthread")
+
+
+def test_a_twin_may_have_an_engine(bundled):
+    twin = resolve_stack("flask-gthread@spin-1ms-twin", bundled)
+    assert (twin.engine, twin.baseline_name) == ("spin-1ms", "flask-gthread@spin-1ms")
+
+
+@pytest.mark.parametrize("name", ["flask", "-twin", "", "@numpy", "flask-gthread-twin@numpy", "flask-gthread-twin-twin", "Flask-gthread"])
+def test_an_unknown_name_is_refused_with_the_names_there_are(bundled, name):
+    message = refusal(resolve_stack, name, bundled)
+    assert message.startswith("There is no stack ")
+    assert all(known in message for known in bundled)
+
+
+@pytest.mark.parametrize("engine", ["", "nump", "spin-0ms", "numpy@numpy"])
+def test_an_unknown_engine_is_refused_with_the_engines_there_are(bundled, engine):
+    message = refusal(resolve_stack, f"flask-gthread@{engine}", bundled)
+    assert f"'flask-gthread@{engine}'" in message
+    assert "choose one of: numpy, sklearn" in message
+
+
+def test_a_floor_takes_no_engine(bundled):
+    assert "null-wsgi-gthread answers a fixed body" in refusal(resolve_stack, "null-wsgi-gthread@pandas", bundled)

@@ -1,0 +1,168 @@
+"""The command line: its help, its list, and one line for every mistake."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.commands import main
+from bench.plan.config import profile_purposes
+from bench.plan.scenarios import SCENARIOS
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+
+COMMANDS = ["run", "report", "list", "calibrate"]
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+
+
+@pytest.fixture
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def refusal(capsys, results):
+    """Return a function that runs `bench run` with a mistake in it and returns what it said, after checking that it left nothing."""
+
+    def refusal(*arguments):
+        try:
+            status = main(["run", "--results", str(results), *map(str, arguments)])
+        except SystemExit as leaving:
+            status = leaving.code
+        said = capsys.readouterr()
+        assert (status, said.out) == (2, "")
+        assert not results.exists()
+        [line] = said.err.splitlines()
+        return line
+
+    return refusal
+
+
+def start(*arguments, **variables):
+    """Start `python -m bench` as a process of its own, its output buffered as usual."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | variables
+    command = [sys.executable, "-m", "bench", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+# --- help and list --------------------------------------------------------------------------------------------------
+
+
+def shown(capsys, *arguments):
+    try:
+        status = main(arguments)
+    except SystemExit as leaving:
+        status = leaving.code
+    said = capsys.readouterr()
+    assert (status or 0, said.err) == (0, "")
+    return said.out
+
+
+def test_help_names_every_command(capsys):
+    text = shown(capsys, "--help")
+    assert text.startswith("usage: python -m bench")
+    assert set(COMMANDS) <= {line.split()[0] for line in text.splitlines() if line.startswith("    ")}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_words_for_each_option(capsys, command):
+    text = shown(capsys, command, "--help")
+    assert text.startswith(f"usage: python -m bench {command}")
+    assert "{'" not in text  # a per cent sign that argparse took for a place to fill
+
+
+def test_the_help_of_run_says_what_each_profile_is_for(capsys):
+    text = " ".join(shown(capsys, "run", "--help").split())
+    assert [name for name, purpose in profile_purposes().items() if f"{name}: {purpose.rstrip('.')}" not in text] == []
+
+
+def test_the_list_has_every_profile_stack_and_scenario(capsys, results):
+    text = shown(capsys, "list", "--results", str(results))
+    words = {line.split()[0] for line in text.splitlines() if line.startswith("  ")}
+    assert {*profile_purposes(), *load_stacks(BUNDLED_STACKS), *SCENARIOS} <= words
+    assert text.splitlines()[-1] == "  none yet: make bench"
+
+
+def test_the_list_has_every_run(capsys):
+    text = shown(capsys, "list", "--results", str(FIXTURES))
+    assert text.splitlines()[-1] == f"  {FIXTURES / 'mini_run'}"
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_profile_is_one_line_with_the_profiles_there_are(refusal):
+    line = refusal("--profile", "fast")
+    assert [word for word in ("fast", *profile_purposes()) if word not in line] == []
+
+
+@pytest.mark.parametrize("launches", ["0", "-1", "201", "many", "1.5", ""])
+def test_a_wrong_number_of_launches_is_one_line_with_the_value(refusal, launches):
+    line = refusal(f"--launches={launches}")
+    assert "--launches" in line
+    assert launches in line
+
+
+@pytest.mark.parametrize("pair", [("flask", "flask-gthread"), ("flask-gthread", "flask")])
+def test_an_unknown_stack_is_one_line_with_the_stacks_there_are(refusal, pair):
+    line = refusal("--compare", *pair)
+    assert line.startswith("bench: There is no stack 'flask'; there are: flask-gthread, fastapi-uvicorn, ")
+
+
+def test_a_single_stack_to_compare_is_one_line(refusal):
+    assert "--compare" in refusal("--compare", "flask-gthread")
+
+
+def test_an_unknown_option_is_one_line(refusal):
+    assert "--lunches" in refusal("--lunches", "3")
+
+
+def test_a_stacks_file_that_is_not_there_is_one_line(refusal, tmp_path):
+    path = tmp_path / "none.toml"
+    assert refusal("--stacks-file", path) == f"bench: {path} cannot be read (No such file or directory)."
+
+
+def test_a_folder_for_a_stacks_file_is_one_line(refusal, tmp_path):
+    assert refusal("--stacks-file", tmp_path) == f"bench: {tmp_path} cannot be read (Is a directory)."
+
+
+def test_a_typo_in_a_stacks_file_is_one_line_with_what_is_allowed(refusal, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[mine]\ncomand = ["serve", "{port}"]')
+    line = refusal("--stacks-file", path)
+    assert line.startswith("bench: mine.toml [mine]: unknown key 'comand'; allowed are command, ready, ")
+
+
+def test_a_missing_command_is_told_to_the_user(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_a_report_of_no_run_says_what_to_give(capsys, tmp_path):
+    assert main(["report", str(tmp_path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"bench: {tmp_path}")
+    assert "give the folder of a run, for example results/latest" in line
+
+
+# --- pipes and signs ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]], ids=" ".join)
+def test_a_reader_that_leaves_gets_no_traceback(arguments):
+    process = start(*arguments)
+    process.stdout.close()
+    with process.stderr:
+        said = process.stderr.read()
+    assert (process.wait(), said) == (0, b"")
+
+
+def test_the_list_is_shown_by_a_terminal_that_knows_ascii_only(results):
+    process = start("list", "--results", results, **ASCII)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert out.decode("ascii").startswith("Profiles\n")
