@@ -71,6 +71,9 @@ def measure_client(client: str, cores: Cores) -> float:
             "settle_ms": 0,
             "warm_up_ms": SLICE_MS,
             "drain_timeout_s": DRAIN_TIMEOUT_S,
+            "min_answers": 0,
+            "drains_per_slice": 0,
+            "max_slice_ms": SLICE_MS,
             "stacks": {
                 NULL_SERVER.name: {
                     "port": server.port,

@@ -13,8 +13,11 @@ Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p9
 Role = Literal["primary", "secondary", "exploratory"]
 Verdict = Literal["better", "worse", "equivalent", "undecided", "withheld", "not judged"]
 
+# [contender, baseline] of the two rows of the answer: the framework changes in both, the server in the first alone.
+AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
+SAME_SERVER = ("fastapi-granian", "flask-granian")
+
 METRICS: tuple[Metric, ...] = ("throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms")
-LATENCY_METRICS: tuple[Metric, ...] = ("p50_ms", "p95_ms", "p99_ms")
 # More is better for throughput alone.
 HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"throughput_rps"})
 
@@ -93,6 +96,7 @@ class Cell:
     throughput_rps: float | None
     throughput_ci_low: float | None
     throughput_ci_high: float | None
+    throughput_level: float | None
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None

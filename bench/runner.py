@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, Interrupted
-from bench.interrupts import stopped_by_signals
+from bench.interrupts import shielded, stopped_by_signals
 from bench.judge.tables import Tables
 from bench.measure.environment import choose_cores, describe_machine, find_spoilers
 from bench.measure.launches import LaunchResult, measure_launch, write_samples
@@ -29,11 +29,12 @@ def run(config: BenchConfig, command: str, results: Path = RESULTS) -> tuple[Run
     spoilers = find_spoilers(machine)
     slices_per_launch = len(schedule_launch(config.parts, 1, config.seed))
     with stopped_by_signals(), Progress(config.launches, slices_per_launch) as progress:
-        session = Session(config, command, machine, spoilers, RunFolder.create(config.profile, datetime.now(UTC), results))
-        progress.say(session.opening_line())
-        progress.warn(spoilers)
         stopped: BenchError | Interrupted | None = None
+        with shielded():
+            session = Session(config, command, machine, spoilers, RunFolder.create(config.profile, datetime.now(UTC), results))
         try:
+            progress.say(session.opening_line())
+            progress.warn(spoilers)
             for launch in range(1, config.launches + 1):
                 progress.begin_launch(launch)
                 planned = schedule_launch(config.parts, launch, config.seed)

@@ -11,15 +11,9 @@ from statistics import median
 import numpy as np
 
 from bench.judge.estimates import exponential, hodges_lehmann
-from bench.plan.config import LEVELS, MARGINS, ROLES, BenchConfig
+from bench.plan.config import AA_MARGINS, AA_TOLERANCE, LEVELS, MARGINS, MIN_LAUNCHES, BenchConfig, RoleKey
 from bench.plan.stacks import TWIN
 from bench.records import HIGHER_IS_BETTER, METRICS, CellKey, Comparison, Metric, Role, Verdict
-
-MIN_LAUNCHES = 8
-# An equal pair is called so only if the noise floor, too, is known to be about as small.
-AA_MARGINS = 1.5
-# The noise floor fails if it excludes 1 and is off by more than this.
-AA_TOLERANCE = 0.01
 
 # (launch, block, cell) -> value of each metric
 BlockValues = Mapping[tuple[int, int, CellKey], Mapping[Metric, float | None]]
@@ -35,7 +29,7 @@ def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKe
                 for metric in METRICS:
                     cell = CellKey(part.name, "", scenario, load)
                     floor = {
-                        stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks)
+                        stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks, {})
                         for stack in part.stacks
                         if stack.endswith(TWIN)
                     }
@@ -43,7 +37,7 @@ def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKe
                     for contender, baseline in config.pairs:
                         if contender in part.stacks and baseline in part.stacks:
                             copies = _copies(contender, baseline, part.stacks)
-                            row = _compare(cell, contender, copies, metric, blocks)
+                            row = _compare(cell, contender, copies, metric, blocks, config.roles)
                             failed = sum(errors.get(replace(cell, stack=stack), 0) for stack in (contender, *copies))
                             comparisons.append(judge(row, floor.get(baseline), failed))
     return comparisons, noise_floor
@@ -69,7 +63,8 @@ def judge(row: Comparison, floor: Comparison | None, errors: int) -> Comparison:
     if row.role == "exploratory":
         return replace(row, reason=wrong if errors else "exploratory")
     if row.launches < MIN_LAUNCHES:
-        return replace(row, reason=f"{row.launches} launches; verdicts need {MIN_LAUNCHES}")
+        few = f"{row.launches} launch{'es' * (row.launches != 1)}; verdicts need {MIN_LAUNCHES}"
+        return replace(row, reason=wrong if errors else few)
     if errors:
         return replace(row, verdict="withheld", reason=wrong)
     if row.ratio is None or row.ci_low is None or row.ci_high is None:
@@ -124,9 +119,11 @@ def withhold_all(comparisons: Iterable[Comparison], reason: str) -> list[Compari
     ]
 
 
-def _compare(cell: CellKey, contender: str, baselines: Sequence[str], metric: Metric, blocks: BlockValues) -> Comparison:
+def _compare(
+    cell: CellKey, contender: str, baselines: Sequence[str], metric: Metric, blocks: BlockValues, roles: Mapping[RoleKey, Role]
+) -> Comparison:
     """Return a row that is not judged yet, as those of the noise floor stay; `baselines` are a stack and, perhaps, its twin."""
-    role: Role = ROLES.get((contender, baselines[0], cell.scenario, cell.load, metric), "exploratory")
+    role = roles.get((cell.part, contender, baselines[0], cell.scenario, cell.load, metric), "exploratory")
     logs = launch_log_ratios(blocks, metric, replace(cell, stack=contender), [replace(cell, stack=stack) for stack in baselines])
     interval = hodges_lehmann(np.array(list(logs.values())), LEVELS[role])
     ratio = exponential(interval) if interval else None

@@ -10,7 +10,7 @@ import numpy as np
 from bench.judge.cells import Answers, block_values, distribution, make_cell, settled_answers
 from bench.judge.comparisons import compare_all, withhold_all
 from bench.judge.estimates import Floats, Ints, closed_loop_rate
-from bench.judge.validity import check_launch, judge_validity
+from bench.judge.validity import check_launch, judge_validity, reasons_against
 from bench.plan.config import LEVELS, BenchConfig
 from bench.plan.schedule import PlannedSlice
 from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, Quantile, RunWarning, SliceRecord
@@ -76,7 +76,7 @@ class Tables:
             partial=partial,
         )
         if not validity.valid:
-            comparisons = withhold_all(comparisons, "the run is not valid")
+            comparisons = withhold_all(comparisons, "; ".join(reasons_against(validity)))
         quantiles = [point for key, values in service_ms.items() for point in distribution(key, values)]
         return Judgement(tuple(cells), tuple(comparisons), tuple(noise_floor), tuple(quantiles), validity)
 

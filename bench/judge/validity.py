@@ -3,12 +3,19 @@
 from collections.abc import Iterable, Sequence
 
 from bench.judge.cells import GENERATOR_LIMIT
-from bench.judge.comparisons import AA_TOLERANCE, judge_noise_floor
+from bench.judge.comparisons import judge_noise_floor
+from bench.plan.config import AA_TOLERANCE
 from bench.records import Cell, Comparison, Gate, RunWarning, SliceRecord
 from bench.run_folder import Validity
 
 STEAL_LIMIT = 0.02
 MARKED_SHARE_LIMIT = 0.25
+# The warnings that withhold every verdict, as a reason in a few words.
+INVALIDATING = {
+    "one-core": "servers and load generator shared a core",
+    "noise-floor": "two copies of the baseline differed too much",
+    "marked-launches": "too many launches did not pass a gate",
+}
 
 
 def check_launch(slices: Sequence[SliceRecord]) -> list[Gate]:
@@ -36,9 +43,8 @@ def judge_validity(
     """Return whether verdicts hold, with every reason against them as a warning."""
     aa, row = judge_noise_floor(noise_floor, comparisons)
     warnings = [*spoilers, *_warn(cells, gates, launches, aa, row, partial=partial)]
-    invalid = {"one-core", "noise-floor", "marked-launches"}
     return Validity(
-        valid=not any(warning.code in invalid for warning in warnings),
+        valid=not any(warning.code in INVALIDATING for warning in warnings),
         aa=aa,
         aa_estimate=row.ratio if row else None,
         aa_ci_low=row.ci_low if row else None,
@@ -46,6 +52,11 @@ def judge_validity(
         gates=tuple(gates),
         warnings=tuple(warnings),
     )
+
+
+def reasons_against(validity: Validity) -> list[str]:
+    """Return why a run is not valid, a few words each."""
+    return [INVALIDATING[warning.code] for warning in validity.warnings if warning.code in INVALIDATING]
 
 
 def _warn(

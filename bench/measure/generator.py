@@ -28,9 +28,6 @@ from locust.env import Environment
 
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 
-MIN_ANSWERS = 200
-DRAINS_PER_SLICE = 10
-MAX_SLICE_MS = 4000.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clock_getcpuclockid(3)
 
@@ -173,10 +170,10 @@ class Controller:
 
     def _length_ms(self, rps: float, users: int) -> float:
         """Return the length of a slice: long enough for the shortest allowed, for enough answers, and to outweigh its drain."""
-        shortest_ms: float = self._plan["slice_ms"]
-        if not rps:
-            return shortest_ms
-        return min(MAX_SLICE_MS, max(shortest_ms, MIN_ANSWERS / rps * 1e3, DRAINS_PER_SLICE * users / rps * 1e3))
+        plan = self._plan
+        shortest_ms: float = plan["slice_ms"]
+        answers = max(plan["min_answers"], plan["drains_per_slice"] * users)
+        return min(plan["max_slice_ms"], max(shortest_ms, answers / rps * 1e3)) if rps else shortest_ms
 
     def _keep(self, index: int, samples: list[SampleTuple]) -> None:
         rows = np.empty((len(samples), 8), dtype=np.int64)

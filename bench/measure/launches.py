@@ -20,7 +20,7 @@ from bench.interrupts import shielded
 from bench.measure.environment import Cores
 from bench.measure.parity import Accepted, check_stack
 from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions
-from bench.plan.config import BenchConfig, users_of
+from bench.plan.config import DRAINS_PER_SLICE, MAX_SLICE_MS, MIN_ANSWERS, BenchConfig, users_of
 from bench.plan.schedule import PlannedSlice
 from bench.records import SAMPLE_COLUMNS
 
@@ -82,6 +82,9 @@ def generator_plan(
         "settle_ms": config.settle_ms,
         "warm_up_ms": config.warm_up_ms,
         "drain_timeout_s": DRAIN_TIMEOUT_S,
+        "min_answers": MIN_ANSWERS,
+        "drains_per_slice": DRAINS_PER_SLICE,
+        "max_slice_ms": MAX_SLICE_MS,
         "stacks": {
             stack.stack.name: {
                 "port": stack.port,

@@ -4,14 +4,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigError
-from bench.plan.scenarios import check_scenario
+from bench.plan.scenarios import SCENARIOS, check_scenario
 from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, check_keys, load_stacks, read_toml, resolve_stack
-from bench.records import CellKey, Metric, Role
+from bench.records import AS_DEPLOYED, SAME_SERVER, CellKey, Metric, Role
 
 BUNDLED_PROFILES = Path(__file__).parent.parent / "profiles.toml"
 DEFAULT_SEED = 20261125
@@ -21,16 +21,28 @@ MAX_SLICES = 100_000
 # Differences that do not matter, fixed before any run, as ratio minus 1; symmetric on the log scale.
 MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
 
-AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
-SAME_SERVER = ("fastapi-granian", "flask-granian")
-# The rows that are judged at a level fixed beforehand; three secondary ones share 5 %. All else is exploratory.
-ROLES: Mapping[tuple[str, str, str, str, Metric], Role] = {
-    (*AS_DEPLOYED, "predict-1", "closed-16", "throughput_rps"): "primary",
-    (*SAME_SERVER, "predict-1", "closed-16", "throughput_rps"): "secondary",
-    (*AS_DEPLOYED, "predict-1", "open-60", "cpu_us_per_request"): "secondary",
-    (*AS_DEPLOYED, "predict-1", "open-60", "p95_ms"): "secondary",
+# Part, contender, baseline, scenario, load and metric of the rows that are judged, at a level fixed beforehand; three
+# secondary rows share 5 %. All else is exploratory.
+RoleKey = tuple[str, str, str, str, str, Metric]
+ROLES: Mapping[RoleKey, Role] = {
+    ("headline", *AS_DEPLOYED, "predict-1", "closed-16", "throughput_rps"): "primary",
+    ("headline", *SAME_SERVER, "predict-1", "closed-16", "throughput_rps"): "secondary",
+    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "cpu_us_per_request"): "secondary",
+    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "p95_ms"): "secondary",
 }
 LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
+
+# The rest of the rules, fixed with them: see judge.comparisons.
+MIN_LAUNCHES = 8
+# An equal pair is called so only if the noise floor, too, is known to be about as small.
+AA_MARGINS = 1.5
+# The noise floor fails if it excludes 1 and is off by more than this.
+AA_TOLERANCE = 0.01
+
+# A slice is longer than the profile's where that gives too few answers, or where its drain would weigh too much.
+MIN_ANSWERS = 200
+DRAINS_PER_SLICE = 10
+MAX_SLICE_MS = 4000
 
 _PROFILE_KEYS: Mapping[str, type] = {
     "purpose": str,
@@ -77,13 +89,16 @@ class BenchConfig:
     pairs: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
     stacks: Mapping[str, Stack]
+    roles: Mapping[RoleKey, Role] = field(default_factory=lambda: ROLES)
 
     def plan(self) -> dict[str, Any]:
         """Return the plan as plain data: all that decides what is done and how it is judged."""
         plan = asdict(self)
         plan["stacks"] = {name: {**asdict(stack), "folder": stack.folder and stack.folder.name} for name, stack in self.stacks.items()}
-        plan["margins"] = dict(MARGINS)
-        plan["roles"] = [{"row": list(row), "role": role, "level": LEVELS[role]} for row, role in ROLES.items()]
+        plan["bodies"] = {name: SCENARIOS[name].body.decode() for part in self.parts for name in part.scenarios}
+        plan["roles"] = [{"row": list(row), "role": role, "level": LEVELS[role]} for row, role in self.roles.items()]
+        plan["rules"] = {"margins": dict(MARGINS), "min_launches": MIN_LAUNCHES, "aa_margins": AA_MARGINS, "aa_tolerance": AA_TOLERANCE}
+        plan["slices"] = {"min_answers": MIN_ANSWERS, "drains_per_slice": DRAINS_PER_SLICE, "max_slice_ms": MAX_SLICE_MS}
         return plan
 
     def scenarios_of(self, stack: str) -> list[str]:
@@ -125,14 +140,16 @@ def make_config(
 ) -> BenchConfig:
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
-    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of each baseline.
+    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of each baseline; the
+    primary row is then that of the first pair.
     """
     stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
     config = _read_profile(BUNDLED_PROFILES, profile, seed)
     if compare:
         names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
         parts = tuple(replace(part, stacks=tuple(names)) for part in config.parts)
-        config = replace(config, pairs=tuple(dict.fromkeys(compare)), parts=parts)
+        primary = {("headline", *compare[0], *key[3:]): role for key, role in ROLES.items() if role == "primary"}
+        config = replace(config, pairs=tuple(dict.fromkeys(compare)), parts=parts, roles=primary)
     _check_pairs(config.pairs)
     if launches is not None:
         _check_range("--launches", "launches", launches)

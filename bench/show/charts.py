@@ -12,7 +12,16 @@ from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Quantile,
 from bench.run_folder import Summary
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, Sheet
-from bench.show.figures import count_words, format_interval, format_level, format_load, format_number, format_percent, format_ratio
+from bench.show.figures import (
+    count_words,
+    format_level,
+    format_load,
+    format_number,
+    format_percent,
+    format_ratio,
+    level_words,
+    throughput_words,
+)
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
 from bench.show.sentences import (
@@ -79,7 +88,9 @@ def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet
         rows.append(Row(f"{scenario}, {format_load(load)}", f"part {part}"))
         rows += [_throughput_row(cell, stacks, twin=cell.stack in twins) for cell in _pinned(members, summary)]
     launches = count_words(max((cell.launches for cell in cells), default=0), "launch")
-    subtitle = f"Correct answers per second with {format_load(load)}; higher is better. Whisker: the interval over {launches}."
+    levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
+    whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
+    subtitle = f"Correct answers per second with {format_load(load)}; higher is better.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
     sheet = Sheet(_state(summary) + title, subtitle, rows_height(rows), fine_print)
     draw_amounts(sheet, rows, "requests per second, higher is better")
@@ -142,18 +153,13 @@ def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:
     ends = [cell for cell in ranked if cell.throughput_rps is not None]
     if not ends:
         return "No throughput was measured"
-    texts = [f"{_throughput(cell)} with {stack_label(cell.stack, stacks)}" for cell in (ends[0], ends[-1])]
+    texts = [f"{throughput_words(cell)} with {stack_label(cell.stack, stacks)}" for cell in (ends[0], ends[-1])]
     return f"Requests per second, {ends[0].scenario}: {' to '.join(dict.fromkeys(texts))}"
-
-
-def _throughput(cell: Cell) -> str:
-    figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
-    return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 
 def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
     framework = stacks.get(cell.stack, {}).get("framework", "")
-    right = _throughput(cell) if cell.throughput_rps is not None else "no correct answer"
+    right = throughput_words(cell) if cell.throughput_rps is not None else "no correct answer"
     return Row(
         left=f"{stack_label(cell.stack, stacks)}{' (A/A)' if twin else ''}",
         right=f"{right}, {count_words(cell.errors, 'error')}" if cell.errors else right,

@@ -6,7 +6,7 @@ The digits of an estimate follow its interval: two significant digits of the hal
 import math
 import re
 
-from bench.records import Comparison
+from bench.records import Cell, Comparison
 
 NO_FIGURE = "-"
 
@@ -45,7 +45,18 @@ def format_percent(ratio: float) -> str:
 
 def format_level(row: Comparison) -> str:
     """Return the level that a row's interval attains, as `95.8 %`; nothing where there is no interval."""
-    return f"{100 * row.level:.3g} %" if row.level is not None and row.ci_low is not None else ""
+    return level_words(row.level) if row.ci_low is not None else ""
+
+
+def level_words(level: float | None) -> str:
+    """Return a level as `95.8 %`; nothing for None."""
+    return f"{100 * level:.3g} %" if level is not None else ""
+
+
+def throughput_words(cell: Cell) -> str:
+    """Return a cell's throughput with its interval; a lower bound is called one."""
+    figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+    return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 
 def format_load(load: str) -> str:

@@ -7,16 +7,12 @@ scenario and load. Better and worse are said per metric, so the line says what m
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.records import Comparison, Metric, Verdict
+from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Verdict
 from bench.run_folder import Summary
 from bench.show.figures import count_words, format_level, format_load, format_percent, split_interval
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
-
-# [contender, baseline] of the two rows of the answer: the framework changes in both, the server in the first alone.
-AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
-SAME_SERVER = ("fastapi-granian", "flask-granian")
 
 METRIC_WORDS: Mapping[Metric, str] = {
     "throughput_rps": "requests per second",

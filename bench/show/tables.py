@@ -9,10 +9,32 @@ from typing import Any
 
 from bench.records import Cell, Comparison
 from bench.run_folder import Summary
-from bench.show.figures import NO_FIGURE, format_interval, format_level, format_load, format_number, format_percent, format_ratio
+from bench.show.figures import (
+    NO_FIGURE,
+    format_level,
+    format_load,
+    format_number,
+    format_percent,
+    format_ratio,
+    level_words,
+    throughput_words,
+)
 from bench.show.sentences import METRIC_WORDS, Stacks, row_labels, stack_label, verdict_mark, verdict_words
 
-_CELL_COLUMNS = ("stack", "load", "requests per second", "p50 ms", "p95 ms", "p99 ms", "max ms", "CPU us", "samples", "errors", "launches")
+_CELL_COLUMNS = (
+    "stack",
+    "load",
+    "requests per second",
+    "level",
+    "p50 ms",
+    "p95 ms",
+    "p99 ms",
+    "max ms",
+    "CPU us",
+    "samples",
+    "errors",
+    "launches",
+)
 _RATIO_COLUMNS = ("ratio", "level", "metric", "load", "launches", "margin")
 TERMINAL_COLUMNS = ("stack", "load", "req/s", "p50 ms", "p99 ms", "CPU us", "errors")
 
@@ -50,6 +72,7 @@ def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
             stack_label(cell.stack, stacks),
             cell_load(cell),
             throughput_words(cell),
+            level_words(cell.throughput_level) or NO_FIGURE,
             *(percentile_words(cell, figure) for figure in (cell.p50_ms, cell.p95_ms, cell.p99_ms, cell.max_ms)),
             format_number(cell.cpu_us_per_request),
             f"{cell.samples:,}",
@@ -121,12 +144,6 @@ def cell_load(cell: Cell) -> str:
     """Return scenario and load of a cell, with the rate that was offered where there was one."""
     offered = f", {format_number(cell.offered_rps)} req/s" if cell.offered_rps is not None else ""
     return f"{cell.scenario}, {format_load(cell.load)}{offered}"
-
-
-def throughput_words(cell: Cell) -> str:
-    """Return a cell's throughput with its interval; a lower bound is called one."""
-    figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
-    return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 
 def percentile_words(cell: Cell, figure: float | None) -> str:

@@ -251,7 +251,7 @@ def test_a_run_that_is_not_valid_withholds_every_verdict(config):
     judgement = tables_of(config).judge([RunWarning("one-core", "One core.", "Use two.")], partial=False)
     assert not judgement.validity.valid
     assert {(row.role, row.verdict) for row in judgement.comparisons} == {("primary", "withheld"), ("exploratory", "not judged")}
-    assert judgement.comparisons[0].reason == "the run is not valid"
+    assert judgement.comparisons[0].reason == "servers and load generator shared a core"
 
 
 def test_copies_that_differ_fail_the_noise_floor(config):

@@ -82,8 +82,8 @@ def test_verdicts_need_eight_launches_which_smoke_alone_does_not_have():
 def test_every_judged_row_of_a_closed_loop_is_in_the_profiles_that_judge(profile):
     config = make_config(profile)
     [part] = config.parts
-    rows = {(*pair, scenario, load) for pair in config.pairs for scenario in part.scenarios for load in part.loads}
-    assert {row[:4] for row in ROLES if row[3].startswith("closed")} <= rows
+    rows = {(part.name, *pair, scenario, load) for pair in config.pairs for scenario in part.scenarios for load in part.loads}
+    assert {row[:5] for row in ROLES if row[4].startswith("closed")} <= rows
 
 
 def test_the_cells_are_stacks_by_scenarios_by_loads():
@@ -296,3 +296,15 @@ def test_the_hash_of_a_plan_changes_with_how_it_is_judged(monkeypatch, table):
     changed = {first[0]: "secondary" if table == "ROLES" else 0.5, **dict(rest)}
     monkeypatch.setattr(plan_config, table, changed)
     assert hash_plan(make_config("default").plan()) != before
+
+
+@pytest.mark.parametrize("rule", ["MIN_LAUNCHES", "AA_MARGINS", "AA_TOLERANCE", "MIN_ANSWERS", "DRAINS_PER_SLICE", "MAX_SLICE_MS"])
+def test_the_hash_of_a_plan_changes_with_every_rule(monkeypatch, rule):
+    before = hash_plan(make_config("default").plan())
+    monkeypatch.setattr(plan_config, rule, 7)
+    assert hash_plan(make_config("default").plan()) != before
+
+
+def test_the_first_pair_to_compare_is_the_primary_one():
+    config = make_config("quick", compare=[("fastapi-def", "flask-gthread"), ("fastapi-uvicorn", "flask-gthread")])
+    assert dict(config.roles) == {("headline", "fastapi-def", "flask-gthread", "predict-1", "closed-16", "throughput_rps"): "primary"}
