@@ -19,7 +19,8 @@ PACKAGES = (
     "numpy", "scikit-learn", "pandas", "locust", "gevent",
 )  # fmt: skip
 NEEDED_BY_UVICORN = ("uvloop", "httptools")
-BUSY_LOAD = 0.5
+BUSY_CORES = 0.2
+BUSY_WINDOW_S = 0.5
 GIT_TIMEOUT_S = 5
 
 
@@ -54,7 +55,7 @@ def describe_machine(cores: Cores) -> dict[str, Any]:
         "commit": read_commit(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "governor": _read_first(f"/sys/devices/system/cpu/cpu{allowed[0]}/cpufreq/scaling_governor"),
-        "load_1min": round(os.getloadavg()[0], 2),
+        "busy_cores": measure_busy_cores(),
         "virtual_machine": "hypervisor" in (_read_first("/proc/cpuinfo", whole=True) or ""),
     }
 
@@ -77,10 +78,10 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
             f"The processor's governor is '{machine['governor']}': its speed may change while measuring.",
             "Set it to 'performance' (as root: cpupower frequency-set -g performance).",
         )
-    if machine["load_1min"] > BUSY_LOAD:
+    if machine["busy_cores"] > BUSY_CORES:
         yield RunWarning(
             "busy",
-            f"Other programs keep this machine busy (load {machine['load_1min']} before the run).",
+            f"Other programs kept {machine['busy_cores']} cores busy just before the run.",
             "Stop them, or read the intervals as wider than they need be.",
         )
     missing = [name for name in NEEDED_BY_UVICORN if name not in machine["packages"]]
@@ -96,6 +97,15 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
             "This is a virtual machine: neighbours that cannot be seen from inside take time from it.",
             "Look at the A/A row; on bare metal the intervals would be narrower.",
         )
+
+
+def measure_busy_cores() -> float:
+    """Return how many cores are busy with other programs, on average over a short window while this one waits.
+
+    The load average would not do: it still holds the minute in which the bench itself was set up.
+    """
+    share = psutil.cpu_percent(interval=BUSY_WINDOW_S) / 100
+    return round(share * (psutil.cpu_count() or 1), 2)
 
 
 def read_commit(folder: Path = Path(__file__).parent) -> str:

@@ -1,0 +1,75 @@
+"""What is recorded of the machine, and what of it is warned of before a run."""
+
+import subprocess
+
+import pytest
+
+from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, read_commit
+
+QUIET = {
+    "server_cores": [0],
+    "generator_cores": [1],
+    "governor": "performance",
+    "busy_cores": 0.02,
+    "packages": {"uvloop": "1", "httptools": "1"},
+    "virtual_machine": False,
+}
+
+
+def test_a_quiet_machine_spoils_nothing():
+    assert find_spoilers(QUIET) == []
+
+
+def test_a_governor_that_cannot_be_read_is_not_warned_of():
+    assert find_spoilers({**QUIET, "governor": None}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"server_cores": []}, "one-core", "cores of their own"),
+        ({"governor": "powersave"}, "governor", "powersave"),
+        ({"busy_cores": 0.7}, "busy", "0.7 cores"),
+        ({"packages": {"uvloop": "1"}}, "slow-uvicorn", "httptools not installed"),
+        ({"virtual_machine": True}, "virtual-machine", "virtual machine"),
+    ],
+)
+def test_what_spoils_a_measurement_is_warned_of_with_the_next_step(change, code, words):
+    [warning] = find_spoilers({**QUIET, **change})
+    assert warning.code == code
+    assert words in warning.text
+    assert warning.next_step.endswith(".")
+
+
+def test_servers_and_generator_get_different_cores():
+    cores = choose_cores()
+    assert not set(cores.servers) & set(cores.generator)
+
+
+def test_the_machine_is_described_with_the_versions_of_what_is_measured():
+    machine = describe_machine(Cores((0,), (1,)))
+    assert {"flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn"} <= set(machine["packages"])
+    assert (machine["server_cores"], machine["generator_cores"]) == ([0], [1])
+
+
+def test_the_commit_is_unknown_outside_a_repository(tmp_path):
+    assert read_commit(tmp_path) == "unknown"
+
+
+def test_the_commit_is_unknown_without_git(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_commit() == "unknown"
+
+
+def test_changed_files_are_marked_beside_the_commit(tmp_path):
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True)  # noqa: S607
+
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "One")
+    clean = read_commit(tmp_path)
+    (tmp_path / "file").write_text("two")
+    assert len(clean) == 40
+    assert read_commit(tmp_path) == f"{clean}+changes"
