@@ -51,7 +51,7 @@ setup: $(READY)
 # The stamp carries the Python asked for, so that `make test PYTHON=python3.12` rebuilds the environment.
 $(READY): requirements.lock pyproject.toml $(if $(shell test "$$(cat $(READY) 2>/dev/null)" = "$(PYTHON)" || echo changed),FORCE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed: set PYTHON=, for example 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 2; }
+		{ echo "'$(PYTHON)' is no Python 3.11 or newer that runs here: name one, for example 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv module is missing: install it (on Debian or Ubuntu: apt-get install python3-venv), then run make again." >&2; exit 2; }
 	@echo "Setting up $(VENV) ..." >&2
