@@ -69,11 +69,13 @@ def terminal_summary(folder: RunFolder) -> str:
     summary, manifest = folder.read_summary(), folder.read_manifest()
     path = _short_path(folder.path)
     answer = headline_lines(summary, manifest["stacks"])
-    ends = [
-        f"{name + ':':10}{path / file}"
-        for name, file in (("report", "report.html"), ("markdown", "report.md"), ("figures", "summary.json"))
-    ]
-    ends.append(f"{'again:':10}python -m bench report {shlex.quote(str(path))}")
+    places = {
+        "again": f"python -m bench report {shlex.quote(str(path))}",
+        "figures": path / "summary.json",
+        "markdown": path / "report.md",
+        "report": path / "report.html",  # last: it is what most readers want next
+    }
+    ends = [f"{name + ':':10}{place}" for name, place in places.items()]
     room = MAX_TERMINAL_LINES - len(answer) - len(ends) - 2  # two blank lines
     lines = [*notices(summary)[:room], *answer]
     room -= len(lines) - len(answer) + 2  # two headings of the table
