@@ -1,64 +1,12 @@
-"""Whole runs by the command line: real servers, real load, a report; and every way to be interrupted."""
+"""Whole runs by the command line: real servers, real load, a report."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
-import psutil
 import pytest
-
-ROOT = Path(__file__).parent.parent.parent
-RUN_TIMEOUT_S = 120
-
-
-def bench(*arguments, cwd, env=None, **options):
-    """Start `python -m bench` with the answer and the progress captured."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-def finish(process):
-    """Return (exit status, stdout, stderr) of a run."""
-    out, err = process.communicate(timeout=RUN_TIMEOUT_S)
-    return process.returncode, out, err
-
-
-def run(*arguments, cwd, env=None):
-    return finish(bench(*arguments, cwd=cwd, env=env))
-
-
-def processes_of(session):
-    """Return what a bench has started and is still there: all of it works in a folder below the bench's TMPDIR."""
-    return [
-        process
-        for process in psutil.process_iter(["status", "cwd"])
-        if str(session) in (process.info["cwd"] or "") and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
-
-
-def wait_for(path, process):
-    """Wait until the run has written a file."""
-    deadline = time.monotonic() + RUN_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if found := list(path.parent.parent.glob(f"{path.parent.name}/{path.name}")):
-            return found[0]
-        time.sleep(0.02)
-    message = f"no {path}: {finish(process)}"
-    raise AssertionError(message)
+from bench_runs import bench, finish, run
 
 
 @pytest.fixture(scope="module")
@@ -151,61 +99,6 @@ def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub
     assert {cell["stack"] for cell in summary["cells"] if cell["errors"]} == {f"stub-{mode}"}
     assert "errors" in {warning["code"] for warning in summary["validity"]["warnings"]}
     assert all("wrong or failed" in row["reason"] for row in summary["comparisons"])
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, number):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "summary.json", process)
-    process.send_signal(number)
-    status, out, err = finish(process)
-    assert status == 128 + number, err
-    assert "Traceback" not in err
-    assert "partial" in err
-    latest = tmp_path / "results" / "latest"
-    assert json.loads((latest / "summary.json").read_text("utf-8"))["partial"] is True
-    assert run("report", latest, cwd=tmp_path)[0] == 0
-    assert processes_of(tmp_path) == []
-    assert str(latest.resolve().name) in out
-
-
-def test_a_second_ctrl_c_does_not_disturb_the_cleaning_up(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "summary.json", process)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    status, _, err = finish(process)
-    assert status == 130
-    assert "Traceback" not in err
-    assert processes_of(tmp_path) == []
-
-
-def test_ctrl_c_before_anything_was_measured_leaves_nothing_behind(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "manifest.json", process)
-    process.send_signal(signal.SIGINT)
-    status, out, err = finish(process)
-    assert (status, out) == (130, "")
-    assert "nothing was measured" in err
-    assert list((tmp_path / "results").iterdir()) == []
-    assert processes_of(tmp_path) == []
-
-
-def test_a_killed_main_process_is_reported_and_its_workers_are_gone(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "slices.csv", process)
-    deadline = time.monotonic() + RUN_TIMEOUT_S
-    while time.monotonic() < deadline:
-        masters = [found for found in processes_of(tmp_path) if "gunicorn" in " ".join(found.cmdline()) and found.ppid() == process.pid]
-        if masters:
-            os.kill(masters[0].pid, signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    status, _, err = finish(process)
-    assert status == 3
-    assert "SIGKILL" in err
-    assert processes_of(tmp_path) == []
 
 
 def test_two_runs_at_once_both_end_well(tmp_path):
