@@ -18,7 +18,7 @@ DEFAULT_PORT = 12345
 MAX_PORT = 65535
 MAX_WORKERS = 64
 MAX_THREADS = 256
-# More threads than this gave no more throughput on one core.
+# The trial behind this number: 8 and 16 threads gave the same throughput on one core, 1 and 2 gave less.
 DEFAULT_THREADS = 8
 KEEP_ALIVE_S = 60
 BACKLOG = 2048
