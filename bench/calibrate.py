@@ -8,15 +8,15 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.errors import GeneratorError, RunFolderError
 from bench.measure.environment import Cores, choose_cores
-from bench.measure.launches import DRAIN_TIMEOUT_S, generate
+from bench.measure.launches import generate, generator_plan
 from bench.measure.parity import check_stack
 from bench.measure.processes import launch_stacks
+from bench.plan.config import DEFAULT_SEED, BenchConfig
 from bench.plan.schedule import PlannedSlice
 from bench.plan.stacks import Stack
 from bench.run_folder import LATEST, RESULTS, RunFolder
@@ -24,9 +24,21 @@ from bench.run_folder import LATEST, RESULTS, RunFolder
 LAUNCHES = 5
 SLICES = 4
 SLICE_MS = 500
-USERS = 16
+LOAD = "closed-16"
 SCENARIO = "predict-1"
 NULL_SERVER = Stack(name="null-http", command=("{python}", "-m", "bench.floors", "{port}"), label="A server that does nothing", fixed=True)
+CONFIG = BenchConfig(
+    profile="calibrate",
+    purpose="the load generator itself.",
+    launches=LAUNCHES,
+    slice_ms=SLICE_MS,
+    settle_ms=0,
+    warm_up_ms=SLICE_MS,
+    seed=DEFAULT_SEED,
+    pairs=(),
+    parts=(),
+    stacks={NULL_SERVER.name: NULL_SERVER},
+)
 
 
 def calibrate(*, as_json: bool) -> int:
@@ -63,26 +75,8 @@ def measure_client(client: str, cores: Cores) -> float:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         (server,) = launch_stacks([NULL_SERVER], cores.servers, folder, exits)
         answer = check_stack(server, [SCENARIO])[SCENARIO]
-        slices = [PlannedSlice(number, "", number - 1, NULL_SERVER.name, SCENARIO, "", warm_up=number == 0) for number in range(SLICES + 1)]
-        plan = {
-            "client": client,
-            "cores": list(cores.generator),
-            "slice_ms": SLICE_MS,
-            "settle_ms": 0,
-            "warm_up_ms": SLICE_MS,
-            "drain_timeout_s": DRAIN_TIMEOUT_S,
-            "min_answers": 0,
-            "drains_per_slice": 0,
-            "max_slice_ms": SLICE_MS,
-            "stacks": {
-                NULL_SERVER.name: {
-                    "port": server.port,
-                    "pids": server.pids(),
-                    "scenarios": {SCENARIO: {"request": answer.request.hex(), "status": answer.status, "body": answer.body.hex()}},
-                }
-            },
-            "slices": [{**asdict(planned), "users": USERS} for planned in slices],
-        }
+        slices = [PlannedSlice(index, "", index - 1, NULL_SERVER.name, SCENARIO, LOAD, warm_up=index == 0) for index in range(SLICES + 1)]
+        plan = generator_plan(CONFIG, slices, [server], {NULL_SERVER.name: {SCENARIO: answer}}, cores) | {"client": client}
         facts = list(generate(plan, folder, exits))[1:]
     errors = sum(fact["errors"] for fact in facts)
     if errors:

@@ -64,6 +64,7 @@ class Session:
         self._created = datetime.now(UTC)
         self._plan = config.plan()
         self._conditions: dict[str, dict[str, Any]] = {}
+        self._comparisons: Sequence[Comparison] = ()
         self._write_manifest(spoilers, partial=True)
 
     def opening_line(self) -> str:
@@ -83,8 +84,7 @@ class Session:
 
     def ratio_so_far(self) -> str:
         """Return the first throughput ratio without a verdict: it is preliminary."""
-        comparisons, _ = self.tables.compare()
-        row = next((row for row in comparisons if row.metric == "throughput_rps" and row.ratio), None)
+        row = next((row for row in self._comparisons if row.metric == "throughput_rps" and row.ratio), None)
         if row is None or row.ratio is None:
             return ""
         interval = f" ({row.ci_low:.3f} to {row.ci_high:.3f})" if row.ci_low and row.ci_high else ""
@@ -93,6 +93,7 @@ class Session:
     def write_tables(self, *, partial: bool, finished: datetime | None = None) -> None:
         """Judge what has been measured and write every table of the run."""
         judged = self.tables.judge(self._spoilers, partial=partial)
+        self._comparisons = judged.comparisons
         self.folder.write_rows("slices.csv", self.tables.slices, SliceRecord)
         self.folder.write_rows("cells.csv", judged.cells, Cell)
         self.folder.write_rows("comparisons.csv", [*judged.comparisons, *judged.noise_floor], Comparison)

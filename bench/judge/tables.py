@@ -53,10 +53,6 @@ class Tables:
         self.gates += check_launch(records)
         self.launches.append(launch)
 
-    def compare(self) -> tuple[list[Comparison], list[Comparison]]:
-        """Return (comparisons, noise floor) so far."""
-        return compare_all(self._config, self._blocks, self._errors())
-
     def judge(self, spoilers: Sequence[RunWarning], *, partial: bool) -> Judgement:
         """Return cells, comparisons and whether they may be trusted."""
         service_ms = {key: np.concatenate(parts) if parts else np.empty(0) for key, parts in self._service_ms.items()}
@@ -65,7 +61,7 @@ class Tables:
             make_cell(key, self._counted(key), self._launch_rates(key), values, errors[key], LEVELS["primary"])
             for key, values in service_ms.items()
         ]
-        comparisons, noise_floor = self.compare()
+        comparisons, noise_floor = compare_all(self._config, self._blocks, errors)
         validity = judge_validity(
             cells=cells,
             comparisons=comparisons,
