@@ -1,6 +1,6 @@
 """The HTTP contract of both servers, without HTTP code: request and answer models, limits, failures as problem documents.
 
-Takes decoded JSON, gives validated passengers or a `Failure`. The adapters decide nothing of this; they only carry it.
+Takes decoded JSON or its bytes, gives validated passengers or a `Failure`. The adapters decide nothing of this; they only carry it.
 """
 
 import re
@@ -18,6 +18,7 @@ MAX_ERRORS_LISTED = 100
 MAX_AGE_YEARS = 120
 RETRY_AFTER_S = 5
 
+JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 PROBLEM_TYPE = "application/problem+json"
 READ_METHODS = "GET, HEAD"
@@ -114,8 +115,31 @@ def validate_passengers(document: object) -> list[Passenger]:
     try:
         return PASSENGERS.validate_python(document)
     except ValidationError as error:
-        locations = [fault["loc"] for fault in error.errors(include_url=False, include_context=False, include_input=False)]
-        raise Failure(Kind.INVALID, locations) from None
+        raise _failure(error) from None
+
+
+def parse(body: bytes) -> list[Passenger]:
+    """Return the passengers of a body, decoded and validated in one step; raise `Failure` (MALFORMED or INVALID).
+
+    Faster than `json.loads` and `validate_passengers`, and narrower: UTF-8 without a byte order mark, no lone surrogates,
+    less deep nesting. What is not taken is malformed.
+    """
+    try:
+        return PASSENGERS.validate_json(body)
+    except ValidationError as error:
+        raise _failure(error) from None
+
+
+def prediction_bytes(values: list[int]) -> bytes:
+    """Return the answer of `POST /predict` as JSON text, without building a document first."""
+    return f'{{"prediction":{values}}}'.encode()
+
+
+def _failure(error: ValidationError) -> "Failure":
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return Failure(Kind.MALFORMED)
+    return Failure(Kind.INVALID, [fault["loc"] for fault in faults])
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from strategies import REQUESTS
 
 from shared_model import contract
-from shared_model.contract import Failure, Kind, validate_passengers
+from shared_model.contract import Failure, Kind, parse, validate_passengers
 
 AGE = "must be a number from 0 to 120, or null"
 SEX = "must be male or female, or null"
@@ -77,6 +79,82 @@ def test_a_thousand_passengers_are_taken():
 def test_each_fault_is_named_in_the_order_of_the_records():
     pointers = [fault["pointer"] for fault in faults([{"Sex": "x"}, {}, {"Age": -1, "Embarked": "Z"}])]
     assert pointers == ["/0/Sex", "/2/Age", "/2/Embarked"]
+
+
+# --- decoded and validated in one step ------------------------------------------------------------------------------
+
+
+def refusal(function, argument):
+    with pytest.raises(Failure) as caught:
+        function(argument)
+    return caught.value.document()
+
+
+@given(REQUESTS)
+def test_parsing_valid_bytes_gives_the_passengers_of_the_document(document):
+    assert parse(json.dumps(document).encode()) == validate_passengers(document)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(contract.EXAMPLE).encode(),
+        b'[{"Sex": " \\"FEMALE\\" ", "Embarked": "q", "Name": "Zo\xc3\xab"}]',
+        b'[{"Age": "old", "Age": 3, "x": NaN, "x": [1e400, {"y": null}]}]',
+    ],
+)
+def test_parsing_takes_the_spellings_that_decoding_takes(body):
+    assert parse(body) == validate_passengers(json.loads(body))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *([], {}, None, "[]", 1, [{}] * 1001, [{"Age": -1}] * 1001, [1, "x", None, [], {}, True]),
+        *([{"Age": age}] for age in (-1, 120.1, 10**400, "22", True, [], float("nan"), float("inf"))),
+        *([{"Sex": sex}] for sex in ("x", "", 1, float("nan"))),
+        *([{}, {"Age": "", "Sex": 0, "Embarked": "\u017f"}], [{"Age": -1, "Sex": "", "Embarked": ""}] * 50),
+    ],
+    ids=lambda document: repr(document)[:30],
+)
+def test_parsing_names_the_faults_of_invalid_passengers_as_validation_does(document):
+    assert refusal(parse, json.dumps(document).encode()) == refusal(validate_passengers, document)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"[{",
+        b"[{}]]",
+        b"[{}]\x00",
+        b'[{"Age": 01}]',
+        b"{'Age': 1}",
+        b'[{"Name": "\xff"}]',
+        b"[" * 100_000,
+        b'[{"x": %b}]' % (b"1" * 4301),
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_bytes_that_are_no_json_are_malformed(body):
+    assert refusal(parse, body) == Failure(Kind.MALFORMED).document()
+
+
+@pytest.mark.parametrize(
+    "body", ["\ufeff[{}]".encode(), "[{}]".encode("utf-16"), b'[{"x": "\\ud800"}]', b'[{"x": %b%b}]' % (b"[" * 300, b"]" * 300)]
+)
+def test_parsing_takes_less_than_decoding_and_says_malformed(body):
+    validate_passengers(json.loads(body))
+    assert refusal(parse, body) == Failure(Kind.MALFORMED).document()
+
+
+@pytest.mark.parametrize("values", [[0], [0, 1, 1, 0], [1] * 1000])
+def test_the_bytes_of_a_prediction_are_its_document(values):
+    assert json.loads(contract.prediction_bytes(values)) == contract.Prediction(prediction=values).model_dump()
+
+
+# --- faults and headers ---------------------------------------------------------------------------------------------
 
 
 def test_only_the_first_hundred_faults_are_listed():
