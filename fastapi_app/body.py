@@ -26,6 +26,15 @@ class JSONRequest(Request):
                 raise Failure(Kind.TOO_LARGE)
             yield chunk
 
+    async def get_data(self) -> bytes:
+        """Return the body; raise `Failure` if it is too large, broken off, not JSON by its headers, or empty."""
+        try:
+            body = await self.body()
+        except ClientDisconnect:
+            raise Failure(Kind.MALFORMED) from None
+        contract.judge_body(body, self.headers.get("Content-Type"), self.headers.get("Content-Encoding"))
+        return body
+
 
 class JSONRoute(APIRoute):
     """A route that judges the body before FastAPI decodes and validates it."""
@@ -42,11 +51,7 @@ class JSONRoute(APIRoute):
 
         async def judge_and_answer(request: Request) -> Response:
             checked = JSONRequest(request.scope, request.receive)
-            try:
-                body = await checked.body()
-            except ClientDisconnect:
-                raise Failure(Kind.MALFORMED) from None
-            contract.judge_body(body, checked.headers.get("Content-Type"), checked.headers.get("Content-Encoding"))
+            await checked.get_data()
             return await answer(checked)
 
         return judge_and_answer

@@ -3,11 +3,12 @@
 import traceback
 from typing import Any
 
-import pandas as pd
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from shared_model import contract, read_environment
+from flask_app.body import JSONRequest
+from flask_app.errors import register_errors
+from shared_model import Service, contract, read_environment
 from shared_model.artefacts import load_set
 
 
@@ -18,6 +19,8 @@ def create_article_app() -> Flask:
     `query.to_numpy()` (a frame would make it warn at each request), and the predictions become plain integers by `tolist`
     (a list of NumPy integers is no JSON).
     """
+    import pandas as pd  # noqa: PLC0415 - the other applications of this module start without it
+
     artefacts = load_set(read_environment().model_dir)
     lr: Any = artefacts.load_estimator("model.joblib")
     model_columns: list[str] = artefacts.load_estimator("model_columns.joblib")
@@ -43,6 +46,33 @@ def create_article_app() -> Flask:
 
     @app.get("/readyz")
     def readyz() -> ResponseReturnValue:
+        return jsonify(contract.OK)
+
+    return app
+
+
+def create_raw_app() -> Flask:
+    """Return the tuned application: the body is decoded and validated in one step, and answers are bytes, not documents.
+
+    It keeps the limit of the body and the order of judgement. There is no timing, no echo and no other route.
+    """
+    service = Service(read_environment())
+    app = Flask(__name__, static_folder=None)
+    app.request_class = JSONRequest
+    register_errors(app)
+
+    @app.get("/")
+    def home() -> ResponseReturnValue:
+        return Response(contract.WELCOME, content_type=contract.TEXT_TYPE)
+
+    @app.post("/predict")
+    def predict() -> ResponseReturnValue:
+        values, _ = service.predict(contract.parse(request.get_data()))
+        return Response(contract.prediction_bytes(values), content_type=contract.JSON_TYPE)
+
+    @app.get("/readyz")
+    def readyz() -> ResponseReturnValue:
+        service.check_ready()
         return jsonify(contract.OK)
 
     return app

@@ -15,7 +15,7 @@ MAX_LINES = 210  # of an adapter, blank ones not counted
 FLASK_ALONE = {
     "__main__.py": {"load_config", "load"},  # gunicorn is configured by a class
     "app.py": {"refuse_extra_slashes"},  # Werkzeug's router takes //predict for /predict
-    "body.py": {"get_data", "close", "on_json_loading_failure", "read_passengers"},  # the handler asks for its body
+    "body.py": {"close", "on_json_loading_failure", "read_passengers"},  # the handler asks for its body
 }
 FASTAPI_ALONE = {
     "app.py": {"answer", "send_echo"},  # a header on every answer takes an ASGI middleware
