@@ -10,16 +10,19 @@ READY := $(VENV)/ready
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint train flask fastapi report clean setup
+.PHONY: help bench verify test lint train flask fastapi report clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo '  settings: PROFILE=smoke|quick|default  PORT=$(PORT)  RUN=$(RUN)  PYTHON=$(PYTHON)'
+	@echo '  settings: PROFILE=smoke|quick|default|thorough  PORT=$(PORT)  RUN=$(RUN)  PYTHON=$(PYTHON)'
 
 bench: $(CARD) ## measure, compare and write a report   [PROFILE=default]
 	@$(BIN)/python -m bench run --profile $(PROFILE)
+
+verify: $(READY) ## let the bench prove itself against servers with a known truth
+	@$(BIN)/python -m bench verify
 
 test: $(CARD) ## run the tests
 	@$(BIN)/python -m pytest

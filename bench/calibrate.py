@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.errors import GeneratorError, RunFolderError
+from bench.judge.tables import read_launch
 from bench.measure.environment import Cores, choose_cores
 from bench.measure.launches import generate, generator_plan
 from bench.measure.parity import check_stack
@@ -30,10 +33,11 @@ NULL_SERVER = Stack(name="null-http", command=("{python}", "-m", "bench.floors",
 CONFIG = BenchConfig(
     profile="calibrate",
     purpose="the load generator itself.",
-    launches=LAUNCHES,
     slice_ms=SLICE_MS,
     settle_ms=0,
     warm_up_ms=SLICE_MS,
+    starts=0,
+    repeats=0,
     seed=DEFAULT_SEED,
     pairs=(),
     parts=(),
@@ -75,14 +79,15 @@ def measure_client(client: str, cores: Cores) -> float:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         (server,) = launch_stacks([NULL_SERVER], cores.servers, folder, exits)
         answer = check_stack(server, [SCENARIO])[SCENARIO]
-        slices = [PlannedSlice(index, "", index - 1, NULL_SERVER.name, SCENARIO, LOAD, warm_up=index == 0) for index in range(SLICES + 1)]
+        slices = [PlannedSlice(index, "", index - 1, NULL_SERVER.name, SCENARIO, LOAD, index == 0, SLICE_MS) for index in range(SLICES + 1)]
         plan = generator_plan(CONFIG, slices, [server], {NULL_SERVER.name: {SCENARIO: answer}}, cores) | {"client": client}
-        facts = list(generate(plan, folder, exits))[1:]
-    errors = sum(fact["errors"] for fact in facts)
-    if errors:
-        message = f"The {client} client got {errors} wrong or failed answers from a server that always answers the same."
+        facts = list(generate(plan, folder, exits))
+        records = read_launch(0, slices, facts, np.load(folder / "samples.npy")).records[1:]
+    failures = sum(record.failures for record in records)
+    if failures:
+        message = f"The {client} client got {failures} wrong or failed answers from a server that always answers the same."
         raise GeneratorError(message)
-    return float(statistics.median(fact["answers"] / (fact["drained_ns"] - fact["start_ns"]) * 1e9 for fact in facts))
+    return float(statistics.median(record.answers / (record.drained_ns - record.start_ns) * 1e9 for record in records))
 
 
 def find_fastest_stack(results: Path = RESULTS) -> tuple[str, float] | None:

@@ -33,15 +33,16 @@ def prepare_streams() -> None:
 class Progress:
     """Told of each launch and slice; shows how far the run is and how long it will take."""
 
-    def __init__(self, launches: int, slices_per_launch: int, stream: TextIO | None = None) -> None:
+    def __init__(self, launches: int, slices: int, stream: TextIO | None = None) -> None:
         self._launches = launches
-        self._total = launches * slices_per_launch
-        self._per_launch = slices_per_launch
+        self._total = slices
         self._stream = stream or sys.stderr
         self._launch = 0
-        self._done = 0
+        self._done = self._done_before = 0
         self._start_s = self._spoken_s = self._drawn_s = time.monotonic()
+        self._first_launch_s: float | None = None
         self._note = ""
+        self._coming = 0
         self._last: PlannedSlice | None = None
         console = Console(file=self._stream)
         self._live: Live | None = None
@@ -59,6 +60,10 @@ class Progress:
         if self._live:
             self._live.stop()
 
+    def expect(self, slices: int) -> None:
+        """Not so many slices as planned at first are to come, in all launches together: some cells are left out."""
+        self._total = slices
+
     def say(self, text: str) -> None:
         """Print a line that stays."""
         if self._live:
@@ -71,9 +76,11 @@ class Progress:
         for warning in warnings:
             self.say(f"Warning: {warning.text} {warning.next_step}")
 
-    def begin_launch(self, launch: int) -> None:
-        """A launch starts: its servers are being started."""
+    def begin_launch(self, launch: int, slices: int) -> None:
+        """A launch of so many slices starts, or starts again: its servers are being started."""
+        self._first_launch_s = self._first_launch_s or time.monotonic()
         self._launch, self._last = launch, None
+        self._done, self._coming = self._done_before, slices
         self._draw(force=True)
 
     def end_slice(self, planned: PlannedSlice) -> None:
@@ -88,11 +95,16 @@ class Progress:
     def end_launch(self, note: str) -> None:
         """A launch is kept; `note` is the ratio so far, without a verdict."""
         self._note = note
-        self._done = self._launch * self._per_launch
+        self._done = self._done_before = self._done_before + self._coming
         if self._live:
             self._draw(force=True)
         else:
             self._speak()
+
+    def skip_launch(self, launch: int, slices: int) -> None:
+        """A planned launch is not needed: what was measured is precise enough."""
+        self._launch = launch
+        self._total -= slices
 
     def _speak(self) -> None:
         self._spoken_s = time.monotonic()
@@ -113,9 +125,10 @@ class Progress:
         self._live.update(Text("\n".join(line for line in lines if line)), refresh=True)
 
     def _left(self) -> str:
-        if not self._done:
+        """Return the time that the slices to come will take at the pace so far; what came before the first launch comes once."""
+        if not self._done or self._first_launch_s is None:
             return "some time"
-        elapsed_s = time.monotonic() - self._start_s
+        elapsed_s = time.monotonic() - self._first_launch_s
         return _clock(elapsed_s / self._done * (self._total - self._done))
 
 

@@ -6,8 +6,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-# History of the results format: 1 (2026-11) first format.
-RESULTS_SCHEMA = 1
+# History of the results format:
+#   1 (2026-11) first format.
+#   2 (2026-11) open loops: response and service time, unfinished and not sent requests, send lag; gates with attempt and place;
+#               upper bounds of tail percentiles, kernel share; warm-up curves, starts, memory, resources.
+RESULTS_SCHEMA = 2
 
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
 Role = Literal["primary", "secondary", "exploratory"]
@@ -21,8 +24,9 @@ METRICS: tuple[Metric, ...] = ("throughput_rps", "cpu_us_per_request", "p50_ms",
 # More is better for throughput alone.
 HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"throughput_rps"})
 
-# One row per request in samples/launch-NN.parquet. A stamp of 0: it did not come to that. `status` 0: no answer.
-# In a closed loop a request is due when it is sent: intended_ns = sent_ns.
+# One row per request in samples/launch-NN.parquet. A stamp of 0: it did not come to that. `status` 0: no answer. In a closed loop
+# a request is due when it is sent: intended_ns = sent_ns. sent_ns 0: not sent, since too many were under way; connection -1 then.
+# done_ns 0: sent, but still unfinished when waiting for it ended.
 SAMPLE_COLUMNS = ("slice", "connection", "intended_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "correct")
 
 
@@ -40,8 +44,11 @@ class CellKey:
 class SliceRecord:
     """One measured slice: exactly one stack had all the load. One row of slices.csv.
 
-    `answers` are all correct answers, of which `settled_answers` fall after settling; `throughput_rps` and the percentiles
-    come from the settled ones, `server_cpu_ns` (whole process tree) covers all answers from start to drained.
+    Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
+    `settled_answers` are of requests due after settling; `throughput_rps` comes from these, `server_cpu_ns` (whole process
+    tree) covers all answers from start to drained. Its split into user and kernel time comes in ticks of 10 ms.
+    `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
+    generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure).
     """
 
     launch: int
@@ -52,6 +59,7 @@ class SliceRecord:
     scenario: str
     load: str
     warm_up: bool
+    offered_rps: float | None
     start_ns: int
     settled_ns: int
     end_ns: int
@@ -59,10 +67,22 @@ class SliceRecord:
     answers: int
     settled_answers: int
     errors: int
+    unfinished: int
+    not_sent: int
     throughput_rps: float | None
+    send_lag_p99_ms: float | None
     server_cpu_ns: int
+    server_user_ns: int
+    server_kernel_ns: int
     generator_cpu_ns: int
+    generator_wait_ratio: float
     steal_ratio: float
+    pressure_ratio: float
+
+    @property
+    def failures(self) -> int:
+        """The requests that got no correct answer in time."""
+        return self.errors + self.unfinished + self.not_sent
 
     @property
     def key(self) -> CellKey:
@@ -84,8 +104,11 @@ class Interval:
 class Cell:
     """Stack x scenario x load: one row of the results.
 
-    Throughput is the Hodges-Lehmann estimate over launches with its interval; percentiles are of the service times of all
-    settled samples pooled, None where there are too few samples for them.
+    Throughput is the Hodges-Lehmann estimate over launches with its interval. Percentiles are of all settled samples pooled,
+    None where there are too few samples for them; p50_ms to max_ms are of the response time (from when a request was due),
+    in which unfinished and not sent requests count as longer than any other, service_*_ms of the service time (from when it
+    was sent). In a closed loop both are the same. An upper bound is one that the true percentile exceeds with a chance of 5 %
+    if samples are independent. `kernel_ratio` is the kernel's share of the CPU time.
     """
 
     part: str
@@ -100,12 +123,27 @@ class Cell:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    p99_upper_ms: float | None
+    p999_ms: float | None
+    p999_upper_ms: float | None
     max_ms: float | None
+    service_p50_ms: float | None
+    service_p95_ms: float | None
+    service_p99_ms: float | None
+    send_lag_p99_ms: float | None
     cpu_us_per_request: float | None
+    kernel_ratio: float | None
     samples: int
     errors: int
+    unfinished: int
+    not_sent: int
     launches: int
     generator_limited: bool
+
+    @property
+    def failures(self) -> int:
+        """The requests that got no correct answer in time."""
+        return self.errors + self.unfinished + self.not_sent
 
 
 @dataclass(frozen=True)
@@ -137,10 +175,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition of a launch that did not hold, and what was done about it."""
+    """A condition that did not hold at one try of a launch, where it was worst, and what was done about it."""
 
     launch: int
+    attempt: int
     gate: str
+    where: str
     value: float
     limit: float
     action: str
@@ -155,14 +195,78 @@ class RunWarning:
     next_step: str
 
 
+TimeKind = Literal["response", "service"]
+
+
 @dataclass(frozen=True)
 class Quantile:
-    """One point of a cell's latency distribution: `quantile` of `samples` service times is `latency_ms` or less."""
+    """One point of a cell's latency distribution: `quantile` of `samples` times is `latency_ms` or less.
+
+    `time` says which: from when the request was due (response), or from when it was sent (service).
+    """
 
     part: str
     stack: str
     scenario: str
     load: str
+    time: TimeKind
     quantile: float
     latency_ms: float
     samples: int
+
+
+@dataclass(frozen=True)
+class WarmUpPoint:
+    """How fast a stack was `from_ms` after its first load: the median over launches of its rate in a short bin of time."""
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    from_ms: float
+    throughput_rps: float
+    launches: int
+
+
+@dataclass(frozen=True)
+class StartUp:
+    """One start of a stack, alone on the machine: seconds from the start of its process; memory at rest. One row of starts.csv."""
+
+    stack: str
+    start: int
+    ready_s: float
+    first_prediction_s: float
+    rss_bytes: int
+    pss_bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a stack's process tree in one launch, before its first load and after its last. One row of memory.csv."""
+
+    launch: int
+    stack: str
+    rest_rss_bytes: int
+    rest_pss_bytes: int
+    loaded_rss_bytes: int
+    loaded_pss_bytes: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a stack needs beside CPU time per request: medians, each over `starts` or `launches`, None where not measured.
+
+    `ready_s` and `first_prediction_s` are from the start of its process, alone on the machine, to readiness and to its first
+    correct answer; memory at rest is from then. `loaded_*` is the memory at the end of a launch, beside the other stacks. All of
+    the whole process tree: RSS counts shared pages in every process, PSS shares them out among those of the machine.
+    """
+
+    stack: str
+    starts: int
+    ready_s: float | None
+    first_prediction_s: float | None
+    launches: int
+    rest_rss_bytes: int | None
+    rest_pss_bytes: int | None
+    loaded_rss_bytes: int | None
+    loaded_pss_bytes: int | None

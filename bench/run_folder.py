@@ -1,7 +1,8 @@
 """The folder of a run: names of its files, atomic writing, reading back. The only module that knows them.
 
-`results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet, slices.csv, cells.csv, comparisons.csv,
-distributions.csv, summary.json, charts/, report.html and report.md; `results/latest` points at the newest run.
+`results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
+repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, summary.json, charts/,
+report.html and report.md; `results/latest` points at the newest run.
 """
 
 import csv
@@ -17,12 +18,24 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
 from bench.errors import RunFolderError
-from bench.records import RESULTS_SCHEMA, Cell, Comparison, Gate, Quantile, RunWarning, SliceRecord
+from bench.records import (
+    RESULTS_SCHEMA,
+    Cell,
+    Comparison,
+    Gate,
+    Memory,
+    Quantile,
+    Resources,
+    RunWarning,
+    SliceRecord,
+    StartUp,
+    WarmUpPoint,
+)
 
 RESULTS = Path("results")
 LATEST = "latest"
 
-Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison)
+Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, WarmUpPoint)
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Summary:
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
     noise_floor: tuple[Comparison, ...]
+    resources: tuple[Resources, ...]
 
 
 class RunFolder:
@@ -80,7 +94,8 @@ class RunFolder:
         folder = cls(path.resolve())
         manifest = folder.read_manifest()
         if manifest.get("schema") != RESULTS_SCHEMA:
-            message = f"{path} has results format {manifest.get('schema')}; this version reads {RESULTS_SCHEMA}."
+            formats = f"{path} has results format {manifest.get('schema')}; this version reads {RESULTS_SCHEMA}"
+            message = f"{formats}. The report in its folder stays as it is."
             raise RunFolderError(message)
         return folder
 
@@ -95,9 +110,10 @@ class RunFolder:
         """Remove a run that has measured nothing."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def samples_path(self, launch: int) -> Path:
-        """Return the path of the samples of a launch."""
-        return self.path / "samples" / f"launch-{launch:02d}.parquet"
+    def samples_path(self, launch: int, repeated_attempt: int | None = None) -> Path:
+        """Return the path of the samples of a launch that is kept, or of a try of it that was repeated."""
+        tail = "" if repeated_attempt is None else f"-repeated-{repeated_attempt}"
+        return self.path / "samples" / f"launch-{launch:02d}{tail}.parquet"
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Write a file of the run atomically and return its path; raise `RunFolderError` if that fails."""
@@ -179,6 +195,7 @@ class RunFolder:
                 cells=tuple(Cell(**cell) for cell in document["cells"]),
                 comparisons=tuple(_comparison(row) for row in document["comparisons"]),
                 noise_floor=tuple(_comparison(row) for row in document["noise_floor"]),
+                resources=tuple(Resources(**row) for row in document["resources"]),
             )
         except (KeyError, TypeError) as error:
             message = f"{self.path / 'summary.json'} lacks what this version expects ({error})."

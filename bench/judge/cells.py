@@ -13,91 +13,144 @@ from bench.judge.estimates import (
     hodges_lehmann,
     percentile,
     supported_percentile,
+    upper_bound,
 )
-from bench.records import METRICS, Cell, CellKey, Metric, Quantile, SliceRecord
+from bench.plan.loads import parse_load
+from bench.plan.rules import GENERATOR_CPU_LIMIT
+from bench.records import METRICS, Cell, CellKey, Metric, Quantile, SliceRecord, TimeKind
 
-GENERATOR_LIMIT = 0.8
 # The points of a distribution, evenly spaced on the 1 / (1 - q) axis that shows tails.
 QUANTILES = (
     0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95,
     0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.9975, 0.998, 0.999,
 )  # fmt: skip
-MICROSECONDS_PER_SECOND = 1e6
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The settled, correct answers of one slice: their connections, when they were done, and their service times."""
+class Settled:
+    """What became of the requests of a slice that were due after settling and before its end.
+
+    `connections` and `done_ns` have one entry per correct answer, `send_lag_ms` (sent - intended) one per request that was
+    sent. `response_ms` (from intended) and `service_ms` (from sent) have one per correct answer and an infinite one per
+    request that was unfinished when waiting ended; `response_ms` also one per request that was not sent.
+    """
 
     connections: Ints
     done_ns: Ints
+    response_ms: Floats
     service_ms: Floats
+    send_lag_ms: Floats
 
 
-def settled_answers(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) -> Answers:
-    """Return the correct answers to requests sent after settling and before the end of the slice.
+def settled_requests(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) -> Settled:
+    """Return the settled requests of one slice; `samples` are its columns (see `records.SAMPLE_COLUMNS`)."""
+    intended = samples["intended_ns"]
+    within = (intended >= settled_ns) & (intended < end_ns)
+    sent, done = samples["sent_ns"], samples["done_ns"]
+    is_sent = within & (sent > 0)
+    correct = within & (samples["correct"] == 1)
+    unfinished = np.full(int((is_sent & (done == 0)).sum()), np.inf)
+    not_sent = np.full(int((within & (sent == 0)).sum()), np.inf)
+    return Settled(
+        connections=samples["connection"][correct],
+        done_ns=done[correct],
+        response_ms=np.concatenate([(done[correct] - intended[correct]) / 1e6, unfinished, not_sent]),
+        service_ms=np.concatenate([(done[correct] - sent[correct]) / 1e6, unfinished]),
+        send_lag_ms=(sent[is_sent] - intended[is_sent]) / 1e6,
+    )
 
-    `samples` are the columns of one slice (see `records.SAMPLE_COLUMNS`).
-    """
-    sent = samples["sent_ns"]
-    chosen = (samples["correct"] == 1) & (sent >= settled_ns) & (sent < end_ns)
-    done = samples["done_ns"][chosen]
-    return Answers(samples["connection"][chosen], done, (done - sent[chosen]) / 1e6)
 
-
-def block_values(slices: Sequence[SliceRecord], answers: Sequence[Answers]) -> dict[Metric, float | None]:
+def block_values(slices: Sequence[SliceRecord], settled: Sequence[Settled]) -> dict[Metric, float | None]:
     """Return the value of each metric for one stack in one block: its two mirrored slices taken together.
 
     Throughput is the mean rate of the slices; CPU is their CPU time over their answers; percentiles are of their pooled
-    service times, None where there are too few.
+    response times, None where there are too few.
     """
     rates = [record.throughput_rps for record in slices]
-    service_ms = np.concatenate([part.service_ms for part in answers]) if answers else np.empty(0)
-    answered = sum(record.answers for record in slices)
+    response_ms = np.concatenate([part.response_ms for part in settled]) if settled else np.empty(0)
     values: dict[Metric, float | None] = {
         "throughput_rps": float(np.mean([rate for rate in rates if rate])) if rates and all(rates) else None,
-        "cpu_us_per_request": sum(record.server_cpu_ns for record in slices) / 1e3 / answered if answered else None,
-        "p50_ms": supported_percentile(service_ms, 0.5),
-        "p95_ms": supported_percentile(service_ms, 0.95),
-        "p99_ms": supported_percentile(service_ms, 0.99),
+        "cpu_us_per_request": cpu_us_per_request(slices),
+        "p50_ms": supported_percentile(response_ms, 0.5),
+        "p95_ms": supported_percentile(response_ms, 0.95),
+        "p99_ms": supported_percentile(response_ms, 0.99),
     }
     return {metric: values[metric] or None for metric in METRICS}
 
 
-def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats, service_ms: Floats, errors: int, level: float) -> Cell:
-    """Return the row of a cell from its counted slices, its throughput per launch, all its service times (ms) and its errors."""
+def cpu_us_per_request(slices: Sequence[SliceRecord]) -> float | None:
+    """Return the CPU time of the server's process tree per correct answer, over whole slices; None without an answer."""
+    answers = sum(record.answers for record in slices)
+    return sum(record.server_cpu_ns for record in slices) / 1e3 / answers if answers else None
+
+
+@dataclass(frozen=True)
+class CellTimes:
+    """All settled requests of a cell, over all launches, in ms; see `Settled`."""
+
+    response_ms: Floats
+    service_ms: Floats
+    send_lag_ms: Floats
+
+
+def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats, times: CellTimes, level: float) -> Cell:
+    """Return the row of a cell from all its slices, its throughput per launch and its requests.
+
+    Failures of its warm-up count, too: they tell of the server. All else comes from the counted slices.
+    """
+    counted = [record for record in slices if not record.warm_up]
     throughput = hodges_lehmann(np.log(launch_rates), level) if len(launch_rates) else None
     rates = exponential(throughput) if throughput else None
-    answered = sum(record.answers for record in slices)
-    elapsed_ns = sum(record.drained_ns - record.start_ns for record in slices)
-    generator_ns = sum(record.generator_cpu_ns for record in slices)
+    elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
+    generator_ns = sum(record.generator_cpu_ns for record in counted)
+    user_ns, kernel_ns = (sum(getattr(record, name) for record in counted) for name in ("server_user_ns", "server_kernel_ns"))
+    is_open = parse_load(key.load).is_open
+    response_ms, service_ms = times.response_ms, times.service_ms
+    finite = response_ms[np.isfinite(response_ms)]
     return Cell(
         part=key.part,
         stack=key.stack,
         scenario=key.scenario,
         load=key.load,
-        offered_rps=None,
+        offered_rps=counted[0].offered_rps if counted else None,
         throughput_rps=rates.estimate if rates else None,
         throughput_ci_low=rates.low if rates else None,
         throughput_ci_high=rates.high if rates else None,
         throughput_level=rates.level if rates else None,
-        p50_ms=supported_percentile(service_ms, 0.5),
-        p95_ms=supported_percentile(service_ms, 0.95),
-        p99_ms=supported_percentile(service_ms, 0.99),
-        max_ms=float(service_ms.max()) if len(service_ms) else None,
-        cpu_us_per_request=sum(record.server_cpu_ns for record in slices) / 1e3 / answered if answered else None,
-        samples=len(service_ms),
-        errors=errors,
-        launches=len({record.launch for record in slices}),
-        generator_limited=bool(elapsed_ns) and generator_ns / elapsed_ns > GENERATOR_LIMIT,
+        p50_ms=supported_percentile(response_ms, 0.5),
+        p95_ms=supported_percentile(response_ms, 0.95),
+        p99_ms=supported_percentile(response_ms, 0.99),
+        p99_upper_ms=upper_bound(response_ms, 0.99),
+        p999_ms=supported_percentile(response_ms, 0.999),
+        p999_upper_ms=upper_bound(response_ms, 0.999),
+        max_ms=float(finite.max()) if len(finite) else None,
+        service_p50_ms=supported_percentile(service_ms, 0.5),
+        service_p95_ms=supported_percentile(service_ms, 0.95),
+        service_p99_ms=supported_percentile(service_ms, 0.99),
+        send_lag_p99_ms=supported_percentile(times.send_lag_ms, 0.99) if is_open else None,
+        cpu_us_per_request=cpu_us_per_request(counted),
+        kernel_ratio=kernel_ns / (user_ns + kernel_ns) if user_ns + kernel_ns else None,
+        samples=len(finite),
+        errors=sum(record.errors for record in slices),
+        unfinished=sum(record.unfinished for record in slices),
+        not_sent=sum(record.not_sent for record in slices),
+        launches=len({record.launch for record in counted}),
+        generator_limited=bool(elapsed_ns) and generator_ns / elapsed_ns > GENERATOR_CPU_LIMIT,
     )
 
 
-def distribution(key: CellKey, service_ms: Floats) -> Iterable[Quantile]:
-    """Return the points of a cell's latency distribution, as far into the tail as its number of samples supports."""
-    count = len(service_ms)
+def distributions(key: CellKey, times: CellTimes) -> Iterable[Quantile]:
+    """Return the points of a cell's latency distributions: of the service time, and in an open loop of the response time."""
+    yield from _distribution(key, "service", times.service_ms)
+    if parse_load(key.load).is_open:
+        yield from _distribution(key, "response", times.response_ms)
+
+
+def _distribution(key: CellKey, time: TimeKind, values_ms: Floats) -> Iterable[Quantile]:
+    """Yield the points as far into the tail as the number of samples supports and all requests were answered."""
+    count = len(values_ms)
     deepest = max((quantile for quantile, needed in MIN_SAMPLES.items() if count >= needed), default=0.0)
     for quantile in QUANTILES:
-        value = percentile(service_ms, quantile)
-        if value is not None and quantile <= deepest:
-            yield Quantile(key.part, key.stack, key.scenario, key.load, quantile, value, count)
+        value = percentile(values_ms, quantile)
+        if value is not None and quantile <= deepest and np.isfinite(value):
+            yield Quantile(key.part, key.stack, key.scenario, key.load, time, quantile, value, count)

@@ -11,7 +11,9 @@ from statistics import median
 import numpy as np
 
 from bench.judge.estimates import exponential, hodges_lehmann
-from bench.plan.config import AA_MARGINS, AA_TOLERANCE, LEVELS, MARGINS, MIN_LAUNCHES, BenchConfig, RoleKey
+from bench.plan.config import BenchConfig
+from bench.plan.loads import parse_load
+from bench.plan.rules import AA_MARGINS, AA_TOLERANCE, LEVELS, MARGINS, MIN_LAUNCHES, PRECISE_MARGINS, RoleKey
 from bench.plan.stacks import TWIN
 from bench.records import HIGHER_IS_BETTER, METRICS, CellKey, Comparison, Metric, Role, Verdict
 
@@ -19,14 +21,14 @@ from bench.records import HIGHER_IS_BETTER, METRICS, CellKey, Comparison, Metric
 BlockValues = Mapping[tuple[int, int, CellKey], Mapping[Metric, float | None]]
 
 
-def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKey, int]) -> tuple[list[Comparison], list[Comparison]]:
-    """Return (comparisons, noise floor), judged; `errors` are the wrong or failed answers per cell."""
+def compare_all(config: BenchConfig, blocks: BlockValues, failures: Mapping[CellKey, int]) -> tuple[list[Comparison], list[Comparison]]:
+    """Return (comparisons, noise floor), judged; `failures` are the requests per cell without a correct answer."""
     noise_floor: list[Comparison] = []
     comparisons: list[Comparison] = []
     for part in config.parts:
         for scenario in part.scenarios:
             for load in part.loads:
-                for metric in METRICS:
+                for metric in metrics_of(load):
                     cell = CellKey(part.name, "", scenario, load)
                     floor = {
                         stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks, {})
@@ -38,9 +40,14 @@ def compare_all(config: BenchConfig, blocks: BlockValues, errors: Mapping[CellKe
                         if contender in part.stacks and baseline in part.stacks:
                             copies = _copies(contender, baseline, part.stacks)
                             row = _compare(cell, contender, copies, metric, blocks, config.roles)
-                            failed = sum(errors.get(replace(cell, stack=stack), 0) for stack in (contender, *copies))
+                            failed = sum(failures.get(replace(cell, stack=stack), 0) for stack in (contender, *copies))
                             comparisons.append(judge(row, floor.get(baseline), failed))
     return comparisons, noise_floor
+
+
+def metrics_of(load: str) -> list[Metric]:
+    """Return the metrics in which stacks are compared under a load: in an open loop all have the same throughput, or fail."""
+    return [metric for metric in METRICS if metric != "throughput_rps" or not parse_load(load).is_open]
 
 
 def launch_log_ratios(blocks: BlockValues, metric: Metric, contender: CellKey, baselines: Sequence[CellKey]) -> dict[int, float]:
@@ -57,15 +64,15 @@ def launch_log_ratios(blocks: BlockValues, metric: Metric, contender: CellKey, b
     return {launch: median(ratios) for launch, ratios in sorted(per_launch.items())}
 
 
-def judge(row: Comparison, floor: Comparison | None, errors: int) -> Comparison:
+def judge(row: Comparison, floor: Comparison | None, failures: int) -> Comparison:
     """Return a comparison with its verdict, by the noise floor of the same metric, scenario, load and baseline."""
-    wrong = f"{errors} wrong or failed answers in its cells"
+    wrong = f"{failures} requests without a correct answer in its cells"
     if row.role == "exploratory":
-        return replace(row, reason=wrong if errors else "exploratory")
+        return replace(row, reason=wrong if failures else "exploratory")
     if row.launches < MIN_LAUNCHES:
         few = f"{row.launches} launch{'es' * (row.launches != 1)}; verdicts need {MIN_LAUNCHES}"
-        return replace(row, reason=wrong if errors else few)
-    if errors:
+        return replace(row, reason=wrong if failures else few)
+    if failures:
         return replace(row, verdict="withheld", reason=wrong)
     if row.ratio is None or row.ci_low is None or row.ci_high is None:
         return replace(row, reason="too few launches or samples for an interval")
@@ -96,6 +103,17 @@ def decide(row: Comparison, floor: Comparison) -> Verdict:
     if narrow and -margin < low and high < margin:
         return "equivalent"
     return "undecided"
+
+
+def is_precise(comparisons: Sequence[Comparison]) -> bool:
+    """Return whether every judged row is known to `PRECISE_MARGINS` of its margin: by the widths alone, whatever the verdicts."""
+    judged = [row for row in comparisons if row.role != "exploratory"]
+    return bool(judged) and all(
+        row.ci_low is not None
+        and row.ci_high is not None
+        and math.log(row.ci_high / row.ci_low) / 2 <= PRECISE_MARGINS * math.log1p(row.margin)
+        for row in judged
+    )
 
 
 def judge_noise_floor(noise_floor: Iterable[Comparison], comparisons: Sequence[Comparison]) -> tuple[str, Comparison | None]:

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import bdtrik
 
 from bench.records import Interval
 
@@ -19,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 
 # Fewest samples for which a percentile is shown: with fewer, even one sample above it may be chance (confidence 0.99).
 MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
+UPPER_BOUND_MISSES = 0.05
 
 
 def closed_loop_rate(connections: Ints, done_ns: Ints) -> float | None:
@@ -48,8 +50,27 @@ def percentile(values: Floats, quantile: float) -> float | None:
 
 
 def supported_percentile(values: Floats, quantile: float) -> float | None:
-    """Return the percentile if there are enough values for it (see `MIN_SAMPLES`), else None."""
-    return percentile(values, quantile) if len(values) >= MIN_SAMPLES[quantile] else None
+    """Return the percentile if there are enough values for it (see `MIN_SAMPLES`), else None.
+
+    None, too, where it falls among the infinite values, which stand for requests that were never answered.
+    """
+    value = percentile(values, quantile) if len(values) >= MIN_SAMPLES[quantile] else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def upper_bound(values: Floats, quantile: float) -> float | None:
+    """Return the smallest value that the true percentile exceeds with a chance of 5 % at most, if the values are independent.
+
+    It is the k-th smallest of n, k the smallest with P(Binomial(n, quantile) < k) >= 0.95. None where no value is large enough
+    (n < 299 for p99, 2,995 for p99.9) or that value is infinite. Source: Hahn & Meeker, Statistical Intervals, 5.2.
+    """
+    if not len(values):
+        return None
+    place = math.ceil(bdtrik(1 - UPPER_BOUND_MISSES, len(values), quantile))
+    if place >= len(values):
+        return None
+    value = float(np.partition(values, place)[place])
+    return value if math.isfinite(value) else None
 
 
 def hodges_lehmann(values: Floats, level: float) -> Interval | None:

@@ -1,19 +1,20 @@
-"""The tables of a run, growing launch by launch: slices, block values, service times; judged as a whole at any time."""
+"""The tables of a run, growing launch by launch: slices, block values, requests; judged as a whole at any time."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.judge.cells import Answers, block_values, distribution, make_cell, settled_answers
+from bench.judge.cells import CellTimes, Settled, block_values, distributions, make_cell, settled_requests
 from bench.judge.comparisons import compare_all, withhold_all
-from bench.judge.estimates import Floats, Ints, closed_loop_rate
-from bench.judge.validity import check_launch, judge_validity, reasons_against
-from bench.plan.config import LEVELS, BenchConfig
+from bench.judge.estimates import Floats, Ints, closed_loop_rate, supported_percentile
+from bench.judge.validity import judge_validity, reasons_against
+from bench.judge.warm_up import WarmUps
+from bench.plan.config import BenchConfig
+from bench.plan.rules import LEVELS
 from bench.plan.schedule import PlannedSlice
-from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, Quantile, RunWarning, SliceRecord
+from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, Quantile, RunWarning, SliceRecord, WarmUpPoint
 from bench.run_folder import Validity
 
 
@@ -25,6 +26,7 @@ class Judgement:
     comparisons: tuple[Comparison, ...]
     noise_floor: tuple[Comparison, ...]
     quantiles: tuple[Quantile, ...]
+    warm_up: tuple[WarmUpPoint, ...]
     validity: Validity
 
 
@@ -34,38 +36,42 @@ class Tables:
     def __init__(self, config: BenchConfig) -> None:
         self._config = config
         self._blocks: dict[tuple[int, int, CellKey], dict[Metric, float | None]] = {}
-        self._service_ms: dict[CellKey, list[Floats]] = {key: [] for key in config.cells()}
+        self._settled: dict[CellKey, list[Settled]] = {key: [] for key in config.cells()}
+        self._warm_ups = WarmUps()
         self.slices: list[SliceRecord] = []
         self.gates: list[Gate] = []
         self.launches: list[int] = []
 
-    def add_launch(self, launch: int, planned: Sequence[PlannedSlice], facts: Sequence[Mapping[str, Any]], samples: Ints) -> None:
-        """Take in a launch: the generator's facts of each planned slice, and all samples, ordered by slice."""
-        records, answers = slice_records(launch, planned, facts, samples)
+    def add_launch(self, launch: int, measured: "MeasuredLaunch", gates: Sequence[Gate]) -> None:
+        """Take in a launch that is kept, with the gates that it, or an earlier try of it, did not pass."""
         grouped: dict[tuple[int, CellKey], list[int]] = {}
-        for place, record in enumerate(records):
-            if not record.warm_up:
+        for place, record in enumerate(measured.records):
+            if record.warm_up:
+                self._warm_ups.add(record, measured.settled[place].done_ns)
+            else:
                 grouped.setdefault((record.block, record.key), []).append(place)
-                self._service_ms[record.key].append(answers[place].service_ms)
+                self._settled[record.key].append(measured.settled[place])
         for (block, key), places in grouped.items():
-            self._blocks[launch, block, key] = block_values([records[place] for place in places], [answers[place] for place in places])
-        self.slices += records
-        self.gates += check_launch(records)
+            records = [measured.records[place] for place in places]
+            self._blocks[launch, block, key] = block_values(records, [measured.settled[place] for place in places])
+        self.slices += measured.records
+        self.gates += gates
         self.launches.append(launch)
 
     def judge(self, spoilers: Sequence[RunWarning], *, partial: bool) -> Judgement:
         """Return cells, comparisons and whether they may be trusted."""
-        service_ms = {key: np.concatenate(parts) if parts else np.empty(0) for key, parts in self._service_ms.items()}
-        errors = self._errors()
-        cells = [
-            make_cell(key, self._counted(key), self._launch_rates(key), values, errors[key], LEVELS["primary"])
-            for key, values in service_ms.items()
-        ]
-        comparisons, noise_floor = compare_all(self._config, self._blocks, errors)
+        times = {key: _pool(parts) for key, parts in self._settled.items()}
+        slices: dict[CellKey, list[SliceRecord]] = {key: [] for key in times}
+        for record in self.slices:
+            slices.setdefault(record.key, []).append(record)
+        cells = [make_cell(key, slices[key], _launch_rates(slices[key]), own, LEVELS["primary"]) for key, own in times.items()]
+        failures = {key: sum(record.failures for record in own) for key, own in slices.items()}
+        comparisons, noise_floor = compare_all(self._config, self._blocks, failures)
         validity = judge_validity(
             cells=cells,
             comparisons=comparisons,
             noise_floor=noise_floor,
+            slices=self.slices,
             gates=self.gates,
             launches=len(self.launches),
             spoilers=spoilers,
@@ -73,38 +79,29 @@ class Tables:
         )
         if not validity.valid:
             comparisons = withhold_all(comparisons, "; ".join(reasons_against(validity)))
-        quantiles = [point for key, values in service_ms.items() for point in distribution(key, values)]
-        return Judgement(tuple(cells), tuple(comparisons), tuple(noise_floor), tuple(quantiles), validity)
-
-    def _counted(self, key: CellKey) -> list[SliceRecord]:
-        return [record for record in self.slices if record.key == key and not record.warm_up]
-
-    def _errors(self) -> Counter[CellKey]:
-        """Return the wrong or failed answers of each cell: those of its warm-up, too, for they tell of the server."""
-        errors: Counter[CellKey] = Counter()
-        for record in self.slices:
-            errors[record.key] += record.errors
-        return errors
-
-    def _launch_rates(self, key: CellKey) -> Floats:
-        rates: dict[int, list[float]] = {}
-        for record in self._counted(key):
-            if record.throughput_rps:
-                rates.setdefault(record.launch, []).append(record.throughput_rps)
-        return np.array([float(np.median(values)) for values in rates.values()])
+        quantiles = [point for key, own in times.items() for point in distributions(key, own)]
+        return Judgement(tuple(cells), tuple(comparisons), tuple(noise_floor), tuple(quantiles), tuple(self._warm_ups.points()), validity)
 
 
-def slice_records(
-    launch: int, planned: Iterable[PlannedSlice], facts: Iterable[Mapping[str, Any]], samples: Ints
-) -> tuple[list[SliceRecord], list[Answers]]:
-    """Return the record and the settled answers of each slice of a launch."""
-    records, answers = [], []
+@dataclass(frozen=True)
+class MeasuredLaunch:
+    """The record and the settled requests of each slice of one launch, in the order of its plan."""
+
+    records: tuple[SliceRecord, ...]
+    settled: tuple[Settled, ...]
+
+
+def read_launch(launch: int, planned: Iterable[PlannedSlice], facts: Iterable[Mapping[str, Any]], samples: Ints) -> MeasuredLaunch:
+    """Return what a launch gave, from the generator's facts of each planned slice and all samples, ordered by slice."""
+    records, settled = [], []
     order = samples[:, 0]
-    for place, fact in zip(planned, facts, strict=True):
+    for place, given in zip(planned, facts, strict=True):
+        fact = {**given, "settled_ns": given["start_ns"]} if place.warm_up else given  # all of a warm-up shows in its curve
         rows = samples[np.searchsorted(order, place.index, "left") : np.searchsorted(order, place.index, "right")]
         columns = {name: rows[:, number] for number, name in enumerate(SAMPLE_COLUMNS)}
-        settled = settled_answers(columns, fact["settled_ns"], fact["end_ns"])
-        answers.append(settled)
+        own = settled_requests(columns, fact["settled_ns"], fact["end_ns"])
+        settled.append(own)
+        correct, sent, done = columns["correct"] == 1, columns["sent_ns"] > 0, columns["done_ns"] > 0
         records.append(
             SliceRecord(
                 launch=launch,
@@ -114,9 +111,38 @@ def slice_records(
                 scenario=place.scenario,
                 load=place.load,
                 warm_up=place.warm_up,
-                settled_answers=len(settled.done_ns),
-                throughput_rps=closed_loop_rate(settled.connections, settled.done_ns),
+                offered_rps=place.offered_rps,
+                answers=int(correct.sum()),
+                settled_answers=len(own.done_ns),
+                errors=int((done & ~correct).sum()),
+                unfinished=int((sent & ~done).sum()),
+                not_sent=int((~sent).sum()),
+                throughput_rps=_throughput_rps(place, fact, columns, own),
+                send_lag_p99_ms=supported_percentile(own.send_lag_ms, 0.99) if place.offered_rps else None,
                 **fact,
             )
         )
-    return records, answers
+    return MeasuredLaunch(tuple(records), tuple(settled))
+
+
+def _throughput_rps(place: PlannedSlice, fact: Mapping[str, Any], columns: Mapping[str, Ints], settled: Settled) -> float | None:
+    """Return the rate of correct answers: in an open loop those that came between settling and the end, whenever due."""
+    if not place.offered_rps:
+        return closed_loop_rate(settled.connections, settled.done_ns)
+    done = columns["done_ns"][columns["correct"] == 1]
+    answered = int(((done >= fact["settled_ns"]) & (done < fact["end_ns"])).sum())
+    length_ns: int = fact["end_ns"] - fact["settled_ns"]
+    return answered / length_ns * 1e9
+
+
+def _pool(parts: Sequence[Settled]) -> CellTimes:
+    names = ("response_ms", "service_ms", "send_lag_ms")
+    return CellTimes(*(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty(0) for name in names))
+
+
+def _launch_rates(slices: Sequence[SliceRecord]) -> Floats:
+    rates: dict[int, list[float]] = {}
+    for record in slices:
+        if record.throughput_rps and not record.warm_up:
+            rates.setdefault(record.launch, []).append(record.throughput_rps)
+    return np.array([float(np.median(values)) for values in rates.values()])

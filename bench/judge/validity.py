@@ -1,15 +1,26 @@
 """Whether a run may give verdicts, and the closed list of what it must warn of. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from bench.judge.cells import GENERATOR_LIMIT
+import numpy as np
+
+from bench.judge.cells import Settled
 from bench.judge.comparisons import judge_noise_floor
-from bench.plan.config import AA_TOLERANCE
-from bench.records import Cell, Comparison, Gate, RunWarning, SliceRecord
+from bench.judge.estimates import percentile
+from bench.judge.warm_up import still_warming
+from bench.plan.loads import parse_load
+from bench.plan.rules import (
+    AA_TOLERANCE,
+    GENERATOR_CPU_LIMIT,
+    GENERATOR_WAIT_LIMIT,
+    MARKED_SHARE_LIMIT,
+    SEND_LAG_LIMIT_MS,
+    STEAL_LIMIT,
+)
+from bench.records import Cell, CellKey, Comparison, Gate, RunWarning, SliceRecord
 from bench.run_folder import Validity
 
-STEAL_LIMIT = 0.02
-MARKED_SHARE_LIMIT = 0.25
+REPEATED, MARKED = "repeated", "kept and marked"
 # The warnings that withhold every verdict, as a reason in a few words.
 INVALIDATING = {
     "one-core": "servers and load generator shared a core",
@@ -18,16 +29,33 @@ INVALIDATING = {
 }
 
 
-def check_launch(slices: Sequence[SliceRecord]) -> list[Gate]:
-    """Return the gates that a launch did not pass. In this version it is kept and marked, never repeated."""
-    counted = [record for record in slices if not record.warm_up]
-    elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
-    if not elapsed_ns:
-        return []
-    steal = sum(record.steal_ratio * (record.drained_ns - record.start_ns) for record in counted) / elapsed_ns
-    if steal <= STEAL_LIMIT:
-        return []
-    return [Gate(counted[0].launch, "steal_ratio", steal, STEAL_LIMIT, "kept and marked")]
+def check_launch(records: Sequence[SliceRecord], settled: Sequence[Settled], attempt: int, action: str) -> list[Gate]:
+    """Return the gates that a try of a launch did not pass: faults of the generator or of the machine, never of a server.
+
+    Shares of time are over the whole launch for steal, over a cell's slices for the generator. A generator that is busy in a
+    closed loop is no fault: the server outruns it, and the cell is marked as a lower bound.
+    """
+    counted = [(record, own) for record, own in zip(records, settled, strict=True) if not record.warm_up]
+    cells: dict[CellKey, list[tuple[SliceRecord, Settled]]] = {}
+    for record, requests in counted:
+        cells.setdefault(record.key, []).append((record, requests))
+    found = [_worst("steal_ratio", STEAL_LIMIT, [("the whole launch", _share([record for record, _ in counted], lambda r: r.steal_ratio))])]
+    waits, busy, lags = [], [], []
+    for key, rows in cells.items():
+        where = f"{key.stack} {key.scenario} {key.load}"
+        own = [record for record, _ in rows]
+        waits.append((where, _share(own, lambda record: record.generator_wait_ratio)))
+        if parse_load(key.load).is_open:
+            busy.append((where, _share(own, lambda record: record.generator_cpu_ns / (record.drained_ns - record.start_ns))))
+            # Whatever their number: a gate must not stay open because a cell is small.
+            lags.append((where, percentile(np.concatenate([part.send_lag_ms for _, part in rows]), 0.99) or 0.0))
+    found += [
+        _worst("generator_wait_ratio", GENERATOR_WAIT_LIMIT, waits),
+        _worst("generator_cpu_ratio", GENERATOR_CPU_LIMIT, busy),
+        _worst("send_lag_p99_ms", SEND_LAG_LIMIT_MS, lags),
+    ]
+    launch = counted[0][0].launch if counted else 0
+    return [Gate(launch, attempt, gate, where, value, limit, action) for gate, where, value, limit in found if value > limit]
 
 
 def judge_validity(
@@ -35,6 +63,7 @@ def judge_validity(
     cells: Sequence[Cell],
     comparisons: Sequence[Comparison],
     noise_floor: Sequence[Comparison],
+    slices: Sequence[SliceRecord],
     gates: Sequence[Gate],
     launches: int,
     spoilers: Sequence[RunWarning],
@@ -42,7 +71,13 @@ def judge_validity(
 ) -> Validity:
     """Return whether verdicts hold, with every reason against them as a warning."""
     aa, row = judge_noise_floor(noise_floor, comparisons)
-    warnings = [*spoilers, *_warn(cells, gates, launches, aa, row, partial=partial)]
+    warnings = [
+        *spoilers,
+        *_warn_of_run(gates, launches, partial=partial),
+        *_warn_of_noise_floor(aa, row),
+        *_warn_of_cells(cells),
+        *_warn_of_warm_up(slices),
+    ]
     return Validity(
         valid=not any(warning.code in INVALIDATING for warning in warnings),
         aa=aa,
@@ -59,38 +94,75 @@ def reasons_against(validity: Validity) -> list[str]:
     return [INVALIDATING[warning.code] for warning in validity.warnings if warning.code in INVALIDATING]
 
 
-def _warn(
-    cells: Sequence[Cell], gates: Sequence[Gate], launches: int, aa: str, floor: Comparison | None, *, partial: bool
-) -> Iterable[RunWarning]:
+def _share(records: Sequence[SliceRecord], ratio: Callable[[SliceRecord], float]) -> float:
+    """Return the mean of a ratio over slices, by their length."""
+    lengths = [record.drained_ns - record.start_ns for record in records]
+    return sum(ratio(record) * length for record, length in zip(records, lengths, strict=True)) / sum(lengths) if sum(lengths) else 0.0
+
+
+def _worst(gate: str, limit: float, values: Sequence[tuple[str, float]]) -> tuple[str, str, float, float]:
+    where, value = max(values, key=lambda pair: pair[1], default=("", 0.0))
+    return gate, where, value, limit
+
+
+def _warn_of_run(gates: Sequence[Gate], launches: int, *, partial: bool) -> Iterable[RunWarning]:
     if partial:
         yield RunWarning(
             "partial", f"The run was stopped after {launches} launches; what it had measured is kept.", "Run it again to its end."
         )
-    if aa == "fail" and floor is not None and floor.ratio is not None:
+    repeated = len({(gate.launch, gate.attempt) for gate in gates if gate.action == REPEATED})
+    if repeated:
         yield RunWarning(
-            "noise-floor",
-            f"Two copies of {floor.baseline} differed by a factor of {floor.ratio:.3f}, more than {AA_TOLERANCE:.0%} from 1.",
-            "Find what else runs on this machine and repeat the run; until then verdicts are withheld.",
+            "repeated-launches",
+            f"Launches were repeated {repeated} time{'s' * (repeated != 1)} because of the load generator or the machine, not of a server.",
+            "Their samples are kept beside the others; the gates say why.",
         )
-    marked = len({gate.launch for gate in gates})
+    marked = len({gate.launch for gate in gates if gate.action == MARKED})
     if launches and marked / launches > MARKED_SHARE_LIMIT:
         yield RunWarning(
             "marked-launches",
             f"{marked} of {launches} launches did not pass a gate; more than one in four.",
             "Look at the gates; run again when the machine is quieter; until then verdicts are withheld.",
         )
-    failed = [cell for cell in cells if cell.errors]
+
+
+def _warn_of_noise_floor(aa: str, floor: Comparison | None) -> Iterable[RunWarning]:
+    if aa == "fail" and floor is not None and floor.ratio is not None:
+        yield RunWarning(
+            "noise-floor",
+            f"Two copies of {floor.baseline} differed by a factor of {floor.ratio:.3f}, more than {AA_TOLERANCE:.0%} from 1.",
+            "Find what else runs on this machine and repeat the run; until then verdicts are withheld.",
+        )
+
+
+def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
+    failed = [cell for cell in cells if cell.failures]
     if failed:
-        worst = max(failed, key=lambda cell: cell.errors)
+        worst = max(failed, key=lambda cell: cell.failures)
+        kinds = {name: sum(getattr(cell, name) for cell in failed) for name in ("errors", "unfinished", "not_sent")}
+        words = {"errors": "wrong or failed answers", "unfinished": "unfinished requests", "not_sent": "requests not sent"}
         yield RunWarning(
             "errors",
-            f"{sum(cell.errors for cell in failed)} wrong or failed answers, most of them in {worst.stack} {worst.scenario}.",
-            "They count in no figure; find their cause in the servers before trusting those cells.",
+            f"{', '.join(f'{count:,} {words[name]}' for name, count in kinds.items() if count)}, "
+            f"most of them in {worst.stack} {worst.scenario} {worst.load}.",
+            "Their rows get no verdict; find their cause in the servers before trusting those cells.",
         )
     limited = [cell.stack for cell in cells if cell.generator_limited]
     if limited:
         yield RunWarning(
             "generator-limited",
-            f"The load generator used more than {GENERATOR_LIMIT:.0%} of its core against {', '.join(dict.fromkeys(limited))}.",
+            f"The load generator used more than {GENERATOR_CPU_LIMIT:.0%} of its core against {', '.join(dict.fromkeys(limited))}.",
             "Read their throughput as a lower bound.",
+        )
+
+
+def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
+    cold = still_warming(slices)
+    if cold:
+        key, ratio = max(cold, key=lambda pair: pair[1])
+        yield RunWarning(
+            "not-warm",
+            f"{len(cold)} cell{'s' * (len(cold) != 1)} got faster while measured, most of all "
+            f"{key.stack} {key.scenario} {key.load} (x {ratio:.2f}).",
+            "Take a longer warm_up_ms, and look at warm_up.csv.",
         )

@@ -23,6 +23,9 @@ READ_BYTES = 65536
 CONNECT_TIMEOUT_S = 5.0
 # A server that is gone must not be asked again at the speed of a refused connection.
 PAUSE_AFTER_ERROR_S = 0.01
+# A connection unused for longer is opened anew: servers close idle ones, and a request must not meet that. Half of the keep-alive
+# time that every stack is started with.
+MAX_IDLE_NS = 30_000_000_000
 _READABLE = 1
 _PlainSocket: type[socket.socket] = get_original("socket", "socket")
 
@@ -67,6 +70,8 @@ class Connection:
         self._wait: Callable[[], object] = get_hub().switch
         self._known = b""
         self._known_for: Exchange | None = None
+        self._used_ns = 0
+        self._is_aborted = False
 
     def run_closed(self, exchange: Exchange, end_ns: int, samples: list[SampleTuple]) -> None:
         """Send, wait for the answer, send again, until `end_ns`; append a sample for each request.
@@ -74,6 +79,7 @@ class Connection:
         The answer under way at `end_ns` is waited for. The watcher is active only here: nothing else may wake us.
         """
         number = self._number
+        self._refresh()
         try:
             while perf_counter_ns() < end_ns:
                 sent_ns = perf_counter_ns()
@@ -82,12 +88,21 @@ class Connection:
                 if not status:
                     gevent.sleep(PAUSE_AFTER_ERROR_S)
         finally:
-            if self._watcher is not None:
-                self._watcher.stop()
+            self._rest()
+
+    def run_once(self, exchange: Exchange, due_ns: int, samples: list[SampleTuple]) -> None:
+        """Send one request that was due at `due_ns`, wait for its answer and append its sample."""
+        self._refresh()
+        try:
+            sent_ns = perf_counter_ns()
+            samples.append((self._number, due_ns, sent_ns, *self._exchange(exchange)))
+        finally:
+            self._rest()
 
     def abort(self) -> None:
-        """Make a request that is waiting for its answer fail now."""
-        if self._socket is not None:
+        """Make a request that is waiting for its answer end now, unfinished: its sample gets no `done_ns`."""
+        if self._socket is not None and self._watcher.active:
+            self._is_aborted = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -101,6 +116,15 @@ class Connection:
             self._socket.close()
             self._socket = None
 
+    def _refresh(self) -> None:
+        if self._socket is not None and perf_counter_ns() - self._used_ns > MAX_IDLE_NS:
+            self.close()
+
+    def _rest(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._used_ns = perf_counter_ns()
+
     def _open(self) -> socket.socket:
         cooperative = gevent.socket.create_connection(("127.0.0.1", self._port), timeout=CONNECT_TIMEOUT_S)
         plain = _PlainSocket(fileno=cooperative.detach())
@@ -112,7 +136,7 @@ class Connection:
         return plain
 
     def _exchange(self, exchange: Exchange) -> tuple[int, int, int, int]:
-        """Return first_byte_ns, done_ns, status and correct (0 or 1) of one request."""
+        """Return first_byte_ns, done_ns (0: unfinished), status (0: failed) and correct (0 or 1) of one request."""
         try:
             plain = self._socket or self._open()
             if not self._watcher.active:
@@ -127,7 +151,8 @@ class Connection:
             return self._read_answer(plain, exchange, data, first_byte_ns)
         except (OSError, httptools.HttpParserError):
             self.close()
-            return 0, perf_counter_ns(), 0, 0
+            is_aborted, self._is_aborted = self._is_aborted, False
+            return 0, 0 if is_aborted else perf_counter_ns(), 0, 0
 
     def _receive(self, plain: socket.socket) -> bytes:
         while True:

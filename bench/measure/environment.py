@@ -18,6 +18,7 @@ PACKAGES = (
     "flask", "werkzeug", "fastapi", "starlette", "pydantic", "gunicorn", "uvicorn", "uvloop", "httptools", "granian",
     "numpy", "scikit-learn", "pandas", "locust", "gevent",
 )  # fmt: skip
+SLOW_UVICORN = "slow-uvicorn"
 NEEDED_BY_UVICORN = ("uvloop", "httptools")
 BUSY_CORES = 0.2
 BUSY_WINDOW_S = 0.5
@@ -87,7 +88,7 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
     missing = [name for name in NEEDED_BY_UVICORN if name not in machine["packages"]]
     if missing:
         yield RunWarning(
-            "slow-uvicorn",
+            SLOW_UVICORN,
             f"{' and '.join(missing)} not installed: uvicorn falls back to slower parts.",
             "Install the locked requirements (make bench does).",
         )

@@ -8,14 +8,18 @@ SAMPLES.npy at the end, one row per request in the order of `records.SAMPLE_COLU
 import os
 
 os.environ.setdefault("LOCUST_SKIP_URLLIB3_PATCH", "1")
+# gevent's usual backend waits in whole milliseconds and wakes 0.5 to 1 ms late; this one is as exact as the kernel's timers.
+os.environ.setdefault("GEVENT_BACKEND", "select")
 
 import locust as locust
 
+import contextlib
 import gc
 import json
+import resource
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,25 +33,96 @@ from locust.env import Environment
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+NO_CONNECTION = -1
 _PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clock_getcpuclockid(3)
 
 
-@dataclass
-class Turn:
-    """One slice under way: what each user sends, until when, and the samples so far."""
+class ClosedTurn:
+    """One slice of a closed loop: each user sends, waits for its answer and sends again, until the end."""
 
-    stack: str
-    exchange: Exchange
-    end_ns: int
-    waiting_for: int
-    samples: list[SampleTuple] = field(default_factory=list)
-    done: gevent.event.Event = field(default_factory=gevent.event.Event)
+    def __init__(self, stack: str, exchange: Exchange, users: list[Any], end_ns: int) -> None:
+        self.stack = stack
+        self.exchange = exchange
+        self.end_ns = end_ns
+        self.samples: list[SampleTuple] = []
+        self.done = gevent.event.Event()
+        self._users = users
+        self._busy = len(users)
 
-    def finish(self) -> None:
-        """Count one user as done."""
-        self.waiting_for -= 1
-        if not self.waiting_for:
-            self.done.set()
+    def begin(self) -> None:
+        """Give every user its turn."""
+        for user in self._users:
+            user.turns.put(self)
+
+    def serve(self, user: Any) -> None:
+        """Let one user take part until the end."""
+        try:
+            user.run_closed(self)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self.done.set()
+
+
+class OpenTurn:
+    """One slice of an open loop: requests are sent when they are due, whatever has been answered by then.
+
+    One of the users waits for the next arrival. When it is due, that user lets an idle one wait for the arrival after it,
+    then sends its own request at once: no hand-over lies between due and sent. If no user is idle, too many requests are
+    under way: the first to be answered records what was due meanwhile as not sent, and waits for the next.
+    """
+
+    def __init__(self, stack: str, exchange: Exchange, users: list[Any], due_ns: list[int]) -> None:
+        self.stack = stack
+        self.exchange = exchange
+        self.samples: list[SampleTuple] = []
+        self.done = gevent.event.Event()
+        self._due_ns = due_ns
+        self._next = 0
+        self._idle = users[::-1]
+        self._busy = 0
+        self._is_awaited = False
+
+    def begin(self) -> None:
+        """Let the first user wait for the first arrival."""
+        self._let_next_wait()
+
+    def serve(self, user: Any) -> None:
+        """Let one user wait for the next arrival and send its request, and again while nobody else waits."""
+        try:
+            while self._next < len(self._due_ns):
+                due_ns = self._due_ns[self._next]
+                self._next += 1
+                sleep_until(due_ns)
+                self._let_next_wait()
+                user.run_once(self, due_ns)
+                if self._is_awaited:
+                    break
+                self._is_awaited = True
+                self._skip_overdue()
+        finally:
+            self._idle.append(user)
+            self._busy -= 1
+            if not self._busy:
+                self.done.set()
+
+    def _let_next_wait(self) -> None:
+        self._is_awaited = bool(self._idle)
+        if self._idle:
+            self._busy += 1
+            self._idle.pop().turns.put(self)
+
+    def _skip_overdue(self) -> None:
+        now_ns = time.perf_counter_ns()
+        while self._next < len(self._due_ns) and self._due_ns[self._next] < now_ns:
+            self.samples.append((NO_CONNECTION, self._due_ns[self._next], 0, 0, 0, 0, 0))
+            self._next += 1
+
+
+def sleep_until(due_ns: int) -> None:
+    """Let others run until `due_ns` at least."""
+    while (left_ns := due_ns - time.perf_counter_ns()) > 0:
+        gevent.sleep(left_ns / 1e9)
 
 
 class LeanUser(User):
@@ -67,26 +142,30 @@ class LeanUser(User):
     def take_turns(self) -> None:
         """Serve one turn after the other, for as long as the process lives."""
         while True:
-            turn: Turn = self.turns.get()
-            try:
-                self.serve(turn)
-            finally:
-                turn.finish()
+            self.turns.get().serve(self)
 
-    def serve(self, turn: Turn) -> None:
+    def run_closed(self, turn: ClosedTurn) -> None:
         """Load the stack of this turn until its end."""
-        if turn.stack not in self.connections:
-            self.connections[turn.stack] = Connection(self.number, self.ports[turn.stack])
-        self.connections[turn.stack].run_closed(turn.exchange, turn.end_ns, turn.samples)
+        self.connect(turn.stack).run_closed(turn.exchange, turn.end_ns, turn.samples)
+
+    def run_once(self, turn: OpenTurn, due_ns: int) -> None:
+        """Send one request that was due at `due_ns`."""
+        self.connect(turn.stack).run_once(turn.exchange, due_ns, turn.samples)
+
+    def connect(self, stack: str) -> Connection:
+        """Return this user's connection to a stack."""
+        if stack not in self.connections:
+            self.connections[stack] = Connection(self.number, self.ports[stack])
+        return self.connections[stack]
 
     def abort(self, stack: str) -> None:
-        """Make this user's request under way fail."""
+        """End this user's request under way, unfinished."""
         if stack in self.connections:
             self.connections[stack].abort()
 
 
 class PlainUser(FastHttpUser):
-    """The same turns by Locust's own FastHttpUser: what the lean client is measured against."""
+    """The closed loop by Locust's own FastHttpUser: what the lean client is measured against."""
 
     everyone: ClassVar[list["PlainUser"]] = []
     ports: ClassVar[dict[str, int]] = {}
@@ -98,7 +177,7 @@ class PlainUser(FastHttpUser):
     number: int
     turns: Any
 
-    def serve(self, turn: Turn) -> None:
+    def run_closed(self, turn: ClosedTurn) -> None:
         """Load the stack of this turn until its end."""
         url = f"http://127.0.0.1:{self.ports[turn.stack]}/predict"
         body = turn.exchange.request.partition(b"\r\n\r\n")[2].decode()
@@ -132,40 +211,39 @@ class Controller:
     def run_slice(self, planned: dict[str, Any], users: list[Any]) -> dict[str, Any]:
         """Give one stack all the load for one slice; return its record."""
         cell = (planned["stack"], planned["scenario"], planned["load"])
-        warm_up, stack = planned["warm_up"], planned["stack"]
-        length_ms = self._plan["warm_up_ms"] if warm_up else self._lengths_ms[cell]
+        stack, exchange = planned["stack"], self._exchanges[cell[:2]]
+        length_ms = planned["length_ms"] or self._lengths_ms[cell]
         chosen = users[: planned["users"]]
         pids = self._plan["stacks"][stack]["pids"]
+        due_ns = self._plan["arrivals"][planned["arrivals"]] if planned["arrivals"] else None
         gc.collect()
-        before = _read_clocks(pids)
+        before = read_clocks(pids)
         start_ns = time.perf_counter_ns()
         end_ns = start_ns + int(length_ms * 1e6)
-        turn = Turn(stack, self._exchanges[stack, planned["scenario"]], end_ns, len(chosen))
-        for user in chosen:
-            user.turns.put(turn)
+        turn: Any
+        if due_ns is None:
+            turn = ClosedTurn(stack, exchange, chosen, end_ns)
+        else:
+            turn = OpenTurn(stack, exchange, chosen, [start_ns + due for due in due_ns])
+        turn.begin()
         drain_timeout_s = self._plan["drain_timeout_s"]
         if not turn.done.wait(length_ms / 1e3 + drain_timeout_s):
             for user in chosen:
                 user.abort(stack)
             turn.done.wait(drain_timeout_s)
         drained_ns = time.perf_counter_ns()
-        after = _read_clocks(pids)
+        after = read_clocks(pids)
         self._keep(planned["index"], turn.samples)
         correct = sum(sample[-1] for sample in turn.samples)
-        if warm_up:
+        if planned["warm_up"]:
             self._lengths_ms[cell] = self._length_ms(correct / (drained_ns - start_ns) * 1e9, len(chosen))
-        elapsed_ticks = (drained_ns - start_ns) / 1e9 * TICKS_PER_S
         return {
             "slice": planned["index"],
             "start_ns": start_ns,
             "settled_ns": start_ns + self._plan["settle_ms"] * 1_000_000,
             "end_ns": end_ns,
             "drained_ns": drained_ns,
-            "server_cpu_ns": after[0] - before[0],
-            "generator_cpu_ns": after[1] - before[1],
-            "steal_ratio": (after[2] - before[2]) / elapsed_ticks,
-            "answers": correct,
-            "errors": len(turn.samples) - correct,
+            **after.since(before, drained_ns - start_ns),
         }
 
     def _length_ms(self, rps: float, users: int) -> float:
@@ -173,7 +251,7 @@ class Controller:
         plan = self._plan
         shortest_ms: float = plan["slice_ms"]
         answers = max(plan["min_answers"], plan["drains_per_slice"] * users)
-        return min(plan["max_slice_ms"], max(shortest_ms, answers / rps * 1e3)) if rps else shortest_ms
+        return max(shortest_ms, min(plan["max_slice_ms"], answers / rps * 1e3)) if rps else shortest_ms
 
     def _keep(self, index: int, samples: list[SampleTuple]) -> None:
         rows = np.empty((len(samples), 8), dtype=np.int64)
@@ -183,23 +261,74 @@ class Controller:
         self.samples.append(rows)
 
 
-def _read_clocks(pids: list[int]) -> tuple[int, int, int]:
-    """Return the CPU time of the server's processes and of this one (ns), and the machine's stolen ticks so far."""
-    server_ns = 0
+@dataclass(frozen=True)
+class Clocks:
+    """What the kernel has counted so far: CPU time of the server's processes and of this one, and of the whole machine.
+
+    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only.
+    """
+
+    server_cpu_ns: int
+    server_user_ticks: int
+    server_kernel_ticks: int
+    generator_cpu_ns: int
+    generator_wait_ns: int
+    steal_ticks: int
+    pressure_us: int
+
+    def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
+        """Return what has been added since `before`, for the record of a slice."""
+        return {
+            "server_cpu_ns": self.server_cpu_ns - before.server_cpu_ns,
+            "server_user_ns": (self.server_user_ticks - before.server_user_ticks) * 1_000_000_000 // TICKS_PER_S,
+            "server_kernel_ns": (self.server_kernel_ticks - before.server_kernel_ticks) * 1_000_000_000 // TICKS_PER_S,
+            "generator_cpu_ns": self.generator_cpu_ns - before.generator_cpu_ns,
+            "generator_wait_ratio": (self.generator_wait_ns - before.generator_wait_ns) / elapsed_ns,
+            "steal_ratio": (self.steal_ticks - before.steal_ticks) / TICKS_PER_S / (elapsed_ns / 1e9),
+            "pressure_ratio": (self.pressure_us - before.pressure_us) * 1e3 / elapsed_ns,
+        }
+
+
+def read_clocks(pids: list[int]) -> Clocks:
+    """Return all clocks now; what this kernel does not count, and a process that is gone, counts as nothing."""
+    server_ns = user_ticks = kernel_ticks = 0
     for pid in pids:
-        try:
+        with contextlib.suppress(OSError):  # the process is gone; the errors of the slice tell the rest
             server_ns += time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
-        except OSError:  # the process is gone; the errors of the slice tell the rest
-            continue
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            user_ticks, kernel_ticks = user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
+    return Clocks(
+        server_ns,
+        user_ticks,
+        kernel_ticks,
+        time.process_time_ns(),
+        _read_number("/proc/self/schedstat", 1),
+        _read_number("/proc/stat", 8),
+        _read_number("/proc/pressure/cpu", 4),
+    )
+
+
+def _read_number(path: str, place: int) -> int:
+    """Return the number at a place among the words of the first line of a file; 0 where there is none."""
     try:
-        steal = int(Path("/proc/stat").read_text("ascii").split(maxsplit=9)[8])
+        with open(path, "rb") as file:  # noqa: PTH123 - read at each slice: the lean way
+            return int(file.readline().split()[place].rpartition(b"=")[2])
     except (OSError, ValueError, IndexError):
-        steal = 0
-    return server_ns, time.process_time_ns(), steal
+        return 0
+
+
+def sharpen_process() -> None:
+    """Let timers fire without the kernel's usual slack of 50 us, and allow as many connections as the system does."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/timerslack_ns").write_text(os.environ.get("BENCH_TIMER_SLACK_NS", "1"), "ascii")
+    with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def main(plan_path: Path, samples_path: Path) -> None:
     """Run the plan; the samples file appears when everything is done."""
+    sharpen_process()
     plan = json.loads(plan_path.read_text("utf-8"))
     if plan["cores"]:
         os.sched_setaffinity(0, plan["cores"])

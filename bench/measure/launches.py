@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,56 +16,95 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import GeneratorError
+from bench.errors import GeneratorError, StackError
 from bench.interrupts import shielded
 from bench.measure.environment import Cores
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions
-from bench.plan.config import DRAINS_PER_SLICE, MAX_SLICE_MS, MIN_ANSWERS, BenchConfig, users_of
-from bench.plan.schedule import PlannedSlice
-from bench.records import SAMPLE_COLUMNS
+from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions, read_memory
+from bench.plan.config import BenchConfig
+from bench.plan.loads import parse_load
+from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
+from bench.plan.schedule import PlannedSlice, draw_arrivals
+from bench.records import SAMPLE_COLUMNS, Memory
 
 GENERATOR = "bench.measure.generator"
 GENERATOR_EXIT_S = 60
-# How long the answers under way at the end of a slice are waited for, before their connections are cut.
-DRAIN_TIMEOUT_S = 5.0
 
 Samples = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class LaunchResult:
-    """What a launch gave: the generator's record of each slice, all samples, and how each stack really ran."""
+    """What a launch gave: the generator's record of each slice, all samples, and how each stack really ran.
+
+    `deaths` has the end of the log of each stack that ended by itself. `start_s` is the time until all stacks were ready and
+    checked, `load_s` the time with a stack under load, `total_s` that of the whole launch.
+    """
 
     launch: int
     planned: tuple[PlannedSlice, ...]
     facts: tuple[dict[str, Any], ...]
     samples: Samples
     conditions: dict[str, dict[str, Any]]
+    memory: tuple[Memory, ...]
+    deaths: dict[str, str]
+    start_s: float
+    load_s: float
+    total_s: float
 
 
 def measure_launch(
     config: BenchConfig, launch: int, planned: Sequence[PlannedSlice], cores: Cores, on_slice: Callable[[PlannedSlice], None]
 ) -> LaunchResult:
-    """Start every stack anew, pass the parity gate, run the planned slices, and stop everything, whatever happens.
+    """Start every stack that is planned anew, pass the parity gate, run the slices, and stop everything, whatever happens.
 
-    `on_slice` is called at the end of each slice, never inside one. Raises `StackError`, `ParityError` or `GeneratorError`.
+    A stack that ends by itself under load fails its requests from then on; the others go on. `on_slice` is called at the end of
+    each slice, never inside one. Raises `StackError`, `ParityError` or `GeneratorError`.
     """
+    begin_s = time.monotonic()
     with contextlib.ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        running = launch_stacks(list(config.stacks.values()), cores.servers, folder, exits)
-        accepted = {stack.stack.name: check_stack(stack, config.scenarios_of(stack.stack.name)) for stack in running}
+        names = dict.fromkeys(place.stack for place in planned)
+        scenarios = {name: list(dict.fromkeys(place.scenario for place in planned if place.stack == name)) for name in names}
+        running = launch_stacks([config.stacks[name] for name in names], cores.servers, folder, exits)
+        accepted = {stack.stack.name: check_stack(stack, scenarios[stack.stack.name]) for stack in running}
         conditions = {stack.stack.name: read_conditions(stack) for stack in running}
+        if not config.allow_unequal:
+            refuse_unequal(config.pairs, conditions)
+        rest = [read_memory(stack) for stack in running]
         plan = generator_plan(config, planned, running, accepted, cores)
+        start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
+        deaths: dict[str, str] = {}
         for place, fact in enumerate(generate(plan, folder, exits)):
             for stack in running:
-                stack.check_alive()
+                if death := stack.describe_death():
+                    deaths.setdefault(stack.stack.name, death)
                 stack.bound_log()
             facts.append(fact)
             on_slice(planned[place])
         samples: Samples = np.load(folder / "samples.npy")
-        return LaunchResult(launch, tuple(planned), tuple(facts), samples, conditions)
+        memory = tuple(
+            Memory(launch, stack.stack.name, *at_rest, *read_memory(stack))
+            for stack, at_rest in zip(running, rest, strict=True)
+            if stack.stack.name not in deaths
+        )
+    load_s = sum(fact["drained_ns"] - fact["start_ns"] for fact in facts) / 1e9
+    total_s = time.monotonic() - begin_s
+    return LaunchResult(launch, tuple(planned), tuple(facts), samples, conditions, memory, deaths, start_s, load_s, total_s)
+
+
+def refuse_unequal(pairs: Sequence[tuple[str, str]], conditions: dict[str, dict[str, Any]]) -> None:
+    """Raise `StackError` if the stacks of a pair do not serve with equally many processes."""
+    for contender, baseline in pairs:
+        if contender in conditions and baseline in conditions:
+            counts = [conditions[name]["serving_processes"] for name in (contender, baseline)]
+            if counts[0] != counts[1]:
+                message = (
+                    f"{contender} serves with {counts[0]} processes and {baseline} with {counts[1]}: no fair comparison. "
+                    "Give both the same number of workers, or measure as it is, with --allow-unequal."
+                )
+                raise StackError(message)
 
 
 def generator_plan(
@@ -80,7 +120,6 @@ def generator_plan(
         "cores": list(cores.generator),
         "slice_ms": config.slice_ms,
         "settle_ms": config.settle_ms,
-        "warm_up_ms": config.warm_up_ms,
         "drain_timeout_s": DRAIN_TIMEOUT_S,
         "min_answers": MIN_ANSWERS,
         "drains_per_slice": DRAINS_PER_SLICE,
@@ -96,7 +135,12 @@ def generator_plan(
             }
             for stack in running
         },
-        "slices": [{**asdict(planned_slice), "users": users_of(planned_slice.load)} for planned_slice in planned],
+        "arrivals": {
+            place.arrivals: draw_arrivals(parse_load(place.load), place.offered_rps, place.length_ms, place.arrivals)
+            for place in planned
+            if place.offered_rps and place.length_ms
+        },
+        "slices": [{**asdict(place), "users": parse_load(place.load).users or MAX_IN_FLIGHT} for place in planned],
     }
 
 

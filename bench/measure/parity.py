@@ -23,20 +23,22 @@ class Accepted(NamedTuple):
 
 def check_stack(running: RunningStack, scenarios: list[str]) -> dict[str, Accepted]:
     """Return the accepted answer of each scenario; raise `ParityError`, both answers shown, at the first mismatch."""
-    accepted: dict[str, Accepted] = {}
-    for scenario in parity_scenarios(running.stack, scenarios):
-        expected = expected_answer(scenario, running.stack)
-        request = scenario.request(running.port)
-        try:
-            status, body = exchange(running.port, request)
-        except (OSError, HTTPException) as error:
-            raise ParityError(_describe(running, scenario, expected, f"no answer ({type(error).__name__}: {error})")) from None
-        value = read_value(body)
-        if status != expected.status or value != expected.value:
-            raise ParityError(_describe(running, scenario, expected, f"{status} {_shorten(value)}"))
-        if scenario.name in scenarios:
-            accepted[scenario.name] = Accepted(request, status, body)
-    return accepted
+    answers = {scenario.name: check_answer(running, scenario) for scenario in parity_scenarios(running.stack, scenarios)}
+    return {name: answers[name] for name in scenarios}
+
+
+def check_answer(running: RunningStack, scenario: Scenario) -> Accepted:
+    """Return the answer to a scenario; raise `ParityError`, both answers shown, if it is not the one expected."""
+    expected = expected_answer(scenario, running.stack)
+    request = scenario.request(running.port)
+    try:
+        status, body = exchange(running.port, request)
+    except (OSError, HTTPException) as error:
+        raise ParityError(_describe(running, scenario, expected, f"no answer ({type(error).__name__}: {error})")) from None
+    value = read_value(body)
+    if status != expected.status or value != expected.value:
+        raise ParityError(_describe(running, scenario, expected, f"{status} {_shorten(value)}"))
+    return Accepted(request, status, body)
 
 
 def exchange(port: int, request: bytes) -> tuple[int, bytes]:

@@ -63,12 +63,12 @@ class RunningStack:
             if self.log.stat().st_size > MAX_LOG_BYTES:
                 os.truncate(self.log, 0)
 
-    def check_alive(self) -> None:
-        """Raise `StackError` if its main process has ended."""
+    def describe_death(self) -> str:
+        """Return how its main process ended and its last output; nothing while it runs."""
         status = self.process.poll()
-        if status is not None:
-            message = f"{self.stack.name} ended by itself ({_describe_exit(status)}). Its last output:\n{self.log_tail()}"
-            raise StackError(message)
+        if status is None:
+            return ""
+        return f"{self.stack.name} ended by itself ({_describe_exit(status)}). Its last output:\n{self.log_tail()}"
 
 
 def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path) -> RunningStack:
@@ -105,7 +105,7 @@ def await_ready(running: RunningStack) -> bool:
         if running.process.poll() is not None:
             if _is_taken(running.port):
                 return False
-            running.check_alive()
+            raise StackError(running.describe_death())
         if _answers(running):
             running.ready_s = (time.perf_counter_ns() - running.started_ns) / 1e9
             return _owns_port(running)
@@ -118,26 +118,49 @@ def await_ready(running: RunningStack) -> bool:
 
 
 def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, stack_of_exits: contextlib.ExitStack) -> list[RunningStack]:
-    """Start all stacks and wait until each is ready; they are stopped when `stack_of_exits` unwinds.
+    """Start all stacks, wait until each is ready, and pin them to `cores`; they are stopped when `stack_of_exits` unwinds.
 
-    A port that somebody else took first is no failure of the stack: another one is tried.
+    Several stacks start on all cores, in half of the time, and are pinned once they are ready; one alone starts pinned, as on a
+    machine of that size. A port that somebody else took first is no failure of the stack: another one is tried.
     """
+    cores_at_start = cores if len(stacks) == 1 else ()
     started: list[RunningStack] = []
     stack_of_exits.callback(lambda: stop_stacks(started))
     for stack in stacks:
         with shielded():
-            started.append(spawn_stack(stack, cores, folder))
+            started.append(spawn_stack(stack, cores_at_start, folder))
     for place, running in enumerate(started):
         for _ in range(PORT_ATTEMPTS):
             if await_ready(started[place]):
                 break
             with shielded():
                 stop_stacks([started[place]])
-                started[place] = spawn_stack(running.stack, cores, folder)
+                started[place] = spawn_stack(running.stack, cores_at_start, folder)
         else:
             message = f"{running.stack.name}: other programs took {PORT_ATTEMPTS} free ports in a row; try again."
             raise StackError(message)
+    for running in started:
+        pin_stack(running, cores)
     return started
+
+
+def pin_stack(running: RunningStack, cores: Sequence[int]) -> None:
+    """Move every thread of a stack's process tree to `cores` (empty: leave it); what they start later inherits that."""
+    if not cores:
+        return
+    for _ in range(2):  # a thread that was starting during the first pass is caught by the second
+        for thread in _threads(running):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(thread, cores)
+
+
+def _threads(running: RunningStack) -> list[int]:
+    """Return the ids of all threads of a stack's process tree."""
+    found: list[int] = []
+    for pid in running.pids():
+        with contextlib.suppress(OSError):
+            found += [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+    return found
 
 
 def stop_stacks(stacks: Sequence[RunningStack]) -> None:
@@ -165,6 +188,16 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def read_memory(running: RunningStack) -> tuple[int, int]:
+    """Return (RSS, PSS) of its process tree in bytes: RSS counts shared pages in each process, PSS shares them out."""
+    rss_bytes = pss_bytes = 0
+    for pid in running.pids():
+        with contextlib.suppress(psutil.Error):
+            full = psutil.Process(pid).memory_full_info()
+            rss_bytes, pss_bytes = rss_bytes + full.rss, pss_bytes + getattr(full, "pss", full.rss)
+    return rss_bytes, pss_bytes
+
+
 def read_conditions(running: RunningStack) -> dict[str, Any]:
     """Return how the stack really runs: its command, processes, threads, cores and the event loop and parser it loaded."""
     processes = [psutil.Process(pid) for pid in running.pids()]
@@ -173,12 +206,25 @@ def read_conditions(running: RunningStack) -> dict[str, Any]:
         "command": " ".join(running.stack.command),
         "environment": {"SERVE_ENGINE": running.stack.engine, **running.stack.environment},
         "processes": len(processes),
+        "serving_processes": sum(not _is_overseer(process) for process in processes),
         "threads": sum(process.num_threads() for process in processes),
-        "cores": sorted({core for process in processes for core in process.cpu_affinity()}),
+        "cores": sorted({core for thread in _threads(running) for core in _affinity(thread)}),
         "uvloop": "uvloop" in maps,
         "httptools": "httptools" in maps,
         "start_s": round(running.ready_s, 3),
     }
+
+
+def _is_overseer(process: psutil.Process) -> bool:
+    """Whether a process serves nothing itself: it has children, or it only cleans up after the others."""
+    return bool(process.children()) or any("resource_tracker" in word for word in process.cmdline())
+
+
+def _affinity(thread: int) -> set[int]:
+    try:
+        return os.sched_getaffinity(thread)
+    except (OSError, AttributeError):
+        return set()
 
 
 def server_environment(stack: Stack) -> dict[str, str]:

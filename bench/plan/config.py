@@ -1,95 +1,47 @@
-"""From a profile and flags to a checked plan. Nothing is started before this has passed."""
+"""A checked plan: what will be measured, how often and how it will be judged. Nothing is started before it has passed."""
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigError
+from bench.plan.loads import parse_load
+from bench.plan.profiles import Part, Profile, check_range, read_profile
+from bench.plan.rules import CARRIED_SHARE, LEVELS, ROLES, RoleKey, describe_rules
 from bench.plan.scenarios import SCENARIOS, check_scenario
-from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, check_keys, load_stacks, read_toml, resolve_stack
-from bench.records import AS_DEPLOYED, SAME_SERVER, CellKey, Metric, Role
+from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack
+from bench.records import CellKey, Role
 
-BUNDLED_PROFILES = Path(__file__).parent.parent / "profiles.toml"
 DEFAULT_SEED = 20261125
-MAX_USERS = 512
 MAX_SLICES = 100_000
-
-# Differences that do not matter, fixed before any run, as ratio minus 1; symmetric on the log scale.
-MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
-
-# Part, contender, baseline, scenario, load and metric of the rows that are judged, at a level fixed beforehand; three
-# secondary rows share 5 %. All else is exploratory.
-RoleKey = tuple[str, str, str, str, str, Metric]
-ROLES: Mapping[RoleKey, Role] = {
-    ("headline", *AS_DEPLOYED, "predict-1", "closed-16", "throughput_rps"): "primary",
-    ("headline", *SAME_SERVER, "predict-1", "closed-16", "throughput_rps"): "secondary",
-    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "cpu_us_per_request"): "secondary",
-    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "p95_ms"): "secondary",
-}
-LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
-
-# The rest of the rules, fixed with them: see judge.comparisons.
-MIN_LAUNCHES = 8
-# An equal pair is called so only if the noise floor, too, is known to be about as small.
-AA_MARGINS = 1.5
-# The noise floor fails if it excludes 1 and is off by more than this.
-AA_TOLERANCE = 0.01
-
-# A slice is longer than the profile's where that gives too few answers, or where its drain would weigh too much.
-MIN_ANSWERS = 200
-DRAINS_PER_SLICE = 10
-MAX_SLICE_MS = 4000
-
-_PROFILE_KEYS: Mapping[str, type] = {
-    "purpose": str,
-    "launches": int,
-    "slice_ms": int,
-    "settle_ms": int,
-    "warm_up_ms": int,
-    "pairs": list,
-    "parts": list,
-}
-_PART_KEYS: Mapping[str, type] = {"name": str, "stacks": list, "scenarios": list, "loads": list, "blocks": int}
-_RANGES: Mapping[str, tuple[int, int]] = {
-    "launches": (1, 200),
-    "slice_ms": (20, 10_000),
-    "settle_ms": (0, 5_000),
-    "warm_up_ms": (0, 10_000),
-    "blocks": (1, 1000),
-}
-_CLOSED = re.compile(r"closed-([1-9][0-9]{0,3})")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Stacks that are measured together: every scenario and load on each, in `blocks` blocks per launch."""
-
-    name: str
-    stacks: tuple[str, ...]
-    scenarios: tuple[str, ...]
-    loads: tuple[str, ...]
-    blocks: int
+_SIGNIFICANT_DIGITS = 3
 
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """A checked plan: what will be measured, how often and how it will be judged."""
+    """A checked plan.
+
+    `saturation_rps` is what each stack was found to carry: empty before the calibration, or without one. `allow_unequal` lets
+    stacks be compared that differ in serving processes, or a uvicorn without its fast parts.
+    """
 
     profile: str
     purpose: str
-    launches: int
     slice_ms: int
     settle_ms: int
     warm_up_ms: int
+    starts: int
+    repeats: int
     seed: int
     pairs: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
     stacks: Mapping[str, Stack]
     roles: Mapping[RoleKey, Role] = field(default_factory=lambda: ROLES)
+    saturation_rps: Mapping[str, float] = field(default_factory=dict)
+    allow_unequal: bool = False
 
     def plan(self) -> dict[str, Any]:
         """Return the plan as plain data: all that decides what is done and how it is judged."""
@@ -97,8 +49,9 @@ class BenchConfig:
         plan["stacks"] = {name: {**asdict(stack), "folder": stack.folder and stack.folder.name} for name, stack in self.stacks.items()}
         plan["bodies"] = {name: SCENARIOS[name].body.decode() for part in self.parts for name in part.scenarios}
         plan["roles"] = [{"row": list(row), "role": role, "level": LEVELS[role]} for row, role in self.roles.items()]
-        plan["rules"] = {"margins": dict(MARGINS), "min_launches": MIN_LAUNCHES, "aa_margins": AA_MARGINS, "aa_tolerance": AA_TOLERANCE}
-        plan["slices"] = {"min_answers": MIN_ANSWERS, "drains_per_slice": DRAINS_PER_SLICE, "max_slice_ms": MAX_SLICE_MS}
+        plan["rules"] = describe_rules()
+        offered = {(key.load, key.stack): self.offered_rps(key.stack, key.load) for key in self.cells()}
+        plan["offered_rps"] = [{"load": load, "stack": stack, "rps": rate} for (load, stack), rate in offered.items() if rate]
         return plan
 
     def scenarios_of(self, stack: str) -> list[str]:
@@ -106,7 +59,30 @@ class BenchConfig:
         return list(dict.fromkeys(name for part in self.parts if stack in part.stacks for name in part.scenarios))
 
     def cells(self) -> list[CellKey]:
-        """Return the key of every cell of the run, in the order of the plan."""
+        """Return the key of every cell of the run, in the order of the plan; those that `left_out` names are none."""
+        return [key for key in self._all_cells() if self._carries(key)]
+
+    def left_out(self) -> list[tuple[CellKey, str]]:
+        """Return the cells that are not measured because the stack cannot carry the load, each with the reason."""
+        return [(key, self._describe_excess(key)) for key in self._all_cells() if not self._carries(key)]
+
+    def offered_rps(self, stack: str, load: str) -> float | None:
+        """Return the rate at which a stack is loaded; None for a closed loop, and while it is not calibrated."""
+        parsed = parse_load(load)
+        if parsed.percent is None:
+            return parsed.rate_rps
+        saturation = self._saturation(stack) if parsed.is_own else self._reference_rps()
+        return None if saturation is None else float(f"{saturation * parsed.percent / 100:.{_SIGNIFICANT_DIGITS}g}")
+
+    def needs_calibration(self) -> list[str]:
+        """Return the stacks whose saturation throughput decides a rate or whether they can carry it; twins are as their baselines."""
+        parts = [part for part in self.parts if any(parse_load(load).percent for load in part.loads)]
+        names = dict.fromkeys(stack.removesuffix(TWIN) for part in parts for stack in part.stacks)
+        own = {stack for part in parts if any(parse_load(load).is_own for load in part.loads) for stack in part.stacks}
+        reference = dict.fromkeys(stack.removesuffix(TWIN) for stack in self.pairs[0]) if parts else {}
+        return list(dict.fromkeys([*reference, *(name for name in names if name in own or not self.stacks[name].fixed)]))
+
+    def _all_cells(self) -> list[CellKey]:
         return [
             CellKey(part.name, stack, scenario, load)
             for part in self.parts
@@ -115,19 +91,27 @@ class BenchConfig:
             for stack in part.stacks
         ]
 
+    def _carries(self, key: CellKey) -> bool:
+        offered, saturation = self.offered_rps(key.stack, key.load), self._saturation(key.stack)
+        if offered is None or saturation is None:
+            return True
+        return offered <= CARRIED_SHARE * saturation or (parse_load(key.load).is_own and saturation > 0)
+
+    def _describe_excess(self, key: CellKey) -> str:
+        offered, saturation = self.offered_rps(key.stack, key.load), self._saturation(key.stack)
+        return f"{key.load} is {offered:,.0f} req/s; {key.stack} was found to carry {saturation:,.0f}"
+
+    def _saturation(self, stack: str) -> float | None:
+        return self.saturation_rps.get(stack.removesuffix(TWIN))
+
+    def _reference_rps(self) -> float | None:
+        rates = [self._saturation(stack) for stack in self.pairs[0]]
+        return None if None in rates else min(rate for rate in rates if rate is not None)
+
 
 def hash_plan(plan: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a plan's canonical JSON."""
     return hashlib.sha256(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def users_of(load: str) -> int:
-    """Return the number of users of a closed loop; raise `ConfigError` for any other load."""
-    match = _CLOSED.fullmatch(load)
-    if not match or int(match[1]) > MAX_USERS:
-        message = f"There is no load {load!r}; use closed-N with N users, 1 to {MAX_USERS}."
-        raise ConfigError(message)
-    return int(match[1])
 
 
 def make_config(
@@ -137,69 +121,37 @@ def make_config(
     compare: Sequence[tuple[str, str]] = (),
     launches: int | None = None,
     seed: int = DEFAULT_SEED,
+    allow_unequal: bool = False,
 ) -> BenchConfig:
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
-    `compare` replaces the stacks of the profile by its own [contender, baseline] pairs and a twin of each baseline; the
-    primary row is then that of the first pair.
+    `compare` replaces the stacks of the profile's first part by its own [contender, baseline] pairs and a twin of each
+    baseline, and leaves the other parts out; the judged rows are then those of the first pair.
     """
     stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
-    config = _read_profile(BUNDLED_PROFILES, profile, seed)
+    chosen = read_profile(profile)
+    roles = ROLES
     if compare:
-        names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
-        parts = tuple(replace(part, stacks=tuple(names)) for part in config.parts)
-        primary = {("headline", *compare[0], *key[3:]): role for key, role in ROLES.items() if role == "primary"}
-        config = replace(config, pairs=tuple(dict.fromkeys(compare)), parts=parts, roles=primary)
-    _check_pairs(config.pairs)
+        chosen = _compare_instead(chosen, compare)
+        roles = {(key[0], *compare[0], *key[3:]): role for key, role in ROLES.items() if key[1:3] == _FIRST_PAIR}
     if launches is not None:
-        _check_range("--launches", "launches", launches)
-        config = replace(config, launches=launches)
-    used = dict.fromkeys(name for part in config.parts for name in part.stacks)
-    config = replace(config, stacks={name: resolve_stack(name, stacks) for name in used})
+        check_range("--launches", "launches", launches)
+        chosen = replace(chosen, parts=tuple(replace(part, launches=launches, first_look=None) for part in chosen.parts))
+    _check_pairs(chosen.pairs)
+    used = dict.fromkeys(name for part in chosen.parts for name in part.stacks)
+    config = BenchConfig(
+        **vars(chosen), seed=seed, stacks={name: resolve_stack(name, stacks) for name in used}, roles=roles, allow_unequal=allow_unequal
+    )
     _check_parts(config)
     return config
 
 
-def profile_purposes(path: Path = BUNDLED_PROFILES) -> dict[str, str]:
-    """Return what each profile is for."""
-    return {name: _read_profile(path, name, DEFAULT_SEED).purpose for name in read_toml(path)}
+_FIRST_PAIR = next(key[1:3] for key, role in ROLES.items() if role == "primary")
 
 
-def _read_profile(path: Path, name: str, seed: int) -> BenchConfig:
-    profiles = read_toml(path)
-    if name not in profiles:
-        message = f"There is no profile {name!r}; there are: {', '.join(profiles)}."
-        raise ConfigError(message)
-    place = f"{path.name} [{name}]"
-    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(_PROFILE_KEYS))
-    parts = []
-    for number, part in enumerate(table["parts"], start=1):
-        part_place = f"{place} part {number}"
-        check_keys(part_place, part, _PART_KEYS, tuple(_PART_KEYS))
-        lists = {key: tuple(part[key]) for key in ("stacks", "scenarios", "loads")}
-        for key, values in lists.items():
-            if not values or not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
-                message = f"{part_place}: {key} must be a list of different names."
-                raise ConfigError(message)
-        _check_range(part_place, "blocks", part["blocks"])
-        parts.append(Part(name=part["name"], blocks=part["blocks"], **lists))
-    pairs = []
-    for pair in table["pairs"]:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(stack, str) for stack in pair):  # noqa: PLR2004 - a pair
-            message = f"{place}: pairs must be lists of [contender, baseline], not {pair!r}."
-            raise ConfigError(message)
-        pairs.append((pair[0], pair[1]))
-    numbers = {key: table[key] for key in ("launches", "slice_ms", "settle_ms", "warm_up_ms")}
-    for key, value in numbers.items():
-        _check_range(place, key, value)
-    return BenchConfig(profile=name, purpose=table["purpose"], seed=seed, pairs=tuple(pairs), parts=tuple(parts), stacks={}, **numbers)
-
-
-def _check_range(place: str, key: str, value: int) -> None:
-    low, high = _RANGES[key]
-    if not low <= value <= high:
-        message = f"{place}: {key} is {value}; allowed are {low} to {high}."
-        raise ConfigError(message)
+def _compare_instead(profile: Profile, compare: Sequence[tuple[str, str]]) -> Profile:
+    names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
+    return replace(profile, pairs=tuple(dict.fromkeys(compare)), parts=(replace(profile.parts[0], stacks=tuple(names)),))
 
 
 def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -211,30 +163,26 @@ def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 def _check_parts(config: BenchConfig) -> None:
     profile = f"Profile {config.profile}"
-    if config.settle_ms * 2 > config.slice_ms:
-        message = f"{profile}: settle_ms {config.settle_ms} leaves too little of slice_ms {config.slice_ms}; at most half."
-        raise ConfigError(message)
-    if len({part.name for part in config.parts}) < len(config.parts):
-        message = f"{profile}: two parts have the same name; their cells could not be told apart."
-        raise ConfigError(message)
     for part in config.parts:
-        _check_part(profile, part, config.stacks)
+        _check_part(profile, part, config)
     for pair in config.pairs:
         if not any(set(pair) <= set(part.stacks) for part in config.parts):
             message = f"{profile}: no part measures both stacks of the pair {' / '.join(pair)}."
             raise ConfigError(message)
-    slices = sum(2 * part.blocks * len(part.stacks) * len(part.scenarios) * len(part.loads) for part in config.parts) * config.launches
+    slices = sum(2 * part.blocks * len(part.stacks) * len(part.scenarios) * len(part.loads) * part.launches for part in config.parts)
     if slices > MAX_SLICES:
         message = f"{profile} would take {slices} slices; at most {MAX_SLICES} are allowed."
         raise ConfigError(message)
 
 
-def _check_part(profile: str, part: Part, stacks: Mapping[str, Stack]) -> None:
+def _check_part(profile: str, part: Part, config: BenchConfig) -> None:
     for load in part.loads:
-        users_of(load)
+        if parse_load(load).percent and not config.pairs:
+            message = f"{profile}: {load} is a share of what the first pair carries, and there is no pair."
+            raise ConfigError(message)
     for stack in part.stacks:
         if stack.removesuffix(TWIN) not in part.stacks:
             message = f"{profile}: part {part.name} has {stack}, but not the stack that it is a copy of."
             raise ConfigError(message)
         for scenario in part.scenarios:
-            check_scenario(scenario, stacks[stack])
+            check_scenario(scenario, config.stacks[stack])

@@ -1,19 +1,37 @@
-"""The schedule of a launch: which stack has the load when. Pure and seeded.
+"""The schedule of a run: which part is launched when, which stack has the load when, and when requests are due. Pure, seeded.
 
-A block holds one slice of every stack in random order and then the same mirrored, so that linear drift cancels within it;
-cells of several scenarios and loads take their turns block by block.
+A block holds one slice of every stack in random order and then the same mirrored, so that linear drift cancels within it (a part
+that is only explored may do without); cells of several scenarios and loads take their turns block by block. The launches of
+several parts are spread over the run.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.plan.config import Part
+from bench.plan.config import BenchConfig
+from bench.plan.loads import Load, parse_load
+from bench.plan.profiles import Part
+from bench.plan.rules import LATER_WARM_UP_SHARE, MAX_SLICE_MS, MIN_ANSWERS
+
+
+@dataclass(frozen=True)
+class PlannedLaunch:
+    """One launch to come; `number` counts within the run, `ordinal` within the part, both from 1."""
+
+    number: int
+    part: Part
+    ordinal: int
 
 
 @dataclass(frozen=True)
 class PlannedSlice:
-    """One slice to come; `index` counts within the launch, `block` within the part (-1 for a warm-up)."""
+    """One slice to come; `index` counts within the launch, `block` within the part (-1 for a warm-up).
+
+    `length_ms` is None for a counted slice of a closed loop: its warm-up tells how fast answers come, and so how long it must be.
+    `offered_rps` and `arrivals`, the seed of its arrivals, belong to an open loop; slices of one turn have the same
+    arrivals if they have the same rate.
+    """
 
     index: int
     part: str
@@ -22,20 +40,76 @@ class PlannedSlice:
     scenario: str
     load: str
     warm_up: bool
+    length_ms: float | None = None
+    offered_rps: float | None = None
+    arrivals: str = ""
 
 
-def schedule_launch(parts: Iterable[Part], launch: int, seed: int) -> list[PlannedSlice]:
-    """Return the slices of a launch in order: for each part a warm-up of every cell, then its blocks."""
+def schedule_run(parts: Sequence[Part]) -> list[PlannedLaunch]:
+    """Return the launches of all parts, those of each spread evenly over the run: drift then hits all parts alike."""
+    places = sorted(
+        ((ordinal - 0.5) / part.launches, place, ordinal) for place, part in enumerate(parts) for ordinal in range(1, part.launches + 1)
+    )
+    return [PlannedLaunch(number, parts[place], ordinal) for number, (_, place, ordinal) in enumerate(places, start=1)]
+
+
+def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[PlannedSlice]:
+    """Return the slices of a launch in order: a warm-up of every cell, then the blocks.
+
+    The first load warms a stack up; further closed loops of a scenario get a short one, to find the length of their slices, and
+    an open loop needs none where a closed loop of the scenario has one.
+    """
+    seed = f"{config.seed}/{part.name}/{ordinal}"
+    draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
+    stacks: dict[tuple[str, str], list[str]] = {}
+    for key in config.cells():
+        if key.part == part.name:
+            stacks.setdefault((key.scenario, key.load), []).append(key.stack)
     slices: list[PlannedSlice] = []
-    for part in parts:
-        draw = random.Random(f"{seed}/{part.name}/{launch}")  # noqa: S311 - reproducible order, no secret
-        cells = [(scenario, load) for scenario in part.scenarios for load in part.loads]
-        for scenario, load in cells:
-            for stack in draw.sample(part.stacks, len(part.stacks)):
-                slices.append(PlannedSlice(len(slices), part.name, -1, stack, scenario, load, warm_up=True))
-        for block in range(part.blocks):
-            for scenario, load in draw.sample(cells, len(cells)):
-                order = draw.sample(part.stacks, len(part.stacks))
-                for stack in [*order, *reversed(order)]:
-                    slices.append(PlannedSlice(len(slices), part.name, block, stack, scenario, load, warm_up=False))
+
+    def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str, warm_up_ms: float | None = None) -> None:
+        for stack in order:
+            offered = config.offered_rps(stack, cell[1])
+            length_ms = open_length_ms(config, offered) if offered and warm_up_ms is None else warm_up_ms
+            arrivals = f"{seed}/{cell}/{turn}/{offered}" if offered else ""
+            slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, length_ms, offered, arrivals))
+
+    closed = {scenario for scenario, load in stacks if not parse_load(load).is_open}
+    warmed: set[str] = set()
+    for cell, able in stacks.items():
+        if not parse_load(cell[1]).is_open or cell[0] not in closed:
+            length_ms = config.warm_up_ms * (LATER_WARM_UP_SHARE if cell[0] in warmed else 1)
+            add(cell, -1, draw.sample(able, len(able)), "warm-up", length_ms)
+            warmed.add(cell[0])
+    for block in range(part.blocks):
+        for cell in draw.sample(list(stacks), len(stacks)):
+            order = draw.sample(stacks[cell], len(stacks[cell]))
+            add(cell, block, order, f"{block}/there")
+            if part.mirrored:
+                add(cell, block, order[::-1], f"{block}/back")
     return slices
+
+
+def open_length_ms(config: BenchConfig, offered_rps: float) -> float:
+    """Return the length of a counted slice of an open loop: long enough for the shortest allowed and for enough answers."""
+    return max(config.slice_ms, min(MAX_SLICE_MS, MIN_ANSWERS / offered_rps * 1e3))
+
+
+def count_slices(config: BenchConfig) -> int:
+    """Return how many slices a run has, if no launch is repeated and no part ends early."""
+    return sum(part.launches * len(schedule_launch(config, part, 1)) for part in config.parts)
+
+
+def draw_arrivals(load: Load, rate_rps: float, length_ms: float, seed: str) -> list[int]:
+    """Return when requests are due, in ns from the start of a slice, in order: a Poisson process, or equal distances.
+
+    Equal distances start at a random point of the first one, lest all slices start in step.
+    """
+    draw = random.Random(seed)  # noqa: S311 - reproducible arrivals, no secret
+    end_ns, gap_ns = length_ms * 1e6, 1e9 / rate_rps
+    due: list[int] = []
+    at_ns = gap_ns * draw.random() if load.is_constant else draw.expovariate(1 / gap_ns)
+    while at_ns < end_ns:
+        due.append(int(at_ns))
+        at_ns += gap_ns if load.is_constant else draw.expovariate(1 / gap_ns)
+    return due

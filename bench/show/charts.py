@@ -14,20 +14,25 @@ from bench.show import canvas
 from bench.show.canvas import AA_GREY, Sheet
 from bench.show.figures import (
     count_words,
+    failure_words,
     format_level,
     format_load,
     format_number,
     format_percent,
     format_ratio,
+    is_open,
     level_words,
     throughput_words,
+    time_words,
+    under_words,
 )
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
+from bench.show.selection import HEADLINE_LOAD, UNLOADED, first_part, headline_cells, headline_load, latency_loads
 from bench.show.sentences import (
-    METRIC_WORDS,
     Stacks,
     headline_rows,
+    metric_words,
     noise_floor_row,
     row_labels,
     stack_label,
@@ -35,7 +40,6 @@ from bench.show.sentences import (
     verdict_words,
 )
 
-HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
 # A picture of more rows is no longer read; the table has all of them.
 MAX_RATIO_ROWS = 8
 _ROLE_ORDER: Mapping[Role, int] = {"primary": 0, "secondary": 1, "exploratory": 2}
@@ -70,27 +74,19 @@ def draw_charts(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks,
         return [Chart(name, sheet.title, sheet.save("svg"), sheet.save("png")) for name, sheet in sheets.items()]
 
 
-def headline_load(summary: Summary) -> str:
-    """Return the load of the answer: 16 users, else that of the run's first cell."""
-    loads = [cell.load for cell in summary.cells]
-    return HEADLINE_LOAD if HEADLINE_LOAD in loads or not loads else loads[0]
-
-
 def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
-    """Draw the stacks' throughput under the headline load, scenario by scenario, the first baseline and its twin on top."""
-    load = headline_load(summary)
-    cells = [cell for cell in summary.cells if cell.load == load]
-    places = list(dict.fromkeys((cell.part, cell.scenario) for cell in cells))
+    """Draw the stacks' throughput in the cells of the answer, scenario by scenario, the first baseline and its twin on top."""
+    load, cells = headline_load(summary), headline_cells(summary)
     twins = {row.contender for row in summary.noise_floor}
     rows: list[Row] = []
-    for part, scenario in places:
-        members = [cell for cell in cells if (cell.part, cell.scenario) == (part, scenario)]
-        rows.append(Row(f"{scenario}, {format_load(load)}", f"part {part}"))
+    for scenario in dict.fromkeys(cell.scenario for cell in cells):
+        members = [cell for cell in cells if cell.scenario == scenario]
+        rows.append(Row(f"{scenario}, {format_load(load)}", f"part {members[0].part}"))
         rows += [_throughput_row(cell, stacks, twin=cell.stack in twins) for cell in _pinned(members, summary)]
     launches = count_words(max((cell.launches for cell in cells), default=0), "launch")
     levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
-    subtitle = f"Correct answers per second with {format_load(load)}; higher is better.{whisker}"
+    subtitle = f"Correct answers per second {under_words(load)}; higher is better.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
     sheet = Sheet(_state(summary) + title, subtitle, rows_height(rows), fine_print)
     draw_amounts(sheet, rows, "requests per second, higher is better")
@@ -101,11 +97,11 @@ def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
     """Draw the judged comparisons and the exploratory ones of throughput, by metric, with the A/A rows they are judged by."""
     shown = _ratio_selection(summary.comparisons)
     rows: list[Row] = []
-    for metric, group in groupby(shown, key=lambda row: row.metric):
+    for words, group in groupby(shown, key=metric_words):
         members = list(group)
-        more = "more" if metric in HIGHER_IS_BETTER else "less"
+        more = "more" if members[0].metric in HIGHER_IS_BETTER else "less"
         band = f"hatched: within ±{format_percent(members[0].margin)}, too small to matter"
-        rows.append(Row(f"{METRIC_WORDS[metric]}: {more} is better", band))
+        rows.append(Row(f"{words}: {more} is better", band))
         floors = {row: noise_floor_row(row, summary.noise_floor) for row in members}
         rows += [_ratio_row(row, floor, stacks) for row, floor in floors.items()]
         judged = [row for row in members if row.role != "exploratory"] or members
@@ -125,21 +121,26 @@ def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
 
 
 def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, fine_print: str) -> Sheet:
-    """Draw the service times with one user and under the headline load; second copies are left out."""
-    load = headline_load(summary)
+    """Draw service times with one user and under the load of the answer, then response times at one offered load.
+
+    Takes the first scenario of the first part; second copies are left out.
+    """
     twins = {row.contender for row in summary.noise_floor}
-    points = [point for point in quantiles if point.load in (UNLOADED, load) and point.stack not in twins]
-    place = (points[0].part, points[0].scenario) if points else ("", "")
-    panels = []
-    for panel_load in dict.fromkeys((UNLOADED, load)):
-        lines = lines_from_quantiles([point for point in points if (point.part, point.scenario, point.load) == (*place, panel_load)])
-        note = {UNLOADED: ": alone on the server", HEADLINE_LOAD: ": at saturation"}.get(panel_load, "")
+    first = next(iter(headline_cells(summary)), None)
+    cells = [cell for cell in first_part(summary) if first and cell.scenario == first.scenario and cell.stack not in twins]
+    panels, drawn = [], []
+    for load in latency_loads(summary, cells):
+        members = [cell for cell in cells if cell.load == load]
+        keys = {(cell.part, cell.stack, cell.scenario, cell.load) for cell in members}
+        time = "response" if is_open(load) else "service"
+        points = [point for point in quantiles if (point.part, point.stack, point.scenario, point.load) in keys and point.time == time]
+        lines = lines_from_quantiles(points)
         if lines:
-            panels.append(Panel(f"{place[1]}, {format_load(panel_load)}{note}", lines))
-    subtitle = "Service time, from sending a request to the last byte of its answer; lower is better. n: settled requests of all launches."
-    first = panels[0].lines[0][0].load if panels else ""
-    cells = [cell for cell in summary.cells if (cell.part, cell.scenario, cell.load) == (*place, first) and cell.stack not in twins]
-    return draw_latency(_state(summary) + _latency_title(cells, stacks), subtitle, panels, stacks, fine_print)
+            panels.append(Panel(_panel_heading(members), lines))
+            drawn.append(load)
+    top = [cell for cell in cells if drawn and cell.load == drawn[0]]
+    subtitle = _latency_subtitle(cells, drawn, stacks)
+    return draw_latency(_state(summary) + _latency_title(top, stacks), subtitle, panels, stacks, fine_print)
 
 
 def _state(summary: Summary) -> str:
@@ -162,7 +163,7 @@ def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
     right = throughput_words(cell) if cell.throughput_rps is not None else "no correct answer"
     return Row(
         left=f"{stack_label(cell.stack, stacks)}{' (A/A)' if twin else ''}",
-        right=f"{right}, {count_words(cell.errors, 'error')}" if cell.errors else right,
+        right=", ".join(filter(None, (right, failure_words(cell)))),
         value=cell.throughput_rps,
         low=cell.throughput_ci_low,
         high=cell.throughput_ci_high,
@@ -179,22 +180,24 @@ def _pinned(cells: Sequence[Cell], summary: Summary) -> list[Cell]:
 
 
 def _ratio_selection(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the rows to draw, by metric and then by role. Where a rate is offered to all, their throughput is equal by design."""
-    telling = [
-        row for row in comparisons if row.role != "exploratory" or (row.metric == "throughput_rps" and row.load.startswith("closed"))
-    ]
+    """Return the rows to draw, by metric and then by role: all that are judged, and the throughput of the first part."""
+    telling = [row for row in comparisons if row.role != "exploratory" or (row.metric, row.part) == ("throughput_rps", comparisons[0].part)]
     shown = sorted(telling or comparisons, key=lambda row: _ROLE_ORDER[row.role])[:MAX_RATIO_ROWS]
-    return sorted(shown, key=lambda row: METRICS.index(row.metric))
+    return sorted(shown, key=lambda row: (METRICS.index(row.metric), is_open(row.load)))
 
 
 def _ratios_title(summary: Summary, stacks: Stacks) -> str:
     rows = [row for row in headline_rows(summary) if row] or [row for row in summary.comparisons if row.metric == "throughput_rps"]
+    rows = rows or [row for row in summary.comparisons if row.metric == summary.comparisons[0].metric]
     claims = [
         "{0} {2} times {1}{3}".format(*row_labels(row, stacks), format_ratio(row), "" if format_level(row) else " (no interval)")
         for row in rows[:2]
         if row.ratio is not None
     ]
-    return f"Requests per second: {'; '.join(claims)}" if claims else "No ratio was measured"
+    if not claims:
+        return "No ratio was measured"
+    words = metric_words(rows[0])
+    return f"{words[0].upper()}{words[1:]}: {'; '.join(claims)}"
 
 
 def _ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
@@ -241,9 +244,35 @@ def _ratio_words(row: Comparison) -> str:
     return f"{format_ratio(row)}, {format_level(row) or 'no interval'}" if row.ratio is not None else "no figure"
 
 
+def _panel_heading(cells: Sequence[Cell]) -> str:
+    scenario, load = cells[0].scenario, cells[0].load
+    offered = {format_number(cell.offered_rps) for cell in cells if cell.offered_rps is not None}
+    if is_open(load) and len(offered) == 1:
+        where = f" at the same offered load, {offered.pop()} req/s"
+    else:
+        where = f", {format_load(load)}{ {UNLOADED: ', alone on the server', HEADLINE_LOAD: ', at saturation'}.get(load, '') }"
+    return f"{scenario}{where}: {time_words(load)}"
+
+
+def _latency_subtitle(cells: Sequence[Cell], loads: Sequence[str], stacks: Stacks) -> str:
+    """Return what the times are, and which stacks have no line because they could not carry the offered load."""
+    sentences = []
+    if not all(map(is_open, loads)):
+        sentences.append("Service time: from sending a request to the last byte of its answer.")
+    if any(map(is_open, loads)):
+        sentences.append("Response time: from when a request was due, so that waiting to be sent is in it.")
+    sentences.append("Lower is better. n: settled requests of all launches.")
+    for load in filter(is_open, loads):
+        carried = {cell.stack for cell in cells if cell.load == load}
+        missing = dict.fromkeys(stack_label(cell.stack, stacks) for cell in cells if cell.stack not in carried)
+        sentences += [f"Could not carry the offered load: {', '.join(missing)}."] if missing else []
+    return " ".join(sentences)
+
+
 def _latency_title(cells: Sequence[Cell], stacks: Stacks) -> str:
     ranked = sorted((cell for cell in cells if cell.p50_ms is not None), key=lambda cell: cell.p50_ms or 0)
     if not ranked:
         return "No median latency was measured"
     texts = [f"{format_number(cell.p50_ms)} ms ({stack_label(cell.stack, stacks)})" for cell in (ranked[0], ranked[-1])]
-    return f"With {format_load(ranked[0].load)} the median answer took {' to '.join(dict.fromkeys(texts))}"
+    under = under_words(ranked[0].load)
+    return f"{under[0].upper()}{under[1:]} the median answer took {' to '.join(dict.fromkeys(texts))}"

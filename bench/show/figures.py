@@ -59,13 +59,41 @@ def throughput_words(cell: Cell) -> str:
     return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 
+def failure_words(cell: Cell) -> str:
+    """Return the requests of a cell without a correct answer, as `3 errors, 4 unfinished`; nothing where there are none."""
+    counts = {count_words(cell.errors, "error"): cell.errors, f"{cell.unfinished:,} unfinished": cell.unfinished}
+    counts[f"{cell.not_sent:,} not sent"] = cell.not_sent
+    return ", ".join(words for words, count in counts.items() if count)
+
+
+def format_megabytes(size_bytes: int | None) -> str:
+    """Return bytes in megabytes, with one decimal."""
+    return NO_FIGURE if size_bytes is None else f"{size_bytes / 1e6:,.1f}"
+
+
 def format_load(load: str) -> str:
     """Return a load in a reader's words; an unknown form stays as it is."""
     if match := re.fullmatch(r"closed-(\d+)", load):
         return count_words(int(match[1]), "user")
-    if match := re.fullmatch(r"open-(\d+)(rps)?", load):
-        return f"{match[1]} req/s offered" if match[2] else f"equal rate, {match[1]} % of saturation"
+    if match := re.fullmatch(r"(open|own)-(\d+)(rps)?(-constant)?", load):
+        rate = {"open": f"equal rate, {match[2]} % of saturation", "own": f"{match[2]} % of its own saturation"}[match[1]]
+        return f"{f'{match[2]} req/s offered' if match[3] else rate}{', evenly spaced' if match[4] else ''}"
     return load
+
+
+def under_words(load: str) -> str:
+    """Return `with 16 users`, or `at equal rate, 60 % of saturation`."""
+    return f"{'at' if is_open(load) else 'with'} {format_load(load)}"
+
+
+def is_open(load: str) -> bool:
+    """Return whether requests were sent at times fixed beforehand: then response time counts, from when a request was due."""
+    return load.startswith(("open-", "own-"))
+
+
+def time_words(load: str) -> str:
+    """Return the time that latencies under a load are of."""
+    return "response time" if is_open(load) else "service time"
 
 
 def count_words(count: int, noun: str) -> str:

@@ -15,18 +15,17 @@ def render_markdown(
     notices: Sequence[str],
     fine_print: str,
     charts: Iterable[tuple[Chart, str, Sequence[Table]]],
-    trust: Sequence[Table],
+    sections: Iterable[tuple[str, str, Sequence[Table]]],
 ) -> str:
-    """Return the document; each chart comes with how to read it and its tables."""
+    """Return the document; each chart comes with how to read it and its tables, then each section of tables that has a row."""
     lines = ["# Flask or FastAPI: what would the switch buy?", ""]
     lines += [line for notice in notices for line in (f"> **{escape(notice)}**", "")]
     lines += [f"- {escape(line)}" for line in answer]
     for chart, how_to_read, tables in charts:
-        lines += ["", f"## {chart.name.capitalize()}", "", f"![{escape(chart.title)}](charts/{chart.name}.png)", ""]
-        lines += [f"How to read it: {escape(how_to_read)}"]
-        lines += [line for table in tables for line in _table_lines(table)]
-    lines += ["", "## How far to trust this"]
-    lines += [line for table in trust for line in _table_lines(table)]
+        lines += ["", f"## {chart.name.capitalize()}", "", f"![{escape(chart.title)}](charts/{chart.name}.png)"]
+        lines += _section_lines(how_to_read, tables)
+    for heading, how_to_read, tables in sections:
+        lines += ["", f"## {heading}", *_section_lines(how_to_read, tables)] if any(table.rows for table in tables) else []
     lines += ["", escape(fine_print), ""]
     return "\n".join(lines)
 
@@ -34,6 +33,11 @@ def render_markdown(
 def escape(text: str) -> str:
     """Return text that no Markdown reader takes for the border of a table, a tag or emphasis."""
     return " ".join(text.split()).translate(_ESCAPES)
+
+
+def _section_lines(how_to_read: str, tables: Sequence[Table]) -> list[str]:
+    lines = ["", f"How to read it: {escape(how_to_read)}"] if how_to_read else []
+    return [*lines, *(line for table in tables for line in _table_lines(table))]
 
 
 def _table_lines(table: Table) -> list[str]:

@@ -13,13 +13,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bench.records import Cell, Quantile
+from bench.records import Quantile
 from bench.run_folder import RunFolder, Summary
-from bench.show.charts import Chart, draw_charts, headline_load
-from bench.show.figures import count_words
+from bench.show.charts import Chart, draw_charts
+from bench.show.figures import count_words, format_number, is_open
 from bench.show.markdown import render_markdown
-from bench.show.sentences import headline_lines, noise_floor_row, notices
-from bench.show.tables import Table, cell_table, comparison_table, noise_floor_table, plain_text, run_tables, terminal_table
+from bench.show.selection import first_part, headline_cells
+from bench.show.sentences import Stacks, headline_lines, noise_floor_row, notices
+from bench.show.tables import Table, cell_table, comparison_table, noise_floor_table, resource_table, terminal_table
+from bench.show.trust import plain_text, trust_tables
 
 TEMPLATES = Path(__file__).parent / "templates"
 FINE_PRINT_PACKAGES = ("flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn")
@@ -33,9 +35,25 @@ HOW_TO_READ: Mapping[str, str] = {
         "is the mean of both copies, so the A/A rows share data with the ratios."
     ),
     "throughput": "Each dot is a stack's throughput over all launches, its whisker the interval; hollow dots are second copies of a stack.",
+    "cells": (
+        "Percentiles are of all settled requests of all launches together: of the service time in closed loops (users that wait for their "
+        "answers), of the response time where a rate is offered (from when a request was due; one that was never answered counts as "
+        "longer than any other). The bound in brackets is exceeded by the true percentile with a chance of 5 %, if requests are "
+        "independent. 'too few' stands where there are too few samples for a percentile, 'unanswered' where it falls among requests "
+        "without an answer. CPU us is CPU time of the server's processes per request, with the kernel's share of it."
+    ),
     "latency": (
         "A point says within how many milliseconds that share of the answers came; a line ends where its samples no longer support a "
         "percentile. At saturation the median only restates users / throughput: for what one user waits, read the panel with 1 user."
+    ),
+    "offered": (
+        "At the same offered load requests come when they are due, whether earlier ones have been answered or not: each stack has the same "
+        "work, and one that is late makes its requests wait."
+    ),
+    "resources": (
+        "Seconds are from the start of a stack's process, alone on the machine. Memory is that of its processes, at rest after such a "
+        "start, and after the last load of a launch: RSS counts shared pages in every process that has them, PSS shares them out among "
+        "all processes of the machine, after load those of other stacks too."
     ),
 }
 
@@ -51,15 +69,24 @@ def write_report(folder: RunFolder) -> None:
     content = _content(folder.path.name, summary, manifest)
     folder.write_text("report.html", _render_html(content, {chart.name: chart for chart in charts}))
     comparisons = content["judged"] if content["judged"].rows else content["others"]
-    tables = {"ratios": (comparisons,), "throughput": (content["cells"],), "latency": ()}
+    how_to_read = content["how_to_read"]
+    below = {
+        "ratios": (how_to_read["ratios"], [comparisons]),
+        "throughput": (f"{how_to_read['throughput']} {how_to_read['cells']}", [content["cells"]]),
+        "latency": (how_to_read["latency"], content["load_cells"]),
+    }
+    trust = (content["judged_floor"], content["facts"], *content["trust_tables"])
     folder.write_text(
         "report.md",
         render_markdown(
             content["lines"],
             content["notices"],
             content["fine_print"],
-            [(chart, HOW_TO_READ[chart.name], tables[chart.name]) for chart in charts],
-            [content["judged_floor"], content["facts"], *content["run_tables"]],
+            [(chart, *below[chart.name]) for chart in charts],
+            [
+                ("Start-up and memory", how_to_read["resources"], (content["resources"],)),
+                ("How far to trust this", "", trust),
+            ],
         ),
     )
 
@@ -79,7 +106,7 @@ def terminal_summary(folder: RunFolder) -> str:
     room = MAX_TERMINAL_LINES - len(answer) - len(ends) - 2  # two blank lines
     lines = [*notices(summary)[:room], *answer]
     room -= len(lines) - len(answer) + 2  # two headings of the table
-    cells = _headline_cells(summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
+    cells = headline_cells(summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
     return "\n".join([*lines, "", *([*terminal_table(cells), ""] if cells else []), *ends])
 
 
@@ -108,34 +135,53 @@ def _content(run: str, summary: Summary, manifest: Mapping[str, Any]) -> dict[st
     judged = [row for row in summary.comparisons if row.role != "exploratory"]
     others = [row for row in summary.comparisons if row.role == "exploratory"]
     floors = [noise_floor_row(row, summary.noise_floor) for row in judged]
-    headline = _headline_cells(summary)
-    rest = [cell for cell in summary.cells if cell not in headline]
+    headline, first = headline_cells(summary), first_part(summary)
+    parts = [part for part in dict.fromkeys(cell.part for cell in summary.cells) if part != first[0].part]
+    loads = [load for load in dict.fromkeys(cell.load for cell in first) if load != headline[0].load]
+    offered = any(is_open(cell.load) for cell in first)
+    lags_ms = [cell.send_lag_p99_ms for cell in summary.cells if cell.send_lag_p99_ms is not None]
     plan = manifest["plan"]
     facts = {
         "Command": plain_text(manifest.get("command")),
         "Started, UTC": plain_text(manifest.get("created_utc")),
         "Ended, UTC": plain_text(manifest.get("finished_utc")),
-        "Launches planned": plain_text(plan.get("launches")),
         "Seed": str(plan.get("seed")),
         "Plan, SHA-256": plain_text(manifest.get("plan_sha256")),
-        "Departures from the plan": "; ".join(manifest.get("departures") or []) or "none",
         "Version of the bench": plain_text(manifest.get("tool_version")),
+        **({"Unequal stacks": "allowed, see the conditions"} if plan.get("allow_unequal") else {}),
+        **({"Send lag of the open loops": f"p99 of the worst cell {format_number(max(lags_ms))} ms"} if lags_ms else {}),
     }
     return {
         "run": run,
         "profile": summary.profile,
         "lines": headline_lines(summary, stacks),
         "notices": notices(summary),
-        "how_to_read": HOW_TO_READ,
+        "how_to_read": {**HOW_TO_READ, "latency": " ".join([HOW_TO_READ["latency"], *[HOW_TO_READ["offered"]] * offered])},
         "fine_print": fine_print(run, summary, manifest),
         "judged": comparison_table("Primary and secondary comparisons", judged, stacks),
         "others": comparison_table("Exploratory comparisons, without verdict", others, stacks),
-        "cells": cell_table("Cells of the answer's load", headline, stacks),
-        "other_cells": cell_table("All other cells", rest, stacks),
+        "cells": cell_table("Cells of the answer", headline, stacks),
+        "load_cells": [cell_table("Cells", [cell for cell in first if cell.load == load], stacks) for load in loads],
+        "part_cells": [
+            cell_table(f"Cells of part {part}", [cell for cell in summary.cells if cell.part == part], stacks) for part in parts
+        ],
+        **_resource_tables(summary, stacks),
         "noise_floor": noise_floor_table("A/A: all rows", summary.noise_floor, stacks),
         "judged_floor": noise_floor_table("A/A: two copies of one stack", list(dict.fromkeys(filter(None, floors))), stacks),
         "facts": Table("The run", ("what", "value"), tuple(facts.items())),
-        "run_tables": run_tables(summary, manifest),
+        "trust_tables": trust_tables(summary, manifest),
+    }
+
+
+def _resource_tables(summary: Summary, stacks: Stacks) -> dict[str, Table]:
+    """Return what the stacks of the first part need, second copies left out, and what all the others do."""
+    twins = {row.contender for row in summary.noise_floor}
+    first = {cell.stack for cell in first_part(summary)} - twins
+    shown = [row for row in summary.resources if row.stack in first]
+    others = [row for row in summary.resources if row.stack not in first | twins]
+    return {
+        "resources": resource_table("Start-up and memory: medians", shown, stacks),
+        "other_resources": resource_table("Start-up and memory of the other stacks: medians", others, stacks),
     }
 
 
@@ -148,11 +194,6 @@ def _render_html(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     images = {name: f"data:image/svg+xml;base64,{base64.b64encode(chart.svg).decode()}" for name, chart in charts.items()}
     return environment.get_template("report.html").render(content, charts=charts, images=images, style=style, style_hash=digest)
-
-
-def _headline_cells(summary: Summary) -> list[Cell]:
-    load = headline_load(summary)
-    return [cell for cell in summary.cells if cell.load == load]
 
 
 def _short_path(path: Path) -> Path:

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Verdict
 from bench.run_folder import Summary
-from bench.show.figures import count_words, format_level, format_load, format_percent, split_interval
+from bench.show.figures import count_words, format_level, format_load, format_percent, split_interval, time_words
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
 
-METRIC_WORDS: Mapping[Metric, str] = {
+_METRIC_WORDS: Mapping[Metric, str] = {
     "throughput_rps": "requests per second",
     "cpu_us_per_request": "CPU time per request",
-    "p50_ms": "p50 service time",
-    "p95_ms": "p95 service time",
-    "p99_ms": "p99 service time",
+    "p50_ms": "p50 {time}",
+    "p95_ms": "p95 {time}",
+    "p99_ms": "p99 {time}",
 }
 _MARKS: Mapping[Verdict, str] = {"better": "▲", "worse": "▼", "equivalent": "■", "undecided": "○", "withheld": "▬", "not judged": ""}
 
@@ -27,7 +27,7 @@ _MARKS: Mapping[Verdict, str] = {"better": "▲", "worse": "▼", "equivalent": 
 def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
     """Return the answer: a line for each of the two headline rows, then validity, then A/A.
 
-    Where a run has neither row, its first two comparisons of throughput stand in their place.
+    Where a run has neither row, its first two comparisons of throughput stand in their place, else its first two of anything.
     """
     deployed, same = headline_rows(summary)
     if deployed or same:
@@ -39,8 +39,8 @@ def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
         ]
         lines[1] += _server_words(deployed, same)
     else:
-        rows = [row for row in summary.comparisons if row.metric == "throughput_rps"][:2]
-        lines = [comparison_line(row, summary.noise_floor, stacks) + _core_words(summary) for row in rows]
+        rows = [row for row in summary.comparisons if row.metric == "throughput_rps"] or summary.comparisons
+        lines = [comparison_line(row, summary.noise_floor, stacks) + _core_words(summary) for row in rows[:2]]
         lines = lines or ["No comparison: this run does not measure one stack against another."]
     return [*lines, validity_line(summary), aa_line(summary, stacks)]
 
@@ -69,7 +69,7 @@ def comparison_line(row: Comparison, noise_floor: Sequence[Comparison], stacks: 
 def verdict_words(row: Comparison) -> str:
     """Return the verdict in words, with what moved, the margin or the reason; exploratory rows get no verdict word."""
     if row.verdict == "not judged" and row.role == "exploratory":
-        return "exploratory"
+        return "exploratory" if row.reason in ("", "exploratory") else f"exploratory ({row.reason})"
     if row.verdict in ("withheld", "not judged"):
         return f"{row.verdict} ({row.reason.rstrip('.') or 'no reason recorded'})"
     if row.verdict == "equivalent":
@@ -104,10 +104,10 @@ def notices(summary: Summary) -> list[str]:
 
 
 def validity_line(summary: Summary) -> str:
-    """Return the run's validity: A/A, gates with what was done, warnings by code."""
+    """Return the run's validity: A/A, launches that did not pass a gate with what was done, warnings by code."""
     validity = summary.validity
-    actions = Counter(gate.action for gate in validity.gates)
-    gates = "gates tripped: " + ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
+    actions = Counter(action for _, _, action in {(gate.launch, gate.attempt, gate.action) for gate in validity.gates})
+    gates = "launches that tripped a gate: " + ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
     warnings = "warnings: " + ", ".join(dict.fromkeys(warning.code for warning in validity.warnings))
     parts = [f"A/A {validity.aa}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
     return f"{'Valid' if validity.valid else 'Not valid'}: {'; '.join(parts)}."
@@ -127,6 +127,11 @@ def noise_floor_row(row: Comparison, noise_floor: Sequence[Comparison]) -> Compa
     """Return the A/A row of a comparison: same part, scenario, load, metric and baseline."""
     key = (row.part, row.scenario, row.load, row.metric, row.baseline)
     return next((aa for aa in noise_floor if (aa.part, aa.scenario, aa.load, aa.metric, aa.baseline) == key), None)
+
+
+def metric_words(row: Comparison) -> str:
+    """Return what a comparison is in: of latencies, the time that counts under its load."""
+    return _METRIC_WORDS[row.metric].format(time=time_words(row.load))
 
 
 def stack_label(name: str, stacks: Stacks) -> str:
@@ -149,14 +154,14 @@ def interval_words(row: Comparison) -> str:
 def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str, str]) -> str:
     contender, baseline = names
     if row.ratio is None:
-        return f"no figure of {contender} against {baseline} in {METRIC_WORDS[row.metric]}"
+        return f"no figure of {contender} against {baseline} in {metric_words(row)}"
     ratio = split_interval(row.ratio, row.ci_low, row.ci_high)[0]
     if row.metric == "throughput_rps":
         claim = f"{contender} answered {ratio} times as many requests per second as {baseline}"
     elif row.metric == "cpu_us_per_request":
         claim = f"{contender} used {ratio} times the CPU time per request of {baseline}"
     else:
-        claim = f"the {METRIC_WORDS[row.metric]} of {contender} was {ratio} times that of {baseline}"
+        claim = f"the {metric_words(row)} of {contender} was {ratio} times that of {baseline}"
     floor = noise_floor_row(row, noise_floor)
     aa = "; two copies of the baseline: {}, {}".format(*split_interval(floor.ratio, floor.ci_low, floor.ci_high)) if floor else ""
     return f"{claim} ({interval_words(row)}{aa.removesuffix(', ')})"

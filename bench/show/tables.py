@@ -1,42 +1,26 @@
-"""The tables of a run as text, for all outputs alike: comparisons, cells, A/A, gates, warnings, conditions, environment.
+"""The tables of a run's figures as text, for all outputs alike: comparisons, A/A, cells, resources.
 
-Takes records and the manifest, gives `Table`s; what stands in them is written as in the sentences and the charts.
+Takes records, gives `Table`s; what stands in them is written as in the sentences and the charts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from bench.records import Cell, Comparison
-from bench.run_folder import Summary
+from bench.records import Cell, Comparison, Resources
 from bench.show.figures import (
     NO_FIGURE,
+    count_words,
     format_level,
     format_load,
+    format_megabytes,
     format_number,
     format_percent,
     format_ratio,
     level_words,
     throughput_words,
+    time_words,
 )
-from bench.show.sentences import METRIC_WORDS, Stacks, row_labels, stack_label, verdict_mark, verdict_words
-
-_CELL_COLUMNS = (
-    "stack",
-    "load",
-    "requests per second",
-    "level",
-    "p50 ms",
-    "p95 ms",
-    "p99 ms",
-    "max ms",
-    "CPU us",
-    "samples",
-    "errors",
-    "launches",
-)
-_RATIO_COLUMNS = ("ratio", "level", "metric", "load", "launches", "margin")
-TERMINAL_COLUMNS = ("stack", "load", "req/s", "p50 ms", "p99 ms", "CPU us", "errors")
+from bench.show.sentences import Stacks, metric_words, row_labels, stack_label, verdict_mark, verdict_words
 
 
 @dataclass(frozen=True)
@@ -49,128 +33,174 @@ class Table:
     numbers: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading and a text per row. A column that is not `shown` would tell nothing."""
+
+    heading: str
+    texts: Sequence[str]
+    is_number: bool = False
+    shown: bool = True
+
+
+def make_table(caption: str, columns: Iterable[Column]) -> Table:
+    """Return the table of the columns that are shown."""
+    shown = [column for column in columns if column.shown]
+    rows = tuple(zip(*(column.texts for column in shown), strict=True))
+    numbers = frozenset(place for place, column in enumerate(shown) if column.is_number)
+    return Table(caption, tuple(column.heading for column in shown), rows, numbers)
+
+
 def comparison_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -> Table:
     """Return one line per comparison, with verdict or reason."""
-    columns = ("contender / baseline", "verdict", *_RATIO_COLUMNS, "role")
-    lines = tuple(
-        (" / ".join(row_labels(row, stacks)), f"{verdict_mark(row.verdict)} {verdict_words(row)}".strip(), *_ratio_texts(row), row.role)
-        for row in rows
+    verdicts = [f"{verdict_mark(row.verdict)} {verdict_words(row)}".strip() for row in rows]
+    return make_table(
+        caption,
+        [
+            Column("contender / baseline", [" / ".join(row_labels(row, stacks)) for row in rows]),
+            Column("verdict", verdicts),
+            *_ratio_columns(rows),
+            Column("role", [row.role for row in rows]),
+        ],
     )
-    return Table(caption, columns, lines, frozenset({2, 3, 6, 7}))
 
 
 def noise_floor_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -> Table:
     """Return one line per A/A row: what two copies of the same code differ by."""
-    lines = tuple((stack_label(row.baseline, stacks), *_ratio_texts(row)) for row in rows)
-    return Table(caption, ("second copy / first", *_RATIO_COLUMNS), lines, frozenset({1, 2, 5, 6}))
+    return make_table(caption, [Column("second copy / first", [stack_label(row.baseline, stacks) for row in rows]), *_ratio_columns(rows)])
 
 
 def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
-    """Return one line per cell."""
-    lines = tuple(
-        (
-            stack_label(cell.stack, stacks),
-            cell_load(cell),
-            throughput_words(cell),
-            level_words(cell.throughput_level) or NO_FIGURE,
-            *(percentile_words(cell, figure) for figure in (cell.p50_ms, cell.p95_ms, cell.p99_ms, cell.max_ms)),
-            format_number(cell.cpu_us_per_request),
-            f"{cell.samples:,}",
-            f"{cell.errors:,}",
-            str(cell.launches),
-        )
-        for cell in cells
+    """Return one line per cell; load, level and launches stand above where they are the same for all."""
+    one_load, one_level, one_count = (
+        len({what(cell) for cell in cells}) == 1 for what in (cell_load, lambda cell: cell.throughput_level, lambda cell: cell.launches)
     )
-    return Table(caption, _CELL_COLUMNS, lines, frozenset(range(2, len(_CELL_COLUMNS))))
+    level = f" ({level_words(cells[0].throughput_level)})" if one_level and cells[0].throughput_level else ""
+    above = [cell_load(cells[0]), f"{time_words(cells[0].load)}s"] if one_load else []
+    above += [count_words(cells[0].launches, "launch")] if one_count else []
+    return make_table(
+        ": ".join([caption, *filter(None, ["; ".join(above)])]),
+        [
+            Column("stack", [stack_label(cell.stack, stacks) for cell in cells]),
+            Column("load", [f"{cell.scenario}, {format_load(cell.load)}" for cell in cells], shown=not one_load),
+            _numbers(
+                "offered req/s",
+                [format_number(cell.offered_rps) for cell in cells],
+                not one_load and any(cell.offered_rps for cell in cells),
+            ),
+            _numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
+            _numbers("level", [level_words(cell.throughput_level) or NO_FIGURE for cell in cells], not one_level),
+            _numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
+            _numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
+            _numbers("p99 ms (bound)", [_with_bound(percentile_words(cell, cell.p99_ms, 0.99), cell.p99_upper_ms) for cell in cells]),
+            _numbers(
+                "p99.9 ms (bound)",
+                [_with_bound(percentile_words(cell, cell.p999_ms, 0.999), cell.p999_upper_ms) for cell in cells],
+                any(cell.p999_ms for cell in cells),
+            ),
+            _numbers("max ms", [percentile_words(cell, cell.max_ms, 1) for cell in cells]),
+            _numbers("CPU us (kernel)", [_cpu_words(cell) for cell in cells]),
+            _numbers("samples", [f"{cell.samples:,}" for cell in cells]),
+            *failure_columns(cells),
+            _numbers("launches", [str(cell.launches) for cell in cells], not one_count),
+        ],
+    )
+
+
+def resource_table(caption: str, rows: Sequence[Resources], stacks: Stacks) -> Table:
+    """Return one line per stack: from start to ready and to the first answer, and memory."""
+    started, loaded = any(row.starts for row in rows), any(row.launches for row in rows)
+    return make_table(
+        caption,
+        [
+            Column("stack", [stack_label(row.stack, stacks) for row in rows]),
+            _numbers("ready after, s", [format_number(row.ready_s) for row in rows], started),
+            _numbers("first answer after, s", [format_number(row.first_prediction_s) for row in rows], started),
+            _numbers("starts", [str(row.starts) for row in rows], started),
+            _numbers("RSS (PSS) at rest, MB", [_memory_words(row.rest_rss_bytes, row.rest_pss_bytes) for row in rows], started),
+            _numbers("RSS (PSS) after load, MB", [_memory_words(row.loaded_rss_bytes, row.loaded_pss_bytes) for row in rows], loaded),
+            _numbers("launches", [str(row.launches) for row in rows], loaded),
+        ],
+    )
 
 
 def terminal_table(cells: Sequence[Cell]) -> list[str]:
     """Return cells as lines of aligned text, stacks by name; the load is a column where it is not the same for all."""
-    lines = [TERMINAL_COLUMNS]
-    lines += [
-        (
-            cell.stack,
-            cell_load(cell),
-            throughput_words(cell),
-            percentile_words(cell, cell.p50_ms),
-            percentile_words(cell, cell.p99_ms),
-            format_number(cell.cpu_us_per_request),
-            f"{cell.errors:,}",
-        )
-        for cell in cells
-    ]
     one_load = len({cell_load(cell) for cell in cells}) == 1
-    texts = [line[:1] + line[2:] if one_load else line for line in lines]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    names = 1 if one_load else 2
-    aligned = []
-    for line in texts:
-        columns = enumerate(zip(line, widths, strict=True))
-        aligned.append("  ".join(text.ljust(width) if column < names else text.rjust(width) for column, (text, width) in columns))
-    return [f"{cell_load(cells[0])}:", *aligned] if one_load else aligned
+    table = make_table(
+        f"{cell_load(cells[0])}:",
+        [
+            Column("stack", [cell.stack for cell in cells]),
+            Column("load", [cell_load(cell) for cell in cells], shown=not one_load),
+            _numbers("req/s", [throughput_words(cell) for cell in cells]),
+            _numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
+            _numbers("p99 ms", [percentile_words(cell, cell.p99_ms, 0.99) for cell in cells]),
+            _numbers("CPU us", [format_number(cell.cpu_us_per_request) for cell in cells]),
+            *failure_columns(cells),
+        ],
+    )
+    lines = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join(
+            text.rjust(width) if place in table.numbers else text.ljust(width)
+            for place, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return [table.caption, *aligned] if one_load else aligned
 
 
-def run_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
-    """Return what shows how far to trust a run: warnings, gates, plan, conditions of each stack, environment."""
-    stacks: Stacks = manifest["stacks"]
-    warnings = [(warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings]
-    gates = [(str(gate.launch), gate.gate, f"{gate.value:.3g}", f"{gate.limit:.3g}", gate.action) for gate in summary.validity.gates]
-    keys = list(dict.fromkeys(key for row in manifest["conditions"].values() for key in row))
-    conditions = [
-        (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in keys))
-        for name, row in manifest["conditions"].items()
+def failure_columns(cells: Sequence[Cell]) -> list[Column]:
+    """Return the counts of requests without a correct answer; errors always, the other kinds where there are any."""
+    return [
+        _numbers("errors", [f"{cell.errors:,}" for cell in cells]),
+        _numbers("unfinished", [f"{cell.unfinished:,}" for cell in cells], any(cell.unfinished for cell in cells)),
+        _numbers("not sent", [f"{cell.not_sent:,}" for cell in cells], any(cell.not_sent for cell in cells)),
     ]
-    parts = [
-        tuple(plain_text(part.get(key)) for key in ("name", "stacks", "scenarios", "loads", "blocks")) for part in manifest["plan"]["parts"]
-    ]
-    environment = [(_heading(key), plain_text(value)) for key, value in summary.environment.items()]
-    tables = [
-        Table("Warnings, each with its next step", ("code", "warning", "next step"), tuple(warnings)),
-        Table(
-            "Gates: conditions that did not hold", ("launch", "gate", "value", "limit", "done about it"), tuple(gates), frozenset({2, 3})
-        ),
-        Table("Plan", ("part", "stacks", "scenarios", "loads", "blocks per launch"), tuple(parts), frozenset({4})),
-        Table(
-            "Conditions of each stack, read back from the live servers",
-            ("stack", "engine", *(_heading(key) for key in keys)),
-            tuple(conditions),
-        ),
-        Table("Environment", ("what", "value"), tuple(environment)),
-    ]
-    return [table for table in tables if table.rows]
 
 
 def cell_load(cell: Cell) -> str:
-    """Return scenario and load of a cell, with the rate that was offered where there was one."""
-    offered = f", {format_number(cell.offered_rps)} req/s" if cell.offered_rps is not None else ""
-    return f"{cell.scenario}, {format_load(cell.load)}{offered}"
+    """Return scenario and load of a cell, with the rate that was offered where the load does not name it."""
+    load = format_load(cell.load)
+    offered = f", {format_number(cell.offered_rps)} req/s" if cell.offered_rps is not None and "req/s" not in load else ""
+    return f"{cell.scenario}, {load}{offered}"
 
 
-def percentile_words(cell: Cell, figure: float | None) -> str:
-    """Return a percentile, or why there is none."""
-    return ("too few" if cell.samples else "none") if figure is None else format_number(figure)
+def percentile_words(cell: Cell, figure: float | None, quantile: float) -> str:
+    """Return a percentile, or why there is none: no sample, too few, or it falls among requests that were never answered."""
+    if figure is not None:
+        return format_number(figure)
+    lost = cell.unfinished + cell.not_sent
+    if lost > (1 - quantile) * (cell.samples + lost):
+        return "unanswered"
+    return "too few" if cell.samples else "none"
 
 
-def plain_text(value: object) -> str:
-    """Return a value of the manifest as a reader would write it."""
-    if value is None or value in ("", [], {}):
-        return NO_FIGURE
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {plain_text(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(plain_text(item) for item in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,.12g}" if isinstance(value, int | float) else str(value)
+def _ratio_columns(rows: Sequence[Comparison]) -> list[Column]:
+    return [
+        Column("part", [row.part for row in rows], shown=len({row.part for row in rows}) > 1),
+        _numbers("ratio", [format_ratio(row) for row in rows]),
+        _numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
+        Column("metric", [metric_words(row) for row in rows]),
+        Column("load", [f"{row.scenario}, {format_load(row.load)}" for row in rows]),
+        _numbers("launches", [str(row.launches) for row in rows]),
+        _numbers("margin", [format_percent(row.margin) for row in rows]),
+    ]
 
 
-def _heading(key: str) -> str:
-    """Return a key of the manifest as a heading: `start_s` as `start, s`."""
-    name, _, unit = key.rpartition("_")
-    return f"{name.replace('_', ' ')}, {unit}" if unit in ("s", "bytes") else key.replace("_", " ")
+def _numbers(heading: str, texts: Sequence[str], shown: bool = True) -> Column:  # noqa: FBT001, FBT002 - as the field of `Column`
+    return Column(heading, texts, is_number=True, shown=shown)
 
 
-def _ratio_texts(row: Comparison) -> tuple[str, ...]:
-    level = format_level(row) or NO_FIGURE
-    load = f"{row.scenario}, {format_load(row.load)}"
-    return (format_ratio(row), level, METRIC_WORDS[row.metric], load, str(row.launches), format_percent(row.margin))
+def _with_bound(text: str, bound_ms: float | None) -> str:
+    return text if bound_ms is None else f"{text} ({format_number(bound_ms)})"
+
+
+def _cpu_words(cell: Cell) -> str:
+    kernel = f" ({format_percent(cell.kernel_ratio)})" if cell.kernel_ratio is not None else ""
+    return f"{format_number(cell.cpu_us_per_request)}{kernel}"
+
+
+def _memory_words(rss_bytes: int | None, pss_bytes: int | None) -> str:
+    return f"{format_megabytes(rss_bytes)} ({format_megabytes(pss_bytes)})" if rss_bytes is not None else NO_FIGURE

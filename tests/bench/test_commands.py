@@ -1,18 +1,22 @@
 """The command line: its help, its list, and one line for every mistake."""
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.commands import main
-from bench.plan.config import profile_purposes
+from bench.errors import StackError
+from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+from bench.run_folder import RunFolder
 
-COMMANDS = ["run", "report", "list", "calibrate"]
+COMMANDS = ["run", "report", "list", "verify", "calibrate"]
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 
@@ -147,6 +151,32 @@ def test_a_report_of_no_run_says_what_to_give(capsys, tmp_path):
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"bench: {tmp_path}")
     assert "give the folder of a run, for example results/latest" in line
+
+
+# --- a run that did not end well ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("partial", "words"),
+    [(True, "The run is partial: what it had measured is in"), (False, "The run went on to its end: what it measured is in")],
+)
+def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypatch, tmp_path, partial, words):
+    shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
+    folder = RunFolder.open(tmp_path / "run")
+    folder.write_summary(replace(folder.read_summary(), partial=partial))
+    monkeypatch.setattr("bench.commands.run", lambda *_: (folder, StackError("flask-gthread ended by itself.")))
+    assert main(["run", "--profile", "smoke"]) == StackError.exit_status
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["bench: flask-gthread ended by itself.", f"{words} {folder.path}."]
+    assert said.out.splitlines()[-1].startswith("report:")
+
+
+def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):
+    shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
+    RunFolder(tmp_path / "run").write_text("manifest.json", '{"schema": 1}')
+    assert main(["report", str(tmp_path / "run")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads 2.")
 
 
 # --- pipes and signs ------------------------------------------------------------------------------------------------

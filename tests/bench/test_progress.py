@@ -79,7 +79,7 @@ def run_through(progress, clock, launches=2, slices=4, slice_s=1.0):
         progress.say("Profile smoke: 3 stacks")
         progress.warn([RunWarning("busy", "Busy.", "Wait.")])
         for launch in range(1, launches + 1):
-            progress.begin_launch(launch)
+            progress.begin_launch(launch, slices)
             for _ in range(slices):
                 clock.now_s += slice_s
                 progress.end_slice(SLICE)
@@ -91,7 +91,7 @@ def run_through(progress, clock, launches=2, slices=4, slice_s=1.0):
 
 def test_a_pipe_gets_one_line_per_launch_after_plan_and_warnings(clock):
     stream = io.StringIO()
-    run_through(Progress(2, 4, stream), clock)
+    run_through(Progress(2, 8, stream), clock)
     lines = stream.getvalue().splitlines()
     assert lines[:2] == ["Profile smoke: 3 stacks", "Warning: Busy. Wait."]
     assert len(lines) == 4
@@ -106,7 +106,7 @@ def test_a_pipe_gets_one_line_per_launch_after_plan_and_warnings(clock):
 def test_a_pipe_gets_neither_escapes_nor_carriage_returns_whatever_the_environment_says(environment, clock, name, value):
     environment.setenv(name, value)
     stream = io.StringIO()
-    run_through(Progress(2, 4, stream), clock)
+    run_through(Progress(2, 8, stream), clock)
     assert not set(stream.getvalue()) & {"\r", "\x1b"}
     assert len(stream.getvalue().splitlines()) == 4
 
@@ -114,7 +114,7 @@ def test_a_pipe_gets_neither_escapes_nor_carriage_returns_whatever_the_environme
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("TERM", "unknown"), ("CI", "true"), ("TTY_INTERACTIVE", "0")])
 def test_a_terminal_that_should_not_be_redrawn_gets_plain_lines(environment, clock, terminal, name, value):
     environment.setenv(name, value)
-    run_through(Progress(2, 4, terminal.stream), clock)
+    run_through(Progress(2, 8, terminal.stream), clock)
     seen = terminal.read()
     assert "\x1b" not in seen
     assert sum(PLAIN_LINE.fullmatch(line) is not None for line in seen.splitlines()) == 2
@@ -122,7 +122,7 @@ def test_a_terminal_that_should_not_be_redrawn_gets_plain_lines(environment, clo
 
 def test_a_stream_that_knows_ascii_only_is_no_obstacle(clock):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict", write_through=True)
-    run_through(Progress(2, 4, stream), clock)
+    run_through(Progress(2, 8, stream), clock)
     assert len(stream.buffer.getvalue().decode("ascii").splitlines()) == 4
 
 
@@ -153,7 +153,7 @@ def test_a_long_launch_gives_a_line_at_least_each_minute(clock):
             spoken_s.append(clock.now_s)
 
     with Progress(1, 100, stream) as progress:
-        progress.begin_launch(1)
+        progress.begin_launch(1, 100)
         started_s = clock.now_s
         for _ in range(100):
             clock.now_s += 7.0
@@ -165,13 +165,79 @@ def test_a_long_launch_gives_a_line_at_least_each_minute(clock):
 
 def test_time_left_is_that_of_the_slices_left_at_their_mean(clock):
     stream = io.StringIO()
-    with Progress(3, 10, stream) as progress:
-        progress.begin_launch(1)
+    with Progress(3, 30, stream) as progress:
+        progress.begin_launch(1, 10)
         for _ in range(10):
             clock.now_s += 6.5
             progress.end_slice(SLICE)
         progress.end_launch("")
     assert stream.getvalue().splitlines()[-1].endswith("launch 1 of 3, 2:10 min left.")
+
+
+def last_line(stream):
+    return stream.getvalue().splitlines()[-1]
+
+
+def measure(progress, clock, launch, slices, slice_s=1.0, *, kept=True):
+    """Tell of one try of a launch."""
+    progress.begin_launch(launch, slices)
+    for _ in range(slices):
+        clock.now_s += slice_s
+        progress.end_slice(SLICE)
+    if kept:
+        progress.end_launch("")
+
+
+def test_launches_of_different_sizes_count_by_their_slices(clock):
+    stream = io.StringIO()
+    with Progress(3, 20, stream) as progress:
+        measure(progress, clock, 1, 14)
+        assert last_line(stream).endswith("launch 1 of 3, 0:06 min left.")
+        measure(progress, clock, 2, 4)
+        assert last_line(stream).endswith("launch 2 of 3, 0:02 min left.")
+        measure(progress, clock, 3, 2)
+        assert last_line(stream).endswith("launch 3 of 3, 0:00 min left.")
+
+
+def test_a_launch_that_is_repeated_counts_once_and_its_time_is_part_of_the_pace(clock):
+    stream = io.StringIO()
+    with Progress(2, 20, stream) as progress:
+        measure(progress, clock, 1, 10, kept=False)
+        progress.say("Launch 1 is repeated: steal_ratio 0.05 > 0.02 in the whole launch.")
+        measure(progress, clock, 1, 10)
+        assert last_line(stream).endswith("launch 1 of 2, 0:20 min left.")
+        measure(progress, clock, 2, 10)
+        assert last_line(stream).endswith("launch 2 of 2, 0:00 min left.")
+
+
+def test_a_try_that_was_stopped_midway_counts_nothing(clock, terminal):
+    with Progress(2, 8, terminal.stream) as progress:
+        progress.begin_launch(1, 4)
+        clock.now_s += 1.0
+        progress.end_slice(SLICE)
+        terminal.read()
+        progress.begin_launch(1, 4)
+        assert "[........................] 0:01 min, some time left" in text_of(terminal.read())
+
+
+def test_launches_that_are_not_needed_shorten_the_run(clock):
+    stream = io.StringIO()
+    with Progress(4, 40, stream) as progress:
+        measure(progress, clock, 1, 10)
+        assert last_line(stream).endswith("launch 1 of 4, 0:30 min left.")
+        progress.skip_launch(2, 10)
+        progress.skip_launch(3, 10)
+        measure(progress, clock, 4, 10)
+        assert last_line(stream).endswith("launch 4 of 4, 0:00 min left.")
+    assert len(stream.getvalue().splitlines()) == 2  # nothing to say of what is not done
+
+
+def test_what_comes_before_the_first_launch_is_not_taken_for_its_pace(clock):
+    stream = io.StringIO()
+    with Progress(2, 20, stream) as progress:
+        clock.now_s += 120.0  # calibration, starts of single stacks
+        measure(progress, clock, 1, 10)
+    assert last_line(stream).endswith("launch 1 of 2, 0:10 min left.")
 
 
 # --- the live display -----------------------------------------------------------------------------------------------
@@ -183,8 +249,8 @@ def text_of(seen):
 
 
 def test_a_terminal_shows_launch_stack_bar_time_left_and_the_ratio_so_far(clock, terminal):
-    with Progress(2, 4, terminal.stream) as progress:
-        progress.begin_launch(1)
+    with Progress(2, 8, terminal.stream) as progress:
+        progress.begin_launch(1, 4)
         clock.now_s += 2.0
         progress.end_slice(SLICE)
         clock.now_s += 2.0
@@ -198,15 +264,15 @@ def test_a_terminal_shows_launch_stack_bar_time_left_and_the_ratio_so_far(clock,
 
 
 def test_a_terminal_is_told_that_servers_are_being_started(terminal):
-    with Progress(2, 4, terminal.stream) as progress:
-        progress.begin_launch(1)
+    with Progress(2, 8, terminal.stream) as progress:
+        progress.begin_launch(1, 4)
         lines = text_of(terminal.read()).splitlines()
     assert lines == ["launch 1/2  starting servers", "[........................] 0:00 min, some time left"]
 
 
 def test_nothing_is_drawn_between_the_edges_of_slices(clock, terminal):
     with Progress(1, 4, terminal.stream) as progress:
-        progress.begin_launch(1)
+        progress.begin_launch(1, 4)
         clock.now_s += 5.0
         progress.end_slice(SLICE)
         terminal.read()
@@ -217,13 +283,13 @@ def test_nothing_is_drawn_between_the_edges_of_slices(clock, terminal):
 def test_the_display_has_no_thread_of_its_own(terminal):
     before = threading.enumerate()
     with Progress(1, 4, terminal.stream) as progress:
-        progress.begin_launch(1)
+        progress.begin_launch(1, 4)
         assert threading.enumerate() == before
 
 
 def test_the_display_is_redrawn_at_most_twice_a_second(clock, terminal):
     with Progress(1, 100, terminal.stream) as progress:
-        progress.begin_launch(1)
+        progress.begin_launch(1, 100)
         terminal.read()
         drawn = 0
         for _ in range(100):
@@ -234,7 +300,7 @@ def test_the_display_is_redrawn_at_most_twice_a_second(clock, terminal):
 
 
 def test_the_display_leaves_only_the_lines_that_were_said(clock, terminal):
-    run_through(Progress(2, 4, terminal.stream), clock)
+    run_through(Progress(2, 8, terminal.stream), clock)
     seen = terminal.read()
     assert "Profile smoke: 3 stacks" in seen
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
@@ -251,7 +317,7 @@ def test_the_answer_on_stdout_stays_out_of_the_display(terminal, capsys):
 
 def test_no_color_takes_nothing_but_colour(environment, clock, terminal):
     environment.setenv("NO_COLOR", "1")
-    run_through(Progress(2, 4, terminal.stream), clock)
+    run_through(Progress(2, 8, terminal.stream), clock)
     seen = terminal.read()
     assert "launch 1/2" in text_of(seen)
     assert re.search(r"\x1b\[[0-9;]*m", seen) is None
@@ -260,6 +326,14 @@ def test_no_color_takes_nothing_but_colour(environment, clock, terminal):
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_display_fits_a_terminal_of(environment, clock, terminal, columns):
     environment.setenv("COLUMNS", str(columns))
-    run_through(Progress(2, 4, terminal.stream), clock)
+    run_through(Progress(2, 8, terminal.stream), clock)
     lines = text_of(terminal.read().replace("\r", "\n")).splitlines()
     assert columns / 2 < max(len(line) for line in lines) <= columns
+
+
+def test_cells_that_are_left_out_shorten_the_way_to_go(clock):
+    stream = io.StringIO()
+    with Progress(2, 20, stream) as progress:
+        progress.expect(8)
+        measure(progress, clock, 1, 4)
+    assert last_line(stream).endswith("launch 1 of 2, 0:04 min left.")

@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.records import HIGHER_IS_BETTER, METRICS, SAMPLE_COLUMNS, Cell, CellKey, Comparison, Quantile, SliceRecord
+from bench.records import (
+    HIGHER_IS_BETTER,
+    METRICS,
+    SAMPLE_COLUMNS,
+    Cell,
+    CellKey,
+    Comparison,
+    Memory,
+    Quantile,
+    Resources,
+    SliceRecord,
+    StartUp,
+    WarmUpPoint,
+)
 
 SOURCES = sorted(Path(bench.__file__).parent.rglob("*.py"))
 WALL_CLOCKS = {"time", "time_ns", "clock", "localtime", "gmtime", "ctime"}
@@ -18,16 +31,23 @@ def test_a_slice_belongs_to_the_cell_of_its_part_stack_scenario_and_load():
     assert SliceRecord(**values).key == CellKey("part", "stack", "scenario", "load")
 
 
-@pytest.mark.parametrize("kind", [SliceRecord, Cell, Comparison, Quantile])
+@pytest.mark.parametrize("kind", [SliceRecord, Cell])
+def test_every_request_without_a_correct_answer_in_time_is_a_failure(kind):
+    values = dict.fromkeys((field.name for field in fields(kind)), 1000) | {"errors": 1, "unfinished": 20, "not_sent": 300}
+    assert kind(**values).failures == 321
+
+
+@pytest.mark.parametrize("kind", [SliceRecord, Cell, Comparison, Quantile, WarmUpPoint, StartUp, Memory, Resources])
 def test_every_quantity_of_a_row_has_its_unit_in_its_name(kind):
-    counts_and_names = {
-        "launch", "slice", "part", "block", "stack", "scenario", "load", "warm_up", "answers", "settled_answers", "errors", "samples",
-        "launches", "generator_limited", "contender", "baseline", "metric", "role", "verdict", "reason", "level", "quantile",
+    names = {
+        "launch", "slice", "start", "part", "block", "stack", "scenario", "load", "warm_up", "generator_limited", "contender",
+        "baseline", "metric", "role", "verdict", "reason", "time",
     }  # fmt: skip
-    ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios"}
-    rates = {"throughput_ci_low", "throughput_ci_high", "throughput_level", "cpu_us_per_request"}
-    others = {field.name for field in fields(kind)} - counts_and_names - ratios - rates
-    assert [name for name in others if not name.endswith(("_ns", "_ms", "_rps", "_ratio"))] == []
+    counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts"}
+    ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile", "throughput_level"}
+    rates = {"throughput_ci_low", "throughput_ci_high", "cpu_us_per_request"}
+    others = {field.name for field in fields(kind)} - names - counts - ratios - rates
+    assert [name for name in others if not name.endswith(("_ns", "_ms", "_s", "_rps", "_ratio", "_bytes"))] == []
 
 
 def test_every_latency_is_a_metric_and_a_lower_one_is_better():

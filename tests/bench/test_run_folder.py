@@ -2,21 +2,49 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 import jsonschema
+import numpy as np
 import pytest
 
 import bench
 from bench import records, run_folder
 from bench.errors import RunFolderError
-from bench.records import RESULTS_SCHEMA, Cell, Comparison, Gate, Quantile, RunWarning, SliceRecord
+from bench.judge.resources import summarise_resources
+from bench.judge.validity import MARKED, REPEATED
+from bench.measure.launches import write_samples
+from bench.records import (
+    RESULTS_SCHEMA,
+    Cell,
+    Comparison,
+    Gate,
+    Memory,
+    Quantile,
+    Resources,
+    RunWarning,
+    SliceRecord,
+    StartUp,
+    WarmUpPoint,
+)
 from bench.run_folder import RunFolder, list_runs, to_json
 
 MINI_RUN = Path(__file__).parents[1] / "fixtures" / "mini_run"
-FILES = {"slices.csv": SliceRecord, "cells.csv": Cell, "comparisons.csv": Comparison, "distributions.csv": Quantile}
+FILES = {
+    "slices.csv": SliceRecord,
+    "cells.csv": Cell,
+    "comparisons.csv": Comparison,
+    "distributions.csv": Quantile,
+    "warm_up.csv": WarmUpPoint,
+    "starts.csv": StartUp,
+    "memory.csv": Memory,
+}
 SCHEMA = json.loads((Path(bench.__file__).parent / "summary.schema.json").read_text("utf-8"))
 NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
 
@@ -36,9 +64,26 @@ def test_rows_are_read_back_as_they_were_written(mini, name, kind):
     before = (mini.path / name).read_bytes()
     rows = mini.read_rows(name, kind)
     assert rows
+    assert all(isinstance(row, kind) for row in rows)
     mini.write_rows("again.csv", rows, kind)
     assert mini.read_rows("again.csv", kind) == rows
     assert (mini.path / "again.csv").read_bytes() == before
+
+
+def test_every_kind_of_row_that_can_be_written_is_in_the_miniature_run(mini):
+    assert set(FILES.values()) == set(run_folder.Row.__constraints__)
+    assert {path.name for path in mini.path.glob("*.csv")} == set(FILES)
+
+
+def test_numbers_of_a_row_come_back_as_what_they_were(mini):
+    start, memory, point = (mini.read_rows(name, FILES[name])[0] for name in ("starts.csv", "memory.csv", "warm_up.csv"))
+    assert [type(value) for value in vars(start).values()] == [str, int, float, float, int, int]
+    assert [type(value) for value in vars(memory).values()] == [int, str, int, int, int, int]
+    assert [type(value) for value in vars(point).values()] == [str, str, str, str, float, float, int]
+    quantiles = mini.read_rows("distributions.csv", Quantile)
+    assert {point.time for point in quantiles} == {"service", "response"}
+    slices = mini.read_rows("slices.csv", SliceRecord)
+    assert {(record.warm_up, record.offered_rps) for record in slices} == {(True, None), (False, None), (False, 3030.0)}
 
 
 def test_none_text_with_commas_and_every_digit_survive_a_csv(mini):
@@ -62,8 +107,10 @@ def test_an_empty_table_is_read_back_as_no_rows(mini):
 
 def test_the_summary_is_read_back_as_it_was_written(mini):
     summary = mini.read_summary()
-    assert summary.validity.gates == (Gate(7, "steal_ratio", 0.031, 0.02, "kept and marked"),)
+    assert summary.validity.gates[0] == Gate(7, 1, "steal_ratio", "the whole launch", 0.031, 0.02, "repeated")
+    assert summary.validity.gates[-1] == Gate(11, 3, "send_lag_p99_ms", "flask-granian predict-1 open-60", 1.18, 1.0, "kept and marked")
     assert isinstance(summary.validity.warnings[0], RunWarning)
+    assert isinstance(summary.resources[0], Resources)
     before = (mini.path / "summary.json").read_bytes()
     mini.write_summary(summary)
     assert (mini.path / "summary.json").read_bytes() == before
@@ -76,6 +123,21 @@ def test_the_tables_and_the_summary_hold_the_same_rows(mini):
     assert mini.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
 
 
+def test_the_resources_are_the_medians_of_the_starts_and_launches(mini):
+    summary = mini.read_summary()
+    assert list(summary.resources) == summarise_resources(mini.read_rows("starts.csv", StartUp), mini.read_rows("memory.csv", Memory))
+
+
+def test_the_miniature_run_has_one_row_per_try_as_the_manifest_of_a_run_has(mini):
+    manifest = mini.read_manifest()
+    tries = [(row["launch"], row["attempt"]) for row in manifest["launches"]]
+    assert tries == sorted(set(tries))
+    kept = {row["launch"] for row in manifest["launches"] if row["kept"]}
+    assert len(kept) == sum(row["kept"] for row in manifest["launches"]) == 20
+    repeated = {(gate.launch, gate.attempt) for gate in mini.read_summary().validity.gates if gate.action == "repeated"}
+    assert {(row["launch"], row["attempt"]) for row in manifest["launches"] if not row["kept"]} == repeated
+
+
 def test_the_manifest_carries_the_schema_and_is_read_back(mini):
     mini.write_manifest({"profile": "x", "plan": {"seed": 1}})
     assert mini.read_manifest() == {"schema": RESULTS_SCHEMA, "profile": "x", "plan": {"seed": 1}}
@@ -85,9 +147,12 @@ def test_the_shipped_schema_describes_the_summary_exactly(mini):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = json.loads((mini.path / "summary.json").read_text("utf-8"))
     check_schema(document)
-    for name, kind in {"cell": Cell, "comparison": Comparison, "gate": Gate, "warning": RunWarning}.items():
+    for name, kind in {"cell": Cell, "comparison": Comparison, "gate": Gate, "warning": RunWarning, "resources": Resources}.items():
         assert SCHEMA["$defs"][name]["required"] == [field.name for field in fields(kind)]
+        assert list(SCHEMA["$defs"][name]["properties"]) == [field.name for field in fields(kind)]
         assert SCHEMA["$defs"][name]["additionalProperties"] is False
+    assert SCHEMA["required"] == ["schema", *(field.name for field in fields(run_folder.Summary))]
+    assert SCHEMA["$defs"]["gate"]["properties"]["action"]["enum"] == [REPEATED, MARKED]
     enums = SCHEMA["$defs"]["comparison"]["properties"]
     assert enums["metric"]["enum"] == list(records.METRICS)
     assert SCHEMA["properties"]["schema"] == {"const": RESULTS_SCHEMA}
@@ -97,7 +162,7 @@ def test_the_shipped_schema_describes_the_summary_exactly(mini):
     "change",
     [
         {"more": 1},
-        {"schema": 2},
+        {"schema": RESULTS_SCHEMA + 1},
         {"partial": None},
         {"cells": [{}]},
         {"validity": {"valid": True}},
@@ -118,13 +183,31 @@ def test_the_schema_refuses_an_unknown_key_a_missing_one_and_an_unknown_verdict(
             check_schema({**document, "comparisons": [changed]})
 
 
+def test_the_schema_refuses_gates_and_cells_of_the_format_before(mini):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    gate, cell = document["validity"]["gates"][0], document["cells"][0]
+    old_gate = {key: value for key, value in gate.items() if key not in ("attempt", "where")}
+    old_cell = {key: value for key, value in cell.items() if key not in ("unfinished", "not_sent")}
+    for changed in ({"validity": {**document["validity"], "gates": [old_gate]}}, {"cells": [old_cell]}, {"resources": [{"stack": "x"}]}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_schema({**document, **changed})
+
+
 def test_the_schema_allows_null_where_there_is_no_figure(mini):
     summary = mini.read_summary()
     no_ratio = {"ratio": None, "ci_low": None, "ci_high": None, "level": None, "smallest_seen": None, "launch_ratios": ()}
     rows = tuple(replace(row, **no_ratio) for row in summary.comparisons)
     validity = replace(summary.validity, aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
-    mini.write_summary(replace(summary, cells=(), comparisons=rows, validity=validity))
+    cells = tuple(replace(cell, **_optional(Cell)) for cell in summary.cells)
+    resources = tuple(replace(row, **_optional(Resources)) for row in summary.resources)
+    mini.write_summary(replace(summary, cells=cells, comparisons=rows, validity=validity, resources=resources))
     check_schema(json.loads((mini.path / "summary.json").read_text("utf-8")))
+    assert mini.read_summary().cells == cells
+
+
+def _optional(kind):
+    """Return None for every field of a record that may be None."""
+    return {field.name: None for field in fields(kind) if NoneType in get_args(field.type)}
 
 
 def test_a_figure_that_is_no_number_is_never_written(mini):
@@ -163,10 +246,10 @@ def test_a_write_leaves_nothing_but_the_file(mini):
     assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
+@pytest.mark.parametrize("schema", [0, 1, 3, "2", None])
 def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
     mini.write_text("manifest.json", json.dumps({"schema": schema}))
-    with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}"):
+    with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}. The report in its"):
         RunFolder.open(mini.path)
 
 
@@ -182,7 +265,7 @@ def test_a_folder_that_is_no_run_is_a_sentence_with_a_remedy(tmp_path):
         RunFolder.open(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["validity", "cells", "comparisons", "environment"])
+@pytest.mark.parametrize("damage", ["validity", "cells", "comparisons", "environment", "resources"])
 def test_a_summary_that_lacks_something_is_a_sentence(mini, damage):
     document = json.loads((mini.path / "summary.json").read_text("utf-8"))
     del document[damage]
@@ -192,7 +275,13 @@ def test_a_summary_that_lacks_something_is_a_sentence(mini, damage):
 
 
 @pytest.mark.parametrize(
-    "text", ["part,stack\nx,y\n", "part,stack,scenario,load,quantile,latency_ms,samples\na,b,c,d,half,1,2\n", "part,stack\nx\n"]
+    "text",
+    [
+        "part,stack\nx,y\n",
+        "part,stack,scenario,load,time,quantile,latency_ms,samples\na,b,c,d,service,half,1,2\n",
+        "part,stack,scenario,load,quantile,latency_ms,samples\na,b,c,d,0.5,1,2\n",  # the format before
+        "part,stack\nx\n",
+    ],
 )
 def test_a_table_that_is_not_ours_is_a_sentence(mini, text):
     mini.write_text("distributions.csv", text)
@@ -206,6 +295,37 @@ def test_folders_are_named_by_utc_time_and_profile_and_never_shared(tmp_path):
     assert names == ["20261125T090000Z-smoke", "20261125T090000Z-smoke-2", "20261125T090000Z-smoke-3"]
     assert folders[0].samples_path(7) == folders[0].path / "samples" / "launch-07.parquet"
     assert folders[0].samples_path(7).parent.is_dir()
+
+
+def test_samples_of_a_try_that_was_repeated_lie_beside_those_of_the_launch_that_is_kept(tmp_path):
+    folder = RunFolder.create("smoke", NOW, tmp_path)
+    paths = [folder.samples_path(7, attempt) for attempt in (1, 2, None)]
+    assert [path.name for path in paths] == ["launch-07-repeated-1.parquet", "launch-07-repeated-2.parquet", "launch-07.parquet"]
+    assert {path.parent for path in paths} == {folder.path / "samples"}
+
+
+def test_the_lines_that_read_samples_do_so_as_they_stand_in_the_explanation_of_a_run(tmp_path):
+    shutil.copytree(MINI_RUN, tmp_path / "results" / "latest")
+    folder = RunFolder.open(tmp_path / "results" / "latest")
+    records = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.load == "open-60"]
+    rows = [
+        (record.slice, 0, intended_ns, intended_ns + 1000, 0, intended_ns + 3_000_000, 200, 1)
+        for record in records
+        for intended_ns in (record.start_ns, record.settled_ns, record.settled_ns + 1, record.end_ns)
+    ]
+    folder.samples_path(1).parent.mkdir()
+    write_samples(folder.samples_path(1), np.array(rows, dtype=np.int64))
+    explanation = (Path(bench.__file__).parents[1] / "results" / "README.md").read_text("utf-8")
+    code = explanation.partition("```python\n")[2].partition("```")[0]
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines() if "open-60" in line]
+    assert len(lines) == len(records)
+    assert {(line[2], line[3]) for line in lines} == {("2.0", "3.0")}  # count of the settled ones, mean in ms
+
+
+def test_every_file_of_a_run_is_explained(mini):
+    explanation = (Path(bench.__file__).parents[1] / "results" / "README.md").read_text("utf-8")
+    assert [path.name for path in mini.path.iterdir() if f"`{path.name}`" not in explanation] == []
 
 
 def test_a_results_folder_that_cannot_be_made_is_a_sentence(tmp_path):

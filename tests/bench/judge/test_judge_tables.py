@@ -1,74 +1,29 @@
-"""From a launch's samples to the tables of a run."""
+"""From a launch's samples to the tables of a run of closed loops."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from judge_rows import KEY, sample_rows, small_config
+from judge_launches import (
+    COLUMN,
+    CPU_NS,
+    KERNEL_SHARE,
+    LENGTH_NS,
+    MS,
+    RATES_RPS,
+    SETTLE_NS,
+    cells_of,
+    judged,
+    read,
+    simulate_launch,
+    tables_of,
+)
+from judge_rows import KEY, not_sent_rows, sample_rows, small_config, unfinished_rows
 
-from bench.judge.tables import Tables, slice_records
-from bench.plan.schedule import PlannedSlice, schedule_launch
-from bench.records import SAMPLE_COLUMNS, RunWarning
-
-MS = 1_000_000
-SETTLE_NS, LENGTH_NS, GAP_NS = 40 * MS, 250 * MS, 300 * MS
-USERS = 16
-# How many requests per second each stack answers, and how much CPU a request takes.
-RATES_RPS = {"flask-gthread": 5000.0, "fastapi-uvicorn": 10000.0, "flask-gthread-twin": 5000.0}
-CPU_NS = {"flask-gthread": 190_000, "fastapi-uvicorn": 95_000, "flask-gthread-twin": 190_000}
-COLUMN = {name: place for place, name in enumerate(SAMPLE_COLUMNS)}
-
-
-def measure(config, launch, spoil=None, rates=RATES_RPS):
-    """Return planned slices, facts and samples of a launch of servers that answer at known rates.
-
-    `spoil` may change the samples of a slice. Service times vary by a tenth from request to request.
-    """
-    rng = np.random.default_rng(launch)
-    planned = schedule_launch(config.parts, launch, config.seed)
-    facts, samples = [], []
-    for place in planned:
-        start_ns = place.index * GAP_NS
-        mean_ns = USERS / rates[place.stack] * 1e9
-        per_user = int(LENGTH_NS / mean_ns)
-        rows = []
-        for user in range(USERS):
-            service = rng.uniform(0.9, 1.1, per_user) * mean_ns
-            sent = start_ns + np.concatenate([[0], np.cumsum(service)[:-1]])
-            rows.append(sample_rows(place.index, sent, service, connections=user))
-        own = np.concatenate(rows)
-        if spoil:
-            own = spoil(place, own)
-        own = own[np.argsort(own[:, COLUMN["done_ns"]], kind="stable")]
-        correct = int(own[:, COLUMN["correct"]].sum())
-        samples.append(own)
-        facts.append(
-            {
-                "slice": place.index,
-                "start_ns": start_ns,
-                "settled_ns": start_ns + SETTLE_NS,
-                "end_ns": start_ns + LENGTH_NS,
-                "drained_ns": start_ns + LENGTH_NS,
-                "server_cpu_ns": CPU_NS[place.stack] * correct,
-                "generator_cpu_ns": LENGTH_NS // 5,
-                "steal_ratio": 0.0,
-                "answers": correct,
-                "errors": len(own) - correct,
-            }
-        )
-    return planned, facts, np.concatenate(samples)
-
-
-def tables_of(config, **options):
-    tables = Tables(config)
-    for launch in range(1, config.launches + 1):
-        tables.add_launch(launch, *measure(config, launch, **options))
-    return tables
-
-
-def cells_of(judgement):
-    return {cell.stack: cell for cell in judgement.cells}
+from bench.judge.tables import Tables, read_launch
+from bench.judge.warm_up import BIN_MS
+from bench.plan.schedule import PlannedSlice
+from bench.records import Gate, RunWarning
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +33,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def judgement(config):
-    return tables_of(config).judge([], partial=False)
+    return judged(config)
 
 
 def every_tenth_wrong(planned, rows):
@@ -92,35 +47,73 @@ def every_tenth_wrong(planned, rows):
 
 # --- slices ---------------------------------------------------------------------------------------------------------
 
+FACT = dict.fromkeys(
+    ("start_ns", "settled_ns", "drained_ns", "server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns"), 0
+) | dict.fromkeys(("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0)
+
+
+def slices_of(*rows, warm_up=False, **fact):
+    """Return what one slice for each of these samples gave, all of a closed loop."""
+    planned = [PlannedSlice(index, "headline", 0, "a", "predict-1", "closed-16", warm_up=warm_up) for index in range(len(rows))]
+    facts = [FACT | {"slice": index, "end_ns": 10 * MS} | fact for index in range(len(rows))]
+    return read_launch(1, planned, facts, np.concatenate(rows))
+
 
 def test_each_slice_has_its_own_samples_whatever_their_number():
-    planned = [PlannedSlice(index, "headline", 0, "a", "predict-1", "closed-16", warm_up=False) for index in range(3)]
-    facts = [
-        dict.fromkeys(("start_ns", "settled_ns", "drained_ns", "server_cpu_ns", "generator_cpu_ns", "steal_ratio", "answers", "errors"), 0)
-        | {"slice": index, "end_ns": 10 * MS}
-        for index in range(3)
+    measured = slices_of(
+        sample_rows(0, np.array([1, 2]) * MS, [MS, MS]), sample_rows(1, [], []), sample_rows(2, np.array([1, 3, 5]) * MS, [2 * MS] * 3)
+    )
+    assert [record.settled_answers for record in measured.records] == [2, 0, 3]
+    assert [record.throughput_rps for record in measured.records] == [pytest.approx(1000), None, pytest.approx(500)]
+    assert [part.service_ms.tolist() for part in measured.settled] == [[1, 1], [], [2, 2, 2]]
+
+
+def test_every_request_of_a_slice_is_an_answer_or_an_error_or_unfinished_or_not_sent():
+    rows = [
+        sample_rows(0, [MS] * 5, [MS] * 5),
+        sample_rows(0, [MS] * 3, [MS] * 3, correct=False),
+        sample_rows(0, [MS], [MS], correct=False, status=0),
+        unfinished_rows(0, [MS] * 2),
+        not_sent_rows(0, [MS] * 7),
     ]
-    samples = np.concatenate([sample_rows(0, [0, 1 * MS], [MS, MS]), sample_rows(2, [0, 2 * MS, 4 * MS], [2 * MS] * 3)])
-    records, answers = slice_records(1, planned, facts, samples)
-    assert [record.settled_answers for record in records] == [2, 0, 3]
-    assert [record.throughput_rps for record in records] == [pytest.approx(1000), None, pytest.approx(500)]
-    assert [part.service_ms.tolist() for part in answers] == [[1, 1], [], [2, 2, 2]]
+    [record] = slices_of(np.concatenate(rows)).records
+    assert (record.answers, record.errors, record.unfinished, record.not_sent, record.failures) == (5, 4, 2, 7, 13)
+
+
+def test_the_requests_of_the_trimmed_start_are_counted_but_not_settled():
+    rows = sample_rows(0, np.array([1, 2, 3, 4, 5]) * MS, [MS] * 5)
+    [record] = slices_of(rows, settled_ns=3 * MS).records
+    assert (record.answers, record.settled_answers) == (5, 3)
+
+
+def test_nothing_of_a_warm_up_is_trimmed():
+    rows = sample_rows(0, np.array([1, 2, 3, 4, 5]) * MS, [MS] * 5)
+    measured = slices_of(rows, settled_ns=3 * MS, warm_up=True)
+    [record], [settled] = measured.records, measured.settled
+    assert (record.answers, record.settled_answers, record.settled_ns, len(settled.done_ns)) == (5, 5, record.start_ns, 5)
+
+
+def test_a_slice_of_a_closed_loop_has_neither_rate_nor_send_lag(config):
+    records = read(config, 1).records
+    assert {(record.offered_rps, record.send_lag_p99_ms) for record in records} == {(None, None)}
 
 
 def test_facts_must_be_as_many_as_the_planned_slices(config):
-    planned, facts, samples = measure(config, 1)
+    planned, facts, samples = simulate_launch(config, 1)
     with pytest.raises(ValueError, match="shorter"):
-        slice_records(1, planned, facts[:-1], samples)
+        read_launch(1, planned, facts[:-1], samples)
 
 
 def test_every_slice_is_kept_with_what_was_planned_and_what_was_counted(config):
-    tables = tables_of(config)
-    planned, facts, _ = measure(config, 8)
-    kept = tables.slices[-len(planned) :]
+    planned, facts, samples = simulate_launch(config, 8)
+    kept = tables_of(config).slices[-len(planned) :]
     assert [(record.launch, record.slice, record.stack, record.block, record.warm_up) for record in kept] == [
         (8, place.index, place.stack, place.block, place.warm_up) for place in planned
     ]
-    assert [record.answers for record in kept] == [fact["answers"] for fact in facts]
+    assert [record.answers for record in kept] == [int((samples[:, COLUMN["slice"]] == place.index).sum()) for place in planned]
+    for name in set(facts[0]) - {"settled_ns"}:
+        assert [getattr(record, name) for record in kept] == [fact[name] for fact in facts]
+    assert {record.settled_ns - record.start_ns for record in kept if not record.warm_up} == {SETTLE_NS}
 
 
 # --- cells ----------------------------------------------------------------------------------------------------------
@@ -138,10 +131,15 @@ def test_each_cell_has_the_cpu_time_of_its_server(judgement):
     )
 
 
+def test_each_cell_has_the_share_of_the_kernel_and_the_launches_of_its_server(judgement):
+    for cell in judgement.cells:
+        assert (cell.kernel_ratio, cell.launches) == (pytest.approx(KERNEL_SHARE), 8)
+
+
 def test_each_cell_has_the_percentiles_of_its_settled_samples(config, judgement):
     service_ms = []
     for launch in range(1, 9):
-        planned, facts, samples = measure(config, launch)
+        planned, facts, samples = simulate_launch(config, launch)
         for place, fact in zip(planned, facts, strict=True):
             if place.stack == "fastapi-uvicorn" and not place.warm_up:
                 rows = samples[samples[:, COLUMN["slice"]] == place.index]
@@ -155,14 +153,15 @@ def test_each_cell_has_the_percentiles_of_its_settled_samples(config, judgement)
 
 def test_percentiles_rise_up_to_the_maximum_and_are_finer_than_a_tenth_of_a_millisecond(judgement):
     for cell in judgement.cells:
-        assert cell.p50_ms <= cell.p95_ms <= cell.p99_ms <= cell.max_ms
+        assert cell.p50_ms <= cell.p95_ms <= cell.p99_ms <= cell.p999_ms <= cell.max_ms
+        assert cell.p99_ms <= cell.p99_upper_ms <= cell.p999_upper_ms <= cell.max_ms
         assert round(cell.p95_ms, 1) != cell.p95_ms
         assert cell.p95_ms - cell.p50_ms < 0.5
 
 
-def test_a_cell_of_fast_answers_is_not_rounded_to_milliseconds(config):
+def test_a_cell_of_fast_answers_is_not_rounded_to_milliseconds():
     rates = {**RATES_RPS, "fastapi-uvicorn": 320_000.0}
-    cell = cells_of(tables_of(replace(config, launches=1), rates=rates).judge([], partial=False))["fastapi-uvicorn"]
+    cell = cells_of(judged(small_config(launches=1, blocks=1), rates=rates))["fastapi-uvicorn"]
     assert 0.045 < cell.p50_ms < cell.p95_ms < cell.p99_ms < cell.max_ms < 0.056
 
 
@@ -182,16 +181,32 @@ def test_a_warm_up_enters_no_figure(config):
     def slow_warm_up(planned, rows):
         return rows[: len(rows) // 10] if planned.warm_up else rows
 
-    assert tables_of(config, spoil=slow_warm_up).judge([], partial=False).cells == tables_of(config).judge([], partial=False).cells
+    assert judged(config, spoil=slow_warm_up).cells == judged(config).cells
+
+
+# --- warm-up --------------------------------------------------------------------------------------------------------
+
+
+def test_the_curve_of_a_warm_up_begins_with_its_first_answer_and_has_the_rate_of_its_server(judgement):
+    points = [point for point in judgement.warm_up if point.stack == "fastapi-uvicorn"]
+    assert [point.from_ms for point in points] == list(range(0, LENGTH_NS // MS, BIN_MS))
+    assert [point.throughput_rps for point in points] == pytest.approx([RATES_RPS["fastapi-uvicorn"]] * len(points), rel=0.04)
+    assert {point.launches for point in points} == {8}
+
+
+def test_every_cell_has_the_curve_of_its_warm_up(config, judgement):
+    assert {(point.part, point.stack, point.scenario, point.load) for point in judgement.warm_up} == {
+        (key.part, key.stack, key.scenario, key.load) for key in config.cells()
+    }
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
 def test_wrong_and_failed_answers_are_counted_apart(config, judgement):
-    spoilt = tables_of(config, spoil=every_tenth_wrong).judge([], partial=False)
+    spoilt = judged(config, spoil=every_tenth_wrong)
     cell = cells_of(spoilt)["fastapi-uvicorn"]
-    planned, _, samples = measure(config, 1)
+    planned, _, samples = simulate_launch(config, 1)
     index = next(place.index for place in planned if place.stack == "fastapi-uvicorn" and not place.warm_up)
     requests = int((samples[:, COLUMN["slice"]] == index).sum())
     assert cell.errors == pytest.approx(8 * 2 * requests / 5, rel=0.01)
@@ -200,15 +215,15 @@ def test_wrong_and_failed_answers_are_counted_apart(config, judgement):
 
 
 def test_fast_wrong_answers_raise_no_throughput_and_lower_no_latency(config):
-    cell = cells_of(tables_of(config, spoil=every_tenth_wrong).judge([], partial=False))["fastapi-uvicorn"]
+    cell = cells_of(judged(config, spoil=every_tenth_wrong))["fastapi-uvicorn"]
     assert cell.throughput_rps == pytest.approx(0.8 * RATES_RPS["fastapi-uvicorn"], rel=0.02)
     assert cell.p50_ms == pytest.approx(1.6, rel=0.02)
-    fastest = min(point.latency_ms for point in tables_of(config, spoil=every_tenth_wrong).judge([], partial=False).quantiles)
+    fastest = min(point.latency_ms for point in judged(config, spoil=every_tenth_wrong).quantiles)
     assert fastest > 1.4
 
 
 def test_errors_withhold_the_verdict_and_are_warned_of(config):
-    spoilt = tables_of(config, spoil=every_tenth_wrong).judge([], partial=False)
+    spoilt = judged(config, spoil=every_tenth_wrong)
     assert spoilt.comparisons[0].verdict == "withheld"
     assert [warning.code for warning in spoilt.validity.warnings] == ["errors"]
 
@@ -219,7 +234,7 @@ def test_an_error_in_a_warm_up_is_an_error_of_its_cell(config):
             rows[0, COLUMN["correct"]] = 0
         return rows
 
-    spoilt = tables_of(config, spoil=one_wrong).judge([], partial=False)
+    spoilt = judged(config, spoil=one_wrong)
     assert {cell.stack: cell.errors for cell in spoilt.cells} == {"flask-gthread": 8, "fastapi-uvicorn": 0, "flask-gthread-twin": 0}
     assert spoilt.comparisons[0].verdict == "withheld"
 
@@ -242,7 +257,7 @@ def test_the_noise_floor_of_equal_servers_is_one(judgement):
 
 def test_a_comparison_so_far_is_that_of_the_launches_so_far(config):
     tables = Tables(config)
-    tables.add_launch(1, *measure(config, 1))
+    tables.add_launch(1, read(config, 1), [])
     row = tables.judge([], partial=True).comparisons[0]
     assert (row.launches, row.ratio, row.ci_low) == (1, pytest.approx(2, rel=0.01), None)
 
@@ -255,18 +270,19 @@ def test_a_run_that_is_not_valid_withholds_every_verdict(config):
 
 
 def test_copies_that_differ_fail_the_noise_floor(config):
-    judgement = tables_of(config, rates={**RATES_RPS, "flask-gthread-twin": 5300.0}).judge([], partial=False)
+    judgement = judged(config, rates={**RATES_RPS, "flask-gthread-twin": 5300.0})
     assert (judgement.validity.aa, judgement.validity.valid) == ("fail", False)
     assert judgement.validity.aa_estimate == pytest.approx(1.06, rel=0.005)
     assert math.isclose(judgement.noise_floor[0].ratio, judgement.validity.aa_estimate)
 
 
-def test_launches_and_gates_are_kept(config):
+def test_launches_and_gates_are_kept_with_those_of_earlier_tries(config):
     tables = Tables(config)
-    planned, facts, samples = measure(config, 1)
-    tables.add_launch(1, planned, [{**fact, "steal_ratio": 0.5} for fact in facts], samples)
-    assert (tables.launches, [gate.launch for gate in tables.gates]) == ([1], [1])
-    assert tables.judge([], partial=True).validity.gates == tuple(tables.gates)
+    gates = [Gate(1, attempt, "steal_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in ((1, "repeated"), (2, "marked"))]
+    tables.add_launch(1, read(config, 1), gates)
+    tables.add_launch(2, read(config, 2), [])
+    assert (tables.launches, tables.gates) == ([1, 2], gates)
+    assert tables.judge([], partial=True).validity.gates == tuple(gates)
 
 
 def test_a_server_that_answers_nothing_in_one_launch_costs_that_launch_only(config):
@@ -275,14 +291,14 @@ def test_a_server_that_answers_nothing_in_one_launch_costs_that_launch_only(conf
 
     tables = Tables(config)
     for launch in range(1, 10):
-        tables.add_launch(launch, *measure(config, launch, spoil=silent if launch == 5 else None))
+        tables.add_launch(launch, read(config, launch, spoil=silent if launch == 5 else None), [])
     [row, *_] = tables.judge([], partial=False).comparisons
     assert (row.launches, row.ratio) == (8, pytest.approx(2, rel=0.005))
 
 
 def test_scenarios_of_one_stack_are_cells_of_their_own():
     config = small_config(launches=1, scenarios=("predict-1", "hello"), blocks=1)
-    judgement = tables_of(config).judge([], partial=False)
+    judgement = judged(config)
     assert [(cell.stack, cell.scenario) for cell in judgement.cells if cell.samples] == [
         (key.stack, key.scenario) for key in config.cells()
     ]

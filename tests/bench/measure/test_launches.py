@@ -1,38 +1,54 @@
 """A launch from fresh processes to samples, against stub servers with a known behaviour, over real sockets."""
 
 import itertools
+import re
 import time
+from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from bench.errors import GeneratorError, ParityError, StackError
-from bench.judge.tables import Tables
+from bench.judge.tables import Tables, read_launch
 from bench.measure import launches
 from bench.measure.environment import Cores
 from bench.measure.launches import measure_launch, write_samples
-from bench.plan.schedule import schedule_launch
+from bench.plan.loads import parse_load
+from bench.plan.schedule import draw_arrivals, schedule_launch
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records import SAMPLE_COLUMNS
 
 UNPINNED = Cores((), ())
-SENT, FIRST_BYTE, DONE, STATUS, CORRECT = 3, 4, 5, 6, 7
+SLICE, CONNECTION, INTENDED, SENT, FIRST_BYTE, DONE, STATUS, CORRECT = range(8)
 
 
 def measure(config):
-    planned = schedule_launch(config.parts, 1, config.seed)
+    planned = schedule_launch(config, config.parts[0], 1)
     return measure_launch(config, 1, planned, UNPINNED, lambda _: None)
 
 
-def table_of(config, result):
+def read(result):
+    return read_launch(1, result.planned, result.facts, result.samples)
+
+
+def cell_of(config, result):
+    """Return the one cell of a launch."""
     tables = Tables(config)
-    tables.add_launch(1, result.planned, result.facts, result.samples)
-    return tables
+    tables.add_launch(1, read(result), [])
+    (cell,) = tables.judge([], partial=False).cells
+    return cell
+
+
+def counted(result, *, place=-1):
+    """Return the samples of a counted slice: the last one, or that of a place in the plan."""
+    return result.samples[result.samples[:, SLICE] == result.planned[place].index]
 
 
 def test_every_request_is_a_sample_with_its_stamps_in_order(make_stub, make_config):
     result = measure(make_config(make_stub()))
     samples = result.samples
-    assert len(samples) == sum(fact["answers"] + fact["errors"] for fact in result.facts)
+    assert len(samples) == sum(record.answers for record in read(result).records)
     assert samples.shape[1] == len(SAMPLE_COLUMNS)
     assert (samples[:, SENT] < samples[:, FIRST_BYTE]).all()
     assert (samples[:, FIRST_BYTE] <= samples[:, DONE]).all()
@@ -43,7 +59,7 @@ def test_every_request_is_a_sample_with_its_stamps_in_order(make_stub, make_conf
 def test_requests_are_sent_within_their_slice_and_drained_before_the_next(make_stub, make_config):
     result = measure(make_config(make_stub(), make_stub(name="other")))
     for fact in result.facts:
-        own = result.samples[result.samples[:, 0] == fact["slice"]]
+        own = result.samples[result.samples[:, SLICE] == fact["slice"]]
         assert fact["start_ns"] <= own[:, SENT].min()
         assert own[:, SENT].max() <= fact["end_ns"]
         assert own[:, DONE].max() <= fact["drained_ns"]
@@ -55,7 +71,7 @@ def test_requests_are_sent_within_their_slice_and_drained_before_the_next(make_s
 def test_a_closed_loop_has_as_many_connections_as_users(make_stub, make_config):
     result = measure(make_config(make_stub(), loads=("closed-1", "closed-7")))
     for planned in result.planned:
-        own = result.samples[result.samples[:, 0] == planned.index]
+        own = result.samples[result.samples[:, SLICE] == planned.index]
         assert sorted(set(own[:, 1])) == list(range(1 if planned.load == "closed-1" else 7))
 
 
@@ -70,8 +86,8 @@ def test_server_and_generator_cpu_time_are_taken_over_the_slice(make_stub, make_
 def test_a_slice_is_long_enough_for_200_answers(make_stub, make_config):
     # One user and a server that needs 2 ms or more for each answer: 200 answers take 0.4 s or more, not the plan's 60 ms.
     result = measure(make_config(make_stub("slow"), loads=("closed-1",)))
-    counted = [fact for fact, planned in zip(result.facts, result.planned, strict=True) if not planned.warm_up]
-    assert all(fact["end_ns"] - fact["start_ns"] >= 0.39e9 for fact in counted)
+    facts = [fact for fact, planned in zip(result.facts, result.planned, strict=True) if not planned.warm_up]
+    assert all(fact["end_ns"] - fact["start_ns"] >= 0.39e9 for fact in facts)
 
 
 @pytest.mark.parametrize("mode", ["status-500", "wrong"])
@@ -88,11 +104,11 @@ def test_a_stack_that_answers_wrongly_stops_at_the_gate_with_both_answers_shown(
 def test_wrong_and_cut_answers_under_load_are_errors_and_enter_no_figure(make_stub, make_config, mode):
     config = make_config(make_stub(mode))
     result = measure(config)
-    (cell,) = table_of(config, result).judge([], partial=False).cells
+    cell = cell_of(config, result)
     wrong = result.samples[result.samples[:, CORRECT] == 0]
-    counted = {planned.index for planned in result.planned if not planned.warm_up}
     assert cell.errors == len(wrong) > 0
-    assert cell.samples <= sum(fact["answers"] for fact in result.facts if fact["slice"] in counted)
+    assert (cell.unfinished, cell.not_sent) == (0, 0)
+    assert cell.samples <= sum(record.answers for record in read(result).records if not record.warm_up)
 
 
 def test_a_failed_request_is_not_sent_again(make_stub, make_config):
@@ -115,19 +131,31 @@ def test_a_chunked_answer_in_pieces_is_read_whole(make_stub, make_config):
     assert (result.samples[:, FIRST_BYTE] < result.samples[:, DONE]).any()
 
 
-def test_a_server_that_stops_answering_ends_in_time_as_failed_requests(make_stub, make_config, monkeypatch):
+def test_a_server_that_stops_answering_ends_in_time_as_unfinished_requests(make_stub, make_config, monkeypatch):
     monkeypatch.setattr(launches, "DRAIN_TIMEOUT_S", 0.3)
+    config = make_config(make_stub("silent"))
     start_s = time.monotonic()
-    result = measure(make_config(make_stub("silent")))
+    result = measure(config)
     assert time.monotonic() - start_s < 15
-    last = result.samples[result.samples[:, 0] == result.planned[-1].index]
-    assert (last[:, STATUS] == 0).all()
-    assert len(last) >= 4
+    last = counted(result)
+    assert len(last) == 4
+    assert (last[:, [FIRST_BYTE, DONE, STATUS, CORRECT]] == 0).all()
+    cell = cell_of(config, result)
+    assert (cell.samples, cell.throughput_rps, cell.p50_ms, cell.cpu_us_per_request) == (0, None, None, None)
+    assert cell.unfinished >= 4 * 2
 
 
-def test_a_server_that_dies_is_reported_with_the_end_of_its_log(make_stub, make_config):
-    with pytest.raises(StackError, match=r"stub-dies ended by itself \(signal SIGKILL\)(.|\n)*I am about to die"):
-        measure(make_config(make_stub("dies")))
+def test_a_server_that_dies_fails_its_requests_and_leaves_the_end_of_its_log_while_others_go_on(make_stub, make_config):
+    config = make_config(make_stub(name="well"), make_stub("dies"))
+    result = measure(config)
+    assert list(result.deaths) == ["stub-dies"]
+    assert re.match(r"stub-dies ended by itself \(signal SIGKILL\)(.|\n)*I am about to die", result.deaths["stub-dies"])
+    records = read(result).records
+    assert [record.stack for record in records if record.answers and not record.errors] == [
+        record.stack for record in records if record.stack == "well"
+    ]
+    assert records[-1].errors + records[-2].errors > 0
+    assert [row.stack for row in result.memory] == ["well"]
 
 
 def test_a_generator_that_fails_is_reported_with_the_end_of_its_output(make_stub, make_config, monkeypatch):
@@ -137,9 +165,8 @@ def test_a_generator_that_fails_is_reported_with_the_end_of_its_output(make_stub
 
 
 def test_the_steps_of_a_launch_come_in_order(make_stub, make_config, tmp_path):
-    log = tmp_path / "events.log"
-    config = make_config(make_stub(name="one", log=log), make_stub(name="two", log=log))
-    planned = schedule_launch(config.parts, 1, config.seed)
+    config = make_config(make_stub(name="one", record=tmp_path), make_stub(name="two", record=tmp_path))
+    planned = schedule_launch(config, config.parts[0], 1)
     seen = []
 
     def note(planned_slice):
@@ -149,19 +176,17 @@ def test_the_steps_of_a_launch_come_in_order(make_stub, make_config, tmp_path):
     order = [slice_.stack for slice_ in planned]
     assert seen == [f"{name} warm-up" for name in order[:2]] + [f"{name} slice" for name in order[2:]]
     assert order[2:] == [*order[2:4], *reversed(order[2:4])]
+    lines = (tmp_path / "events.log").read_text().splitlines()
     for name in ("one", "two"):
-        events = [line.split()[1] for line in log.read_text().splitlines() if line.startswith(name)]
-        assert events == ["start", "ready", "asked", "stop"]
-    lines = log.read_text().splitlines()
+        assert [line.split()[1] for line in lines if line.startswith(name)] == ["start", "ready", "asked", "stop"]
     first_asked = min(lines.index("one asked"), lines.index("two asked"))
     assert all(lines.index(f"{name} ready") < first_asked for name in ("one", "two"))
 
 
 def test_all_stacks_are_stopped_when_a_step_fails(make_stub, make_config, tmp_path):
-    log = tmp_path / "events.log"
     with pytest.raises(ParityError):
-        measure(make_config(make_stub(name="one", log=log), make_stub("wrong", name="two", log=log)))
-    assert {"one stop", "two stop"} <= set(log.read_text().splitlines())
+        measure(make_config(make_stub(name="one", record=tmp_path), make_stub("wrong", name="two", record=tmp_path)))
+    assert {"one stop", "two stop"} <= set((tmp_path / "events.log").read_text().splitlines())
 
 
 def test_samples_are_kept_as_parquet_with_named_columns(make_stub, make_config, tmp_path):
@@ -170,3 +195,90 @@ def test_samples_are_kept_as_parquet_with_named_columns(make_stub, make_config, 
     table = pq.read_table(tmp_path / "launch-01.parquet")
     assert tuple(table.column_names) == SAMPLE_COLUMNS
     assert table.column("done_ns").to_pylist() == result.samples[:, DONE].tolist()
+
+
+# --- open loops -----------------------------------------------------------------------------------------------------
+
+
+def test_an_open_loop_sends_exactly_its_arrivals_none_before_it_is_due(make_stub, make_config):
+    config = make_config(make_stub(), loads=("open-1000rps",))
+    result = measure(config)
+    for planned, fact in zip(result.planned, result.facts, strict=True):
+        own = result.samples[result.samples[:, SLICE] == planned.index]
+        due = draw_arrivals(parse_load("open-1000rps"), 1000, planned.length_ms, planned.arrivals)
+        assert sorted(own[:, INTENDED] - fact["start_ns"]) == due
+        assert (own[:, SENT] >= own[:, INTENDED]).all()
+        assert (own[:, CORRECT] == 1).all()
+        # 200 arrivals take longer than the plan's 60 ms, which is enough for a warm-up.
+        assert fact["end_ns"] - fact["start_ns"] == pytest.approx(0.06e9 if planned.warm_up else 0.2e9)
+
+
+def test_an_open_loop_does_not_wait_for_answers(make_stub, make_config):
+    # Each answer takes 50 ms, so ten are under way at any time: users that wait for theirs would be late.
+    result = measure(make_config(make_stub("good", "delay_ms=50"), loads=("open-200rps",)))
+    own = counted(result)
+    assert len(set(own[:, CONNECTION])) >= 5
+    assert np.median(own[:, SENT] - own[:, INTENDED]) < 2e6
+    assert ((own[:, DONE] - own[:, SENT]) >= 49e6).all()
+
+
+def test_an_open_loop_reuses_the_connection_that_was_idle_last(make_stub, make_config):
+    result = measure(make_config(make_stub(), loads=("open-200rps-constant",)))
+    assert len(set(counted(result)[:, CONNECTION])) <= 3
+
+
+def test_what_exceeds_the_bound_in_flight_is_recorded_as_not_sent(make_stub, make_config, monkeypatch):
+    monkeypatch.setattr(launches, "MAX_IN_FLIGHT", 4)
+    config = make_config(make_stub("good", "delay_ms=100"), loads=("open-200rps-constant",))
+    result = measure(config)
+    own = counted(result)
+    not_sent = own[own[:, SENT] == 0]
+    assert len(own) == 200
+    assert len(not_sent) == pytest.approx(200 * 0.8, abs=12)
+    assert (not_sent[:, CONNECTION] == -1).all()
+    assert (not_sent[:, [FIRST_BYTE, DONE, STATUS, CORRECT]] == 0).all()
+    cell = cell_of(config, result)
+    assert cell.not_sent == sum(record.not_sent for record in read(result).records) >= len(not_sent)
+    assert cell.p50_ms is None  # most requests took longer than any that was answered
+    assert cell.service_p50_ms == pytest.approx(100, rel=0.2)
+
+
+def test_requests_of_an_open_loop_that_stay_unanswered_are_unfinished_not_omitted(make_stub, make_config, monkeypatch):
+    monkeypatch.setattr(launches, "DRAIN_TIMEOUT_S", 0.3)
+    config = make_config(make_stub("good", "silent_after=20"), loads=("open-200rps-constant",))
+    result = measure(config)
+    cell = cell_of(config, result)
+    assert len(counted(result)) == 200
+    assert cell.unfinished >= 200
+    assert (cell.errors, cell.p99_ms) == (0, None)
+
+
+def test_a_stop_of_the_server_is_in_the_response_times_of_an_open_loop(make_stub, make_config):
+    config = make_config(make_stub("good", "freeze_after=100", "freeze_s=0.2"), loads=("open-400rps-constant",))
+    result = measure(config)
+    waits_ms = np.sort(result.samples[:, DONE] - result.samples[:, INTENDED])[::-1] / 1e6
+    assert (waits_ms > 20).sum() == pytest.approx(400 * 0.18, abs=12)
+    assert waits_ms[0] == pytest.approx(200, abs=20)
+
+
+def test_an_open_loop_serves_a_server_that_closes_each_connection(make_stub, make_config):
+    result = measure(make_config(make_stub("closing"), loads=("open-200rps",)))
+    assert (result.samples[:, CORRECT] == 1).all()
+
+
+# --- equal conditions -----------------------------------------------------------------------------------------------
+
+
+def with_workers(workers):
+    stack = load_stacks(BUNDLED_STACKS)["flask-gthread"]
+    place = stack.command.index("--workers") + 1
+    command = (*stack.command[:place], str(workers), *stack.command[place + 1 :])
+    return replace(stack, name=f"workers-{workers}", command=command)
+
+
+def test_a_pair_with_unequal_serving_processes_is_refused_unless_asked_for(make_config):
+    config = make_config(with_workers(1), with_workers(2))
+    with pytest.raises(StackError, match="workers-2 serves with 2 processes and workers-1 with 1: no fair comparison"):
+        measure(config)
+    result = measure(replace(config, allow_unequal=True))
+    assert [result.conditions[f"workers-{count}"]["serving_processes"] for count in (1, 2)] == [1, 2]

@@ -56,7 +56,7 @@ def test_the_workers_go_even_when_the_main_process_was_killed(tmp_path):
         os.kill(pids[0], signal.SIGKILL)
         running.process.wait()
         with pytest.raises(StackError, match=r"flask-gthread ended by itself \(signal SIGKILL\)"):
-            running.check_alive()
+            raise StackError(running.describe_death())
     assert not any(is_running(pid) for pid in pids)
 
 
@@ -64,7 +64,7 @@ def test_an_unrelated_server_is_left_alone(tmp_path, make_stub):
     with launched(tmp_path, make_stub()) as (stranger,):
         with launched(tmp_path, make_stub("wrong")):
             pass
-        stranger.check_alive()
+        assert not stranger.describe_death()
 
 
 def test_processes_are_stopped_when_the_block_fails(tmp_path, make_stub):
@@ -91,7 +91,7 @@ def test_a_port_that_another_program_took_is_no_failure_of_the_stack(tmp_path, m
     monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
     with squatter, launched(tmp_path, make_stub()) as (running,):
         assert running.port != squatter.getsockname()[1]
-        running.check_alive()
+        assert not running.describe_death()
 
 
 def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path, make_stub, monkeypatch):
@@ -146,14 +146,9 @@ def test_conditions_are_read_from_the_live_processes(tmp_path):
         assert conditions["start_s"] > 0
 
 
-def test_a_server_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, stub_path):
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, make_stub):
     monkeypatch.setattr("bench.measure.processes.STOP_TIMEOUT_S", 0.2)
-    program = (
-        "import signal, sys, runpy; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        f"sys.argv[1:] = ['ignoring', sys.argv[1]]; runpy.run_path({str(stub_path)!r}, run_name='__main__')"
-    )
-    stack = Stack(name="stubborn", command=(sys.executable, "-c", program, "{port}"))
-    with launched(tmp_path, stack) as (running,):
+    with launched(tmp_path, make_stub("deaf")) as (running,):
         stop_stacks([running])
         assert running.process.poll() == -signal.SIGKILL
 
@@ -174,8 +169,8 @@ def test_two_launches_at_once_do_not_disturb_each_other(tmp_path, make_stub):
         folder.mkdir()
         try:
             with launched(folder, make_stub()) as (running,):
-                running.check_alive()
                 time.sleep(0.05)
+                failures.extend(filter(None, [running.describe_death()]))
         except StackError as error:
             failures.append(error)
 

@@ -7,38 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plan_files import PROFILE, SECOND_PART, refusal
 
-from bench.errors import ConfigError
-from bench.plan import config as plan_config
-from bench.plan.config import LEVELS, MARGINS, ROLES, hash_plan, make_config, profile_purposes, users_of
-from bench.records import METRICS, CellKey
+from bench.plan import profiles
+from bench.plan.config import hash_plan, make_config
+from bench.plan.profiles import profile_purposes
+from bench.plan.rules import ROLES
+from bench.records import CellKey
 
-PROFILES = ["smoke", "quick", "default"]
+PROFILES = list(profile_purposes())
 FASTAPI, FLASK = "fastapi-uvicorn", "flask-gthread"
-
-PROFILE = """
-[mine]
-purpose = "a test."
-launches = 2
-slice_ms = 250
-settle_ms = 40
-warm_up_ms = 100
-pairs = [["fastapi-uvicorn", "flask-gthread"]]
-[[mine.parts]]
-name = "headline"
-stacks = ["flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"]
-scenarios = ["predict-1"]
-loads = ["closed-16"]
-blocks = 1
-"""
-SECOND_PART = """
-[[mine.parts]]
-name = "more"
-stacks = ["flask-granian"]
-scenarios = ["hello"]
-loads = ["closed-1"]
-blocks = 1
-"""
 
 
 @pytest.fixture
@@ -49,47 +27,49 @@ def plan_mine(tmp_path, monkeypatch):
         assert before in text
         path = tmp_path / "mine.toml"
         path.write_text(text.replace(before, after), "utf-8")
-        monkeypatch.setattr(plan_config, "BUNDLED_PROFILES", path)
+        monkeypatch.setattr(profiles, "BUNDLED_PROFILES", path)
         return make_config("mine")
 
     return plan
 
 
-def refusal(function, *arguments, **options):
-    with pytest.raises(ConfigError) as caught:
-        function(*arguments, **options)
-    [line] = str(caught.value).splitlines()
-    return line
-
-
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_bundled_profile_has_both_sides_of_each_pair_and_a_twin_of_the_first_baseline(profile):
+def test_the_first_part_of_every_bundled_profile_has_both_sides_of_each_pair_and_a_twin_of_the_first_baseline(profile):
     config = make_config(profile)
-    [part] = config.parts
-    assert {stack for pair in config.pairs for stack in pair} <= set(part.stacks)
-    assert f"{config.pairs[0][1]}-twin" in part.stacks
+    first = config.parts[0]
+    assert {stack for pair in config.pairs for stack in pair} <= set(first.stacks)
+    assert f"{config.pairs[0][1]}-twin" in first.stacks
 
 
-def test_the_bundled_profiles_are_those_that_say_what_they_are_for():
-    assert list(profile_purposes()) == PROFILES
-
-
-def test_verdicts_need_eight_launches_which_smoke_alone_does_not_have():
-    assert [make_config(profile).launches for profile in PROFILES] == [2, 8, 14]
-
-
-@pytest.mark.parametrize("profile", ["quick", "default"])
-def test_every_judged_row_of_a_closed_loop_is_in_the_profiles_that_judge(profile):
+@pytest.mark.parametrize(
+    ("profile", "loads"), [("quick", {"closed-16"}), *((profile, {"closed-16", "open-60"}) for profile in ("default", "thorough"))]
+)
+def test_every_judged_row_of_a_load_is_in_the_profiles_that_judge_and_have_that_load(profile, loads):
     config = make_config(profile)
-    [part] = config.parts
-    rows = {(part.name, *pair, scenario, load) for pair in config.pairs for scenario in part.scenarios for load in part.loads}
-    assert {row[:5] for row in ROLES if row[4].startswith("closed")} <= rows
+    rows = {
+        (part.name, *pair, scenario, load)
+        for part in config.parts
+        for pair in config.pairs
+        for scenario in part.scenarios
+        for load in part.loads
+    }
+    assert {row[4] for row in ROLES if row[:5] in rows} == loads
+    assert {row[:5] for row in ROLES if row[4] in loads} <= rows
 
 
-def test_the_cells_are_stacks_by_scenarios_by_loads():
+@pytest.mark.parametrize("profile", ["default", "thorough"])
+def test_a_profile_without_pairs_of_ones_own_has_the_roles_of_the_rules(profile):
+    config = make_config(profile)
+    assert config.roles == ROLES
+    assert {row[4] for row in ROLES} <= set(config.parts[0].loads)
+
+
+def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
     cells = make_config("smoke").cells()
     assert len(cells) == len(set(cells)) == 3 * 2 * 1
     assert cells[0] == CellKey("headline", FLASK, "predict-1", "closed-16")
+    parts = [cell.part for cell in plan_mine("mine", "mine", PROFILE + SECOND_PART).cells()]
+    assert parts == ["headline"] * 3 + ["more"]
 
 
 def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
@@ -101,47 +81,23 @@ def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
-    assert refusal(make_config, "fast") == "There is no profile 'fast'; there are: smoke, quick, default."
-
-
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("launches", "lunches", ["mine.toml [mine]", "'lunches'", "purpose, launches, slice_ms"]),
-        ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "name, stacks, scenarios, loads, blocks"]),
-        ("launches = 2\n", "", ["mine.toml [mine]", "launches is missing"]),
-        ('name = "headline"\n', "", ["mine.toml [mine] part 1", "name is missing"]),
-        ("launches = 2", "launches = 2.5", ["mine.toml [mine]", "launches must be a whole number", "2.5"]),
-        ("launches = 2", "launches = true", ["mine.toml [mine]", "launches must be a whole number"]),
-        ("launches = 2", "launches = 0", ["mine.toml [mine]", "launches is 0", "1 to 200"]),
-        ("launches = 2", "launches = 201", ["mine.toml [mine]", "launches is 201", "1 to 200"]),
-        ("slice_ms = 250", "slice_ms = 19", ["mine.toml [mine]", "slice_ms is 19", "20 to 10000"]),
-        ("settle_ms = 40", "settle_ms = -1", ["mine.toml [mine]", "settle_ms is -1", "0 to 5000"]),
-        ("settle_ms = 40", "settle_ms = 126", ["mine", "settle_ms 126", "slice_ms 250", "at most half"]),
-        ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [mine]", "warm_up_ms is 10001", "0 to 10000"]),
-        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0", "1 to 1000"]),
-        ("[[mine.parts]]", "[mine.parts]", ["mine.toml [mine]", "parts must be a list"]),
-        ('["closed-16"]', "[]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
-        ('["closed-16"]', "[16]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
-        ('["closed-16"]', '["closed-16", "closed-16"]', ["mine.toml [mine] part 1", "loads must be a list of different names"]),
-        ('["closed-16"]', '["open-60"]', ["'open-60'", "closed-N"]),
         ('["predict-1"]', '["predict-2"]', ["'predict-2'", "hello, predict-1, predict-4, predict-100, invalid"]),
         ('"flask-gthread-twin"', '"flask-gthreat-twin"', ["'flask-gthreat'", "flask-gthread, fastapi-uvicorn"]),
         ('"flask-gthread-twin"', '"flask-granian-twin"', ["part headline", "flask-granian-twin", "copy"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["fastapi-uvicorn"]]', ["mine.toml [mine]", "[contender, baseline]"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '["fastapi-uvicorn"]', ["mine.toml [mine]", "[contender, baseline]"]),
         ('[["fastapi-uvicorn", "flask-gthread"]]', '[["flask-granian", "flask-gthread"]]', ["no part", "flask-granian / flask-gthread"]),
-        ("[mine]", "[mine]\n[mine]", ["mine.toml is no TOML"]),
+        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0"]),
     ],
 )
-def test_a_fault_in_a_profile_names_the_place_the_value_and_what_is_allowed(plan_mine, before, after, words):
+def test_a_plan_that_cannot_be_carried_out_is_refused_with_the_reason(plan_mine, before, after, words):
     message = refusal(plan_mine, before, after)
     assert [word for word in words if word not in message] == []
 
 
-def test_two_parts_of_one_name_are_refused(plan_mine):
-    assert "two parts have the same name" in refusal(plan_mine, '"more"', '"headline"', PROFILE + SECOND_PART)
+def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
+    assert refusal(make_config, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, thorough."
 
 
 def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
@@ -149,9 +105,23 @@ def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
     assert "no part measures both stacks" in refusal(plan_mine, '[["fastapi-uvicorn"', '[["flask-granian"', text)
 
 
-def test_a_plan_that_would_never_end_is_refused(plan_mine):
-    text = PROFILE.replace("launches = 2", "launches = 200")
-    assert refusal(plan_mine, "blocks = 1", "blocks = 84", text) == "Profile mine would take 100800 slices; at most 100000 are allowed."
+@pytest.mark.parametrize("load", ["open-60", "own-80"])
+def test_a_share_of_saturation_needs_a_pair(plan_mine, load):
+    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    message = refusal(plan_mine, "closed-16", load, text)
+    assert message == f"Profile mine: {load} is a share of what the first pair carries, and there is no pair."
+
+
+def test_a_rate_of_its_own_needs_no_pair(plan_mine):
+    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    assert plan_mine("closed-16", "open-500rps", text).pairs == ()
+
+
+def test_a_plan_that_would_never_end_is_refused_by_the_slices_of_all_its_parts(plan_mine):
+    text = (PROFILE + SECOND_PART).replace("launches = 2", "launches = 200")
+    assert len(plan_mine("blocks = 1", "blocks = 82", text).parts) == 2
+    message = refusal(plan_mine, "blocks = 1", "blocks = 83", text)
+    assert message == "Profile mine would take 100098 slices; at most 100000 are allowed."
 
 
 def test_a_floor_is_asked_nothing_but_its_one_answer(plan_mine):
@@ -166,16 +136,10 @@ def test_a_number_of_launches_out_of_range_is_refused(launches):
     assert message == f"--launches: launches is {launches}; allowed are 1 to 200."
 
 
-@pytest.mark.parametrize(("load", "users"), [("closed-1", 1), ("closed-16", 16), ("closed-512", 512)])
-def test_a_closed_loop_has_the_users_that_its_name_says(load, users):
-    assert users_of(load) == users
-
-
-@pytest.mark.parametrize(
-    "load", ["closed-0", "closed-016", "closed-513", "closed-99999", "closed-", "closed-1.5", "closed-\uff11\uff16", "open-60"]
-)
-def test_any_other_load_is_refused_with_what_is_allowed(load):
-    assert refusal(users_of, load) == f"There is no load {load!r}; use closed-N with N users, 1 to 512."
+def test_a_number_of_launches_asked_for_holds_for_every_part_and_no_part_ends_before_it():
+    asked = {(part.launches, part.first_look) for part in make_config("default", launches=9).parts}
+    assert asked == {(9, None)}
+    assert make_config("default").parts[0].first_look == 12
 
 
 # --- comparisons of one's own ---------------------------------------------------------------------------------------
@@ -186,6 +150,12 @@ def test_own_pairs_replace_the_stacks_of_the_profile_and_bring_a_twin_of_each_ba
     assert config.pairs == (("fastapi-def", FASTAPI), ("flask-granian", FLASK))
     assert config.parts[0].stacks == (FASTAPI, "fastapi-def", f"{FASTAPI}-twin", FLASK, "flask-granian", f"{FLASK}-twin")
     assert list(config.stacks) == list(config.parts[0].stacks)
+
+
+def test_own_pairs_are_measured_as_the_first_part_of_the_profile_is_and_the_other_parts_are_left_out():
+    profile, config = make_config("default"), make_config("default", compare=[("fastapi-def", FASTAPI)])
+    assert config.parts == (replace(profile.parts[0], stacks=(FASTAPI, "fastapi-def", f"{FASTAPI}-twin")),)
+    assert len(profile.parts) > 1
 
 
 def test_own_pairs_may_name_engines_and_stacks_of_a_file(tmp_path):
@@ -209,19 +179,20 @@ def test_an_unknown_stack_of_an_own_pair_is_refused_with_the_names_there_are():
     assert message.startswith("There is no stack 'flask'; there are: flask-gthread, ")
 
 
-# --- margins and levels ---------------------------------------------------------------------------------------------
+def test_the_first_own_pair_has_the_roles_of_the_pair_as_deployed_and_a_second_one_none():
+    config = make_config("default", compare=[("fastapi-def", "flask-granian"), (FASTAPI, FLASK)])
+    row = ("headline", "fastapi-def", "flask-granian", "predict-1")
+    assert dict(config.roles) == {
+        (*row, "closed-16", "throughput_rps"): "primary",
+        (*row, "open-60", "cpu_us_per_request"): "secondary",
+        (*row, "open-60", "p95_ms"): "secondary",
+    }
 
 
-def test_every_metric_has_its_margin():
-    assert dict(MARGINS) == {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.1, "p99_ms": 0.1}
-    assert set(MARGINS) == set(METRICS)
-
-
-def test_one_row_is_primary_and_three_secondary_ones_share_five_per_cent():
-    roles = list(ROLES.values())
-    assert (roles.count("primary"), roles.count("secondary"), len(roles)) == (1, 3, 4)
-    assert 3 * (1 - LEVELS["secondary"]) == pytest.approx(0.05)
-    assert LEVELS["primary"] == LEVELS["exploratory"] == 0.95
+@pytest.mark.parametrize("allow_unequal", [False, True])
+def test_unequal_stacks_are_compared_only_if_that_is_asked_for(allow_unequal):
+    assert make_config("smoke", allow_unequal=allow_unequal).allow_unequal is allow_unequal
+    assert not make_config("smoke").allow_unequal
 
 
 # --- the hash of a plan ---------------------------------------------------------------------------------------------
@@ -259,7 +230,7 @@ def changed_stack(**changes):
 
 
 def changed_part(**changes):
-    return lambda config: replace(config, parts=(replace(config.parts[0], **changes),))
+    return lambda config: replace(config, parts=(replace(config.parts[0], **changes), *config.parts[1:]))
 
 
 @pytest.mark.parametrize(
@@ -267,15 +238,21 @@ def changed_part(**changes):
     [
         *(
             pytest.param(lambda config, name=name: replace(config, **{name: getattr(config, name) + 1}), id=name)
-            for name in ("launches", "slice_ms", "settle_ms", "warm_up_ms", "seed")
+            for name in ("slice_ms", "settle_ms", "warm_up_ms", "starts", "seed")
         ),
         pytest.param(lambda config: replace(config, profile="other"), id="profile"),
         pytest.param(lambda config: replace(config, pairs=config.pairs[::-1]), id="pairs"),
+        pytest.param(lambda config: replace(config, parts=config.parts[:-1]), id="parts"),
+        pytest.param(lambda config: replace(config, saturation_rps={FASTAPI: 9000.0}), id="saturation_rps"),
+        pytest.param(lambda config: replace(config, allow_unequal=True), id="allow_unequal"),
         pytest.param(changed_part(name="other"), id="part name"),
         pytest.param(changed_part(stacks=("flask-gthread", "flask-gthread-twin")), id="part stacks"),
         pytest.param(changed_part(scenarios=("hello",)), id="part scenarios"),
         pytest.param(changed_part(loads=("closed-8",)), id="part loads"),
+        pytest.param(changed_part(launches=13), id="part launches"),
         pytest.param(changed_part(blocks=9), id="part blocks"),
+        pytest.param(changed_part(first_look=None), id="no first look"),
+        pytest.param(changed_part(first_look=13), id="another first look"),
         pytest.param(changed_stack(command=("serve", "{port}")), id="stack command"),
         pytest.param(changed_stack(ready="/other"), id="stack ready"),
         pytest.param(changed_stack(engine="pandas"), id="stack engine"),
@@ -289,22 +266,8 @@ def test_the_hash_of_a_plan_changes_with(change):
     assert hash_plan(change(config).plan()) != hash_plan(config.plan())
 
 
-@pytest.mark.parametrize("table", ["MARGINS", "LEVELS", "ROLES"])
-def test_the_hash_of_a_plan_changes_with_how_it_is_judged(monkeypatch, table):
-    before = hash_plan(make_config("default").plan())
-    first, *rest = getattr(plan_config, table).items()
-    changed = {first[0]: "secondary" if table == "ROLES" else 0.5, **dict(rest)}
-    monkeypatch.setattr(plan_config, table, changed)
-    assert hash_plan(make_config("default").plan()) != before
-
-
-@pytest.mark.parametrize("rule", ["MIN_LAUNCHES", "AA_MARGINS", "AA_TOLERANCE", "MIN_ANSWERS", "DRAINS_PER_SLICE", "MAX_SLICE_MS"])
-def test_the_hash_of_a_plan_changes_with_every_rule(monkeypatch, rule):
-    before = hash_plan(make_config("default").plan())
-    monkeypatch.setattr(plan_config, rule, 7)
-    assert hash_plan(make_config("default").plan()) != before
-
-
-def test_the_first_pair_to_compare_is_the_primary_one():
-    config = make_config("quick", compare=[("fastapi-def", "flask-gthread"), ("fastapi-uvicorn", "flask-gthread")])
-    assert dict(config.roles) == {("headline", "fastapi-def", "flask-gthread", "predict-1", "closed-16", "throughput_rps"): "primary"}
+def test_the_hash_of_a_plan_changes_with_what_any_one_stack_was_found_to_carry():
+    config = make_config("default")
+    found = {"flask-gthread": 4672.5, "fastapi-uvicorn": 9533.7, "fastapi-def": 5000.0}
+    plans = [found, *({**found, name: rate + 0.1} for name, rate in found.items())]
+    assert len({hash_plan(replace(config, saturation_rps=rates).plan()) for rates in plans}) == 4

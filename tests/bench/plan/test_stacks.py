@@ -1,8 +1,8 @@
 """A stack is data; a fault in a stacks file, or in a name, is one sentence that says what is allowed."""
 
 import pytest
+from plan_files import refusal
 
-from bench.errors import ConfigError
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks, resolve_stack
 
 HEADLINE = ["flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian"]
@@ -26,13 +26,6 @@ def bundled():
     return load_stacks(BUNDLED_STACKS)
 
 
-def refusal(function, *arguments):
-    with pytest.raises(ConfigError) as caught:
-        function(*arguments)
-    [line] = str(caught.value).splitlines()
-    return line
-
-
 def test_the_bundled_file_holds_the_headline_stacks_first(bundled):
     assert list(bundled)[:4] == HEADLINE
 
@@ -41,11 +34,14 @@ def test_every_bundled_stack_is_for_a_known_framework_and_has_words_for_the_repo
     assert all(stack.framework in {"Flask", "FastAPI", "none"} and stack.label != name for name, stack in bundled.items())
 
 
-def test_every_bundled_stack_runs_one_process_and_keeps_idle_connections_for_a_minute(bundled):
-    for stack in bundled.values():
-        command = " ".join(stack.command)
-        assert "--workers 1" in command
-        assert any(f"{option} 60" in command for option in ("--keep-alive", "--timeout-keep-alive", "--http1-header-read-timeout"))
+def test_every_bundled_stack_asks_for_one_worker_but_the_development_server_which_has_no_other_way(bundled):
+    assert {name for name, stack in bundled.items() if "--workers 1" not in " ".join(stack.command)} == {"flask-dev"}
+
+
+def test_every_bundled_stack_keeps_idle_connections_for_a_minute_but_those_that_close_after_each_answer(bundled):
+    options = ("--keep-alive 60", "--timeout-keep-alive 60", "--http1-header-read-timeout 60000")
+    closing = {name for name, stack in bundled.items() if not any(option in " ".join(stack.command) for option in options)}
+    assert closing == {"flask-sync", "flask-dev"}
 
 
 def test_no_bundled_gunicorn_opens_a_control_socket(bundled):

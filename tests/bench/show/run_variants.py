@@ -3,15 +3,16 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from bench.records import Comparison, Quantile
+from bench.records import Comparison, Quantile, Resources
 from bench.run_folder import RunFolder, Summary
 
 MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
 FIRST_STACKS = ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin")
+OVERLOADED = ("headline", "flask-gthread", "open-60")
 # Letters that end a table cell, a tag, a formula, a line; a word longer than any sheet; a letter that the font lacks.
 AWKWARD_LABEL = 'Mine <b>|$x_1$\n"&amp; ' + "W" * 90 + " 漢"
 
@@ -39,7 +40,9 @@ def make_run(folder: Path, change: Callable[[Summary], Summary], manifest: Mappi
 def partial_run(folder: Path) -> RunFolder:
     """Stopped by somebody: no end, a departure from the plan."""
     return make_run(
-        folder, lambda summary: replace(summary, partial=True), {"finished_utc": None, "departures": ["5 of 12 launches were measured"]}
+        folder,
+        lambda summary: replace(summary, partial=True),
+        {"finished_utc": None, "departures": ["headline: 5 of 14 launches were measured"], "ended": []},
     )
 
 
@@ -58,19 +61,29 @@ def invalid_run(folder: Path) -> RunFolder:
 
 
 def smoke_run(folder: Path) -> RunFolder:
-    """Two launches of three stacks: no interval, no p99, nothing judged."""
+    """Two launches of three stacks in one part: no interval, no p99, no open loop, no resources, nothing judged."""
+    no_figures = dict.fromkeys(
+        ("throughput_ci_low", "throughput_ci_high", "throughput_level", "p99_ms", "p99_upper_ms", "p999_ms", "p999_upper_ms")
+    )
 
     def change(summary: Summary) -> Summary:
         cells = tuple(
-            replace(cell, launches=2, samples=500, throughput_ci_low=None, throughput_ci_high=None, p99_ms=None)
+            replace(cell, launches=2, samples=500, **no_figures)
             for cell in summary.cells
             if cell.stack in FIRST_STACKS and cell.load == "closed-16"
         )
         validity = replace(summary.validity, aa="not judged", aa_ci_low=None, aa_ci_high=None)
         comparisons, floor = (tuple(map(_unjudged, rows)) for rows in (summary.comparisons, summary.noise_floor))
-        return replace(summary, profile="smoke", cells=cells, comparisons=comparisons, noise_floor=floor, validity=validity)
+        judged = {"comparisons": comparisons, "noise_floor": floor, "validity": validity}
+        return replace(summary, profile="smoke", cells=cells, resources=(), **judged)
 
-    return make_run(folder, change)
+    run = make_run(folder, change)
+    plan = run.read_manifest()["plan"]
+    part = {**plan["parts"][0], "stacks": list(FIRST_STACKS), "loads": ["closed-16"], "launches": 2, "first_look": None}
+    plan = {**plan, "parts": [part], "starts": 0, "saturation_rps": {}, "offered_rps": []}
+    launches = [row for row in run.read_manifest()["launches"] if row["part"] == "headline"][:2]
+    run.write_manifest({**run.read_manifest(), "plan": plan, "launches": launches, "departures": [], "ended": []})
+    return run
 
 
 def _unjudged(row: Comparison) -> Comparison:
@@ -97,12 +110,17 @@ def user_run(folder: Path) -> RunFolder:
             if row.contender == "fastapi-uvicorn" and row.load == "closed-16"
         )
         validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None)
-        return replace(summary, cells=cells, comparisons=rows, noise_floor=(), validity=validity)
+        resources = tuple(
+            replace(row, stack=names[row.stack], starts=0, ready_s=None, first_prediction_s=None)
+            for row in summary.resources
+            if row.stack in names
+        )
+        return replace(summary, cells=cells, comparisons=rows, noise_floor=(), validity=validity, resources=resources)
 
     stack = {"framework": "other", "server": "its own server", "engine": "numpy"}
     stacks = {"mine": {**stack, "label": AWKWARD_LABEL}, "yours": {**stack, "label": "yours"}}
     run = make_run(folder, change, {"stacks": stacks, "conditions": {}})
-    points = [Quantile("headline", "mine", "predict-1", "closed-4", q, 1.5 + q, 900) for q in (0.0, 0.5, 0.9, 0.99, 1.0)]
+    points = [Quantile("headline", "mine", "predict-1", "closed-4", "service", q, 1.5 + q, 900) for q in (0.0, 0.5, 0.9, 0.99, 1.0)]
     run.write_rows("distributions.csv", points, Quantile)
     return run
 
@@ -118,21 +136,34 @@ def null_run(folder: Path) -> RunFolder:
             "p50_ms",
             "p95_ms",
             "p99_ms",
+            "p99_upper_ms",
+            "p999_ms",
+            "p999_upper_ms",
             "max_ms",
+            "service_p50_ms",
+            "service_p95_ms",
+            "service_p99_ms",
+            "send_lag_p99_ms",
             "cpu_us_per_request",
+            "kernel_ratio",
         )
     )
     no_ratio = dict.fromkeys(("ratio", "ci_low", "ci_high", "level", "smallest_seen"))
+    nothing = {
+        name: 0 if name in ("starts", "launches") else None for name in (field.name for field in fields(Resources)) if name != "stack"
+    }
 
     def change(summary: Summary) -> Summary:
         rows, floor = (
             tuple(replace(row, **no_ratio, launches=0, launch_ratios=(), verdict="not judged", reason="") for row in rows)
             for rows in (summary.comparisons, summary.noise_floor)
         )
-        cells = tuple(replace(cell, **no_figures, samples=0, errors=40, launches=0) for cell in summary.cells)
+        failed = {"samples": 0, "errors": 40, "unfinished": 0, "not_sent": 0, "launches": 0}
+        cells = tuple(replace(cell, **no_figures, **failed) for cell in summary.cells)
+        resources = tuple(replace(row, **nothing) for row in summary.resources)
         validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
         environment = {**summary.environment, "server_cores": [], "packages": {}}
-        return Summary("smoke", False, environment, validity, cells, rows, floor)  # noqa: FBT003 - not partial
+        return Summary("smoke", False, environment, validity, cells, rows, floor, resources)  # noqa: FBT003 - not partial
 
     run = make_run(folder, change, {"finished_utc": None})
     run.write_rows("distributions.csv", [], Quantile)
@@ -141,7 +172,39 @@ def null_run(folder: Path) -> RunFolder:
 
 def empty_run(folder: Path) -> RunFolder:
     """Nothing was measured at all."""
-    return make_run(folder, lambda summary: replace(summary, cells=(), comparisons=(), noise_floor=()), {"conditions": {}})
+    nothing = {"cells": (), "comparisons": (), "noise_floor": (), "resources": ()}
+    return make_run(folder, lambda summary: replace(summary, **nothing), {"conditions": {}, "launches": []})
+
+
+def open_run(folder: Path) -> RunFolder:
+    """One part, one open loop, no second copy: nothing has a throughput of its own."""
+
+    def change(summary: Summary) -> Summary:
+        cells = tuple(cell for cell in summary.cells if cell.part == "ladder")
+        rows = tuple(row for row in summary.comparisons if row.part == "ladder")
+        validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None)
+        return replace(summary, cells=cells, comparisons=rows, noise_floor=(), validity=validity)
+
+    return make_run(folder, change)
+
+
+def overloaded_run(folder: Path) -> RunFolder:
+    """A stack of the headline carries too little for the offered load and is left out; another leaves every 10th request unanswered."""
+
+    def change(summary: Summary) -> Summary:
+        cells = [cell for cell in summary.cells if (cell.part, cell.stack, cell.load) != ("headline", "fastapi-def", "open-60")]
+        late = {**dict.fromkeys(("p95_ms", "p99_ms", "p99_upper_ms", "p999_ms", "p999_upper_ms")), "unfinished": 1700}
+        cells = [replace(cell, **late) if (cell.part, cell.stack, cell.load) == OVERLOADED else cell for cell in cells]
+        return replace(summary, cells=tuple(cells))
+
+    run = make_run(folder, change)
+    points = [
+        point
+        for point in run.read_rows("distributions.csv", Quantile)
+        if (point.part, point.stack, point.load) != OVERLOADED or point.quantile <= 0.9
+    ]
+    run.write_rows("distributions.csv", points, Quantile)
+    return run
 
 
 def large_run(folder: Path) -> RunFolder:
@@ -158,7 +221,7 @@ def large_run(folder: Path) -> RunFolder:
 
     run = make_run(folder, change)
     points = [
-        Quantile("headline", f"stack-{number}", "predict-1", "closed-16", q, 1.2 + number / 50 + q, 900)
+        Quantile("headline", f"stack-{number}", "predict-1", "closed-16", "service", q, 1.2 + number / 50 + q, 900)
         for number in range(12)
         for q in (0.0, 0.5, 0.9)
     ]
@@ -175,6 +238,8 @@ VARIANTS: Mapping[str, Callable[[Path], RunFolder]] = {
     "nulls": null_run,
     "empty": empty_run,
     "large": large_run,
+    "open": open_run,
+    "overloaded": overloaded_run,
 }
 
 

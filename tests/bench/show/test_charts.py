@@ -10,14 +10,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from matplotlib.text import Text
-from run_variants import MINI_RUN, VARIANTS
+from run_variants import MINI_RUN, VARIANTS, make_run
 
 from bench.records import Quantile
 from bench.run_folder import RunFolder
 from bench.show import canvas
-from bench.show.charts import draw_charts, headline_load, latency_sheet, ratios_sheet, throughput_sheet
+from bench.show.charts import draw_charts, latency_sheet, ratios_sheet, throughput_sheet
 from bench.show.latency_chart import spread
 from bench.show.report import write_report
+from bench.show.selection import headline_load
 
 FINE_PRINT = "CPython 3.11.7, flask 3.1.2; some CPU, 1 server core; commit abc; 2026-11-25T09:00:00Z; run r"
 DRAW = """
@@ -25,6 +26,7 @@ import sys
 from pathlib import Path
 from bench.run_folder import RunFolder
 from bench.show.report import write_report
+from bench.show.selection import headline_load
 
 write_report(RunFolder.open(Path(sys.argv[1])))
 """
@@ -94,8 +96,8 @@ def test_every_title_says_something_and_a_bad_run_says_it_first(mini_charts, tmp
     titles = [chart.title for chart in mini_charts]
     assert titles == [
         (
-            "Requests per second: FastAPI on uvicorn 2.008 (1.987 to 2.029) times Flask on gunicorn gthread; "
-            "FastAPI on granian 0.9020 (0.8925 to 0.9115) times Flask on granian"
+            "Requests per second: FastAPI on uvicorn 2.008 (1.988 to 2.028) times Flask on gunicorn gthread; "
+            "FastAPI on granian 0.9020 (0.8937 to 0.9104) times Flask on granian"
         ),
         (
             "Requests per second, predict-1: 5,050 (4,994 to 5,111) with Flask on gunicorn gthread to 10,140 (10,030 to 10,260) "
@@ -139,7 +141,7 @@ def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary(
     assert list(floor.launch_ratios) in drawn
     texts = [text.get_text() for text in sheet.figure.texts]
     assert "A/A: Flask on gunicorn gthread again" in texts
-    assert "1.0030 (0.9931 to 1.0129), 95.3 %" in texts
+    assert "1.0030 (0.9949 to 1.0112), 95.3 %" in texts
     assert "hatched: within ±2 %, too small to matter" in texts
     assert "hatched: within ±10 %, too small to matter" in texts
 
@@ -157,19 +159,112 @@ def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
     assert {1.04, round(1 / 1.04, 4)} <= places
 
 
+def latency_of(folder):
+    *_, sheet = draw_sheets(folder)
+    return sheet, [text.get_text() for text in sheet.figure.texts]
+
+
 def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
-    *_, sheet = draw_sheets(RunFolder.open(MINI_RUN))
-    unloaded, saturated = sheet.figure.axes
+    sheet, headings = latency_of(RunFolder.open(MINI_RUN))
+    unloaded, saturated, offered = sheet.figure.axes
     labels = [text.get_text() for text in unloaded.texts]
-    assert "FastAPI with def on uvicorn\nn 47,515" in labels
+    assert "FastAPI with def on uvicorn\nn 11,879" in labels
     last = {round(float(line.get_xdata()[-1])) for line in unloaded.lines}
     assert last == {100, 1000}  # one cell supports no more than p99
-    assert len(labels) == 5
+    assert [len(axes.texts) for axes in (unloaded, saturated, offered)] == [5, 5, 5]
     assert not [label for label in labels if "second copy" in label]
-    headings = [text.get_text() for text in sheet.figure.texts]
-    assert "predict-1, 1 user: alone on the server" in headings
-    assert "predict-1, 16 users: at saturation" in headings
+    assert [heading for heading in headings if heading.startswith("predict-1")] == [
+        "predict-1, 1 user, alone on the server: service time",
+        "predict-1, 16 users, at saturation: service time",
+        "predict-1 at the same offered load, 3,030 req/s: response time",
+    ]
     assert saturated.get_yscale() == unloaded.get_xscale() == "log"
+
+
+def test_closed_loops_show_service_times_and_an_open_loop_response_times_of_the_first_part():
+    folder = RunFolder.open(MINI_RUN)
+    sheet, texts = latency_of(folder)
+    drawn = {tuple(map(float, line.get_ydata())) for axes in sheet.figure.axes for line in axes.lines}
+    points = folder.read_rows("distributions.csv", Quantile)
+
+    def curve(part, load, time):
+        own = [point for point in points if (point.part, point.stack, point.load, point.time) == (part, "flask-gthread", load, time)]
+        return tuple(point.latency_ms for point in own)
+
+    assert {curve("headline", load, "service") for load in ("closed-1", "closed-16")} <= drawn
+    assert curve("headline", "open-60", "response") in drawn
+    assert curve("headline", "open-60", "service") not in drawn
+    words = " ".join(texts)
+    assert "Service time: from sending a request" in words
+    assert "Response time: from when a request was due" in words
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("smoke", ["Service time"]), ("open", ["Response time"]), ("user", ["Service time"])])
+def test_the_latency_chart_defines_only_the_times_that_it_shows(name, kinds, tmp_path):
+    _, texts = latency_of(VARIANTS[name](tmp_path / name))
+    assert [words for words in ("Service time", "Response time") if words in " ".join(texts)] == kinds
+
+
+def test_a_stack_that_cannot_carry_the_offered_load_is_named_and_one_that_leaves_requests_unanswered_has_a_shorter_line(tmp_path):
+    sheet, texts = latency_of(VARIANTS["overloaded"](tmp_path / "run"))
+    assert "Could not carry the offered load: FastAPI with def on uvicorn." in " ".join(texts)
+    lines = [line for line in sheet.figure.axes[2].lines if len(line.get_xdata()) > 1]
+    assert sorted(round(float(line.get_xdata()[-1])) for line in lines) == [10, 1000, 1000, 1000]
+
+
+def test_a_rate_of_ones_own_is_no_equal_load(tmp_path):
+    def change(summary):
+        cells = tuple(replace(cell, load="own-80", offered_rps=0.8 * cell.throughput_rps) for cell in summary.cells[:7])
+        return replace(summary, cells=cells, comparisons=())
+
+    folder = make_run(tmp_path / "run", change)
+    folder.write_rows(
+        "distributions.csv", [Quantile("headline", "flask-gthread", "predict-1", "own-80", "response", 0.5, 1.0, 900)], Quantile
+    )
+    _, texts = latency_of(folder)
+    assert "predict-1, 80 % of its own saturation: response time" in texts
+
+
+def test_the_throughput_chart_has_the_cells_of_the_answer_and_no_other_part():
+    _, sheet, _ = draw_sheets(RunFolder.open(MINI_RUN))
+    (axes,) = sheet.figure.axes
+    texts = [text.get_text() for text in sheet.figure.texts]
+    assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 7
+    assert "part headline" in texts
+    assert not [text for text in texts if "Nothing on" in text or "constant" in text]
+
+
+def test_the_ratios_of_latency_under_an_open_loop_are_of_response_times():
+    texts = [text.get_text() for text in next(draw_sheets(RunFolder.open(MINI_RUN))).figure.texts]
+    assert "p95 response time: less is better" in texts
+    assert not [text for text in texts if "service time" in text]
+
+
+def test_the_ratios_chart_leaves_exploratory_rows_of_other_parts_to_the_tables():
+    folder = RunFolder.open(MINI_RUN)
+    summary = folder.read_summary()
+    row = next(row for row in summary.comparisons if row.role == "primary")
+    other = replace(row, part="break-even", role="exploratory", verdict="not judged", reason="exploratory", ratio=3.0)
+    with canvas.drawing():
+        sheet = ratios_sheet(replace(summary, comparisons=(*summary.comparisons, other)), folder.read_manifest()["stacks"], "")
+    assert [3.0] not in [list(line.get_xdata()) for line in sheet.figure.axes[0].lines]
+    assert "43 comparisons more in comparisons.csv." in " ".join(text.get_text() for text in sheet.figure.texts)
+
+
+def test_a_run_of_one_open_loop_has_titles_of_what_it_compares(tmp_path):
+    ratios, throughput, latency = draw_sheets(VARIANTS["open"](tmp_path / "run"))
+    assert ratios.title.startswith("CPU time per request: FastAPI on uvicorn 0.4953 (0.4920 to 0.4986) times Flask on gunicorn gthread; ")
+    assert "Correct answers per second at equal rate, 60 % of saturation;" in " ".join(text.get_text() for text in throughput.figure.texts)
+    assert latency.title.startswith("At equal rate, 60 % of saturation the median answer took 0.0813 ms (Nothing on granian (WSGI)) to ")
+
+
+def test_unfinished_and_unsent_requests_are_counted_beside_the_throughput():
+    folder = RunFolder.open(MINI_RUN)
+    summary = folder.read_summary()
+    cells = tuple(replace(cell, errors=1, unfinished=2, not_sent=3) for cell in summary.cells[:1])
+    with canvas.drawing():
+        sheet = throughput_sheet(replace(summary, cells=cells), folder.read_manifest()["stacks"], "")
+    assert "5,050 (4,994 to 5,111), 1 error, 2 unfinished, 3 not sent" in [text.get_text() for text in sheet.figure.texts]
 
 
 def test_a_row_without_figure_is_named_and_has_no_dot(tmp_path):
@@ -183,6 +278,7 @@ def test_the_load_of_the_answer(tmp_path):
     assert headline_load(RunFolder.open(MINI_RUN).read_summary()) == "closed-16"
     assert headline_load(VARIANTS["user"](tmp_path / "user").read_summary()) == "closed-4"
     assert headline_load(VARIANTS["empty"](tmp_path / "empty").read_summary()) == "closed-16"
+    assert headline_load(VARIANTS["open"](tmp_path / "open").read_summary()) == "open-60"
 
 
 def test_the_same_run_gives_the_same_bytes(mini_charts):

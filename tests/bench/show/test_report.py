@@ -13,7 +13,7 @@ from run_variants import AWKWARD_LABEL, MINI_RUN, VARIANTS, copy_run, read_json
 
 from bench.errors import RunFolderError
 from bench.records import Cell, Comparison, RunWarning
-from bench.show.figures import format_interval, format_ratio
+from bench.show.figures import format_interval, format_number, format_ratio
 from bench.show.report import terminal_summary, write_report
 from bench.show.sentences import headline_lines, notices
 
@@ -136,6 +136,7 @@ FIRST_WORDS = {
     "user": "Nothing is judged",
     "nulls": "Nothing is judged",
     "empty": "Nothing is judged",
+    "open": "Nothing is judged",
 }
 
 
@@ -160,8 +161,9 @@ def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whol
     for cell in summary.cells:
         figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
         assert figure in texts
-        if cell.load == "closed-16":
+        if cell.part == "headline":
             assert f"| {figure} |" in markdown
+        if cell.load == "closed-16":
             assert figure in terminal or cell.stack == "flask-granian-twin"  # the terminal has six
     for row in (*summary.comparisons, *summary.noise_floor):
         assert format_ratio(row) in texts
@@ -177,8 +179,156 @@ def test_the_page_says_how_far_to_trust_it(whole):
     expected = [manifest["plan_sha256"], manifest["command"], str(manifest["plan"]["seed"]), environment["cpu"], environment["kernel"]]
     expected += [text for warning in manifest["warnings"] for text in warning.values()]
     expected += [row["command"] for row in manifest["conditions"].values()]
-    expected += ["steal_ratio", "kept and marked", "scikit-learn 0.0.5", "Departures from the plan"]
+    expected += [*manifest["ended"], *manifest["departures"], "scikit-learn 0.0.5", "p99 of the worst cell 0.109 ms"]
     assert not [words for words in expected if words not in text]
+
+
+def test_every_gate_stands_there_with_try_place_and_what_was_done(whole):
+    page, markdown = Page(read_text(whole, "report.html")), read_text(whole, "report.md")
+    gates = whole.read_summary().validity.gates
+    assert len(gates) == 4
+    for gate in gates:
+        row = [str(gate.launch), str(gate.attempt), gate.gate, gate.where, f"{gate.value:.3g}", f"{gate.limit:.3g}", gate.action]
+        assert row in page.rows
+        assert f"| {' | '.join(row)} |".replace("_", r"\_") in markdown
+
+
+def test_launches_are_counted_by_part_with_their_repeats_and_the_plan_with_what_came_of_it(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    assert ["headline", "14", "12", "2", "4.5", "65 %"] in rows
+    assert ["ladder", "8", "8", "1", "2.1", "50 %"] in rows
+    assert ["Ended early, as planned", "headline was precise enough after 12 of 14 launches"] in rows
+    left_out = "ladder: open-60 is 3,030 req/s; flask-gthread@pandas was found to carry 398, so it is not measured"
+    assert ["Departure from the plan", left_out] in rows
+    assert any(row[:1] == ["headline"] and row[4:] == ["open-60: 3,030", "14", "12", "1"] for row in rows)
+    assert ["Flask on gunicorn gthread, engine pandas", "398"] in rows
+
+
+def test_a_run_without_departures_says_so(tmp_path):
+    folder = VARIANTS["smoke"](tmp_path / "run")
+    write_report(folder)
+    page = Page(read_text(folder, "report.html"))
+    assert ["Departures from the plan", "none"] in page.rows
+    assert "Ended early" not in page.text
+    assert ["headline", "2", "2", "0", "0.6", "65 %"] in page.rows
+
+
+def test_rates_that_differ_from_stack_to_stack_are_told_from_the_lowest_to_the_highest(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["offered_rps"][0]["rps"] = 2000
+    folder.write_manifest(manifest)
+    write_report(folder)
+    assert "| open-60: 2,000 to 3,030 |" in read_text(folder, "report.md")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["allow_unequal"] = allowed
+    folder.write_manifest(manifest)
+    write_report(folder)
+    assert ("| Unequal stacks | allowed, see the conditions |" in read_text(folder, "report.md")) == allowed
+
+
+def test_a_part_whose_blocks_are_not_mirrored_is_called_so(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["parts"][1]["mirrored"] = False
+    folder.write_manifest(manifest)
+    write_report(folder)
+    rows = {row[0]: row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8}
+    assert [rows[name][-1] for name in ("headline", "ladder")] == ["1", "1, not mirrored"]
+
+
+def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, tmp_path):
+    for text in (read_text(whole, "report.html"), read_text(whole, "report.md")):
+        assert "Start-up and memory" in text
+    rows = Page(read_text(whole, "report.html")).rows
+    assert ["Flask on gunicorn gthread", "0.624", "0.655", "5", "62.8 (61.0)", "105.1 (53.2)", "20"] in rows
+    assert ["Nothing on uvicorn", "29.4 (23.8)", "8"] in rows  # the floors are not started alone
+    html = read_text(whole, "report.html")
+    assert "second copy" not in html[html.index('<section id="resources">') : html.index('<section id="trust">')]
+    smoke = VARIANTS["smoke"](tmp_path / "smoke")
+    write_report(smoke)
+    assert "Start-up and memory" not in read_text(smoke, "report.html") + read_text(smoke, "report.md")
+
+
+def test_memory_alone_has_no_columns_of_starts(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    assert "| stack | RSS (PSS) after load, MB | launches |" in read_text(folder, "report.md")
+
+
+def table_below(markdown, caption):
+    """Return the cells of the table of the Markdown under a caption, the headings first."""
+    lines = markdown[markdown.index(f"**{caption}") :].splitlines()[2:]
+    table = lines[: lines.index("")]
+    return [[text.strip() for text in line.strip("|").split(" | ")] for line in table if "---" not in line]
+
+
+def test_cells_of_an_open_loop_show_the_offered_rate_and_every_kind_of_failure(whole):
+    head, *rows = table_below(
+        read_text(whole, "report.md"), "Cells: predict-1, equal rate, 60 % of saturation, 3,030 req/s; response times"
+    )
+    assert head[-4:] == ["samples", "errors", "unfinished", "not sent"]
+    assert [row[-3:] for row in rows] == [["0", "0", "0"]] * 4 + [["0", "4", "11"]] + [["0", "0", "0"]] * 2
+
+
+def test_cells_without_failures_of_a_kind_have_no_column_for_it(whole):
+    head, *_ = table_below(read_text(whole, "report.md"), "Cells of the answer: predict-1, 16 users; service times; 12 launches")
+    assert head[-2:] == ["samples", "errors"]
+
+
+def test_cells_of_several_loads_have_columns_for_load_and_offered_rate(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    summary = read_json(folder.path / "summary.json")
+    for number, cell in enumerate(summary["cells"]):
+        if cell["part"] == "ladder" and number % 2:
+            cell.update(load="closed-16", offered_rps=None, launches=7, throughput_level=0.9)
+    folder.write_text("summary.json", json.dumps(summary))
+    write_report(folder)
+    rows = Page(read_text(folder, "report.html")).rows
+    head = next(row for row in rows if "offered req/s" in row)
+    assert head[:5] == ["stack", "load", "offered req/s", "requests per second", "level"]
+    assert head[-1] == "launches"
+    offered = {(row[1], row[2]) for row in rows if len(row) == len(head)}
+    assert {("predict-1, 16 users", "-"), ("predict-1, equal rate, 60 % of saturation", "3,030")} <= offered
+
+
+def test_tail_percentiles_stand_with_their_upper_bounds(whole):
+    cell = whole.read_summary().cells[0]
+    head, row, *_ = table_below(read_text(whole, "report.md"), "Cells of the answer")
+    figures = dict(zip(head, row, strict=True))
+    assert figures["p99 ms (bound)"] == f"{format_number(cell.p99_ms)} ({format_number(cell.p99_upper_ms)})"
+    assert figures["p99.9 ms (bound)"] == f"{format_number(cell.p999_ms)} ({format_number(cell.p999_upper_ms)})"
+    assert figures["CPU us (kernel)"] == "191 (24 %)"
+
+
+def test_a_percentile_among_requests_without_an_answer_is_called_so(tmp_path):
+    folder = VARIANTS["overloaded"](tmp_path / "run")
+    write_report(folder)
+    head, row, *_ = table_below(read_text(folder, "report.md"), "Cells: predict-1, equal rate")
+    figures = dict(zip(head, row, strict=True))
+    assert figures["p50 ms"] == "0.359"
+    assert [figures[name] for name in ("p95 ms", "p99 ms (bound)", "p99.9 ms (bound)")] == ["unanswered"] * 3
+    assert figures["unfinished"] == "1,700"
+
+
+def test_the_latency_section_explains_the_offered_load_only_where_there_is_one(whole, tmp_path):
+    smoke = VARIANTS["smoke"](tmp_path / "smoke")
+    write_report(smoke)
+    for name in ("report.html", "report.md"):
+        assert "At the same offered load requests come when they are due" in read_text(whole, name)
+        assert "At the same offered load" not in read_text(smoke, name)
+
+
+def test_rows_of_several_parts_say_of_which_part_they_are(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    heads = [row for row in rows if row[:2] == ["contender / baseline", "verdict"]]
+    assert ["part" in head for head in heads] == [False, True]  # judged rows are all of one part
+    assert any(row[2:3] == ["ladder"] and "p95 response time" in row for row in rows)
 
 
 def test_labels_of_a_user_are_text_in_every_output(tmp_path):
@@ -261,7 +411,7 @@ def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(
     folder = VARIANTS["user"](tmp_path / "run")
     write_report(folder)
     assert "**Exploratory comparisons, without verdict**" in read_text(folder, "report.md")
-    assert "| 2.008 (1.987 to 2.029) |" in read_text(folder, "report.md")
+    assert "| 2.008 (1.988 to 2.028) |" in read_text(folder, "report.md")
 
 
 def test_the_command_that_draws_again_can_be_pasted(tmp_path):

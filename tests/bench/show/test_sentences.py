@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bench.plan.loads import parse_load
 from bench.records import METRICS, Comparison, Gate, RunWarning
 from bench.run_folder import Summary, Validity
-from bench.show.figures import format_interval, format_load, format_number, format_percent
+from bench.show.figures import format_interval, format_load, format_number, format_percent, is_open, time_words, under_words
 from bench.show.sentences import aa_line, comparison_line, headline_lines, notices, validity_line, verdict_mark, verdict_words
 
 STACKS = {
@@ -45,7 +46,7 @@ NONE = {"ratio": None, "ci_low": None, "ci_high": None, "level": None}
 def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), **validity):
     facts = {"valid": True, "aa": "pass", "aa_estimate": 1.003, "aa_ci_low": 0.994, "aa_ci_high": 1.012, "gates": (), "warnings": ()}
     checked = Validity(**{**facts, **validity})
-    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor))
+    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor), ())
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,11 @@ def test_exploratory_rows_have_no_verdict_word(metric):
     assert comparison_line(row, (), STACKS).startswith("Exploratory, as usually deployed: ")
 
 
+def test_an_exploratory_row_with_failures_says_so():
+    row = replace(ROW, role="exploratory", verdict="not judged", reason="3 requests without a correct answer in its cells")
+    assert verdict_words(row) == "exploratory (3 requests without a correct answer in its cells)"
+
+
 def test_every_verdict_has_a_mark_of_its_own_and_nothing_judged_has_none():
     marks = [verdict_mark(verdict) for verdict in ("better", "worse", "equivalent", "undecided", "withheld")]
     assert len(set(marks)) == 5
@@ -103,6 +109,13 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             (
                 "Worse (longer p95), as usually deployed: the p95 service time of FastAPI on uvicorn was 1.30 times that of "
                 "Flask on gunicorn gthread (95.3 % 1.20 to 1.40, 12 launches). predict-1, 1 user."
+            ),
+        ),
+        (
+            {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "open-60"},
+            (
+                "Worse (longer p95), as usually deployed: the p95 response time of FastAPI on uvicorn was 1.30 times that of "
+                "Flask on gunicorn gthread (95.3 % 1.20 to 1.40, 12 launches). predict-1, equal rate, 60 % of saturation."
             ),
         ),
         (
@@ -213,17 +226,26 @@ def test_stacks_of_a_user_take_the_place_of_the_headline_rows():
     assert lines[0].endswith(" Server on 2 cores.")
 
 
+def test_a_run_that_compares_no_throughput_answers_with_what_it_compares():
+    rows = [replace(ROW, contender="mine", baseline="yours", metric=metric, load="open-60") for metric in METRICS[1:]]
+    lines = headline_lines(make_summary(*rows), STACKS)
+    assert len(lines) == 4
+    assert lines[0].startswith("Better (less CPU time): mine used 2.00 times the CPU time per request of yours")
+    assert lines[1].startswith("Better (shorter p50): the p50 response time of mine was 2.00 times that of yours")
+
+
 def test_a_run_without_comparisons_says_so():
     lines = headline_lines(make_summary(noise_floor=(), aa="not judged"), STACKS)
     assert lines[0] == "No comparison: this run does not measure one stack against another."
     assert lines[-1] == "A/A not judged: there is no figure of two copies of one stack."
 
 
-def test_validity_counts_gates_by_what_was_done_and_names_each_warning_once():
-    gates = (Gate(1, "steal_ratio", 0.03, 0.02, "repeated"), *(Gate(n, "lag", 2, 1, "kept and marked") for n in (2, 3)))
+def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_each_warning_once():
+    marked = [Gate(n, 3, name, "x", 2, 1, "kept and marked") for n in (2, 3) for name in ("send_lag_p99_ms", "generator_cpu_ratio")]
+    gates = (Gate(1, 1, "steal_ratio", "the whole launch", 0.03, 0.02, "repeated"), *marked)
     warnings = tuple(RunWarning(code, "text", "step") for code in ("busy", "errors", "busy"))
     assert validity_line(make_summary(gates=gates, warnings=warnings)) == (
-        "Valid: A/A pass; gates tripped: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
+        "Valid: A/A pass; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
     )
     assert validity_line(make_summary(valid=False, aa="fail")) == "Not valid: A/A fail; no gate tripped; no warnings."
 
@@ -300,6 +322,23 @@ def test_percent(ratio, text):
     assert format_percent(ratio) == text
 
 
-@pytest.mark.parametrize(("load", "text"), [("closed-1", "1 user"), ("closed-16", "16 users"), ("closed-x", "closed-x")])
-def test_loads_in_words(load, text):
-    assert format_load(load) == text
+@pytest.mark.parametrize(
+    ("load", "text", "under"),
+    [
+        ("closed-1", "1 user", "with 1 user"),
+        ("closed-16", "16 users", "with 16 users"),
+        ("open-60", "equal rate, 60 % of saturation", "at equal rate, 60 % of saturation"),
+        ("own-80", "80 % of its own saturation", "at 80 % of its own saturation"),
+        ("open-500rps", "500 req/s offered", "at 500 req/s offered"),
+        ("open-500rps-constant", "500 req/s offered, evenly spaced", "at 500 req/s offered, evenly spaced"),
+        ("closed-x", "closed-x", "with closed-x"),
+    ],
+)
+def test_loads_in_words(load, text, under):
+    assert (format_load(load), under_words(load)) == (text, under)
+
+
+@pytest.mark.parametrize("load", ["closed-1", "closed-128", "open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant"])
+def test_response_time_is_the_word_of_open_loops_as_the_plan_knows_them(load):
+    assert is_open(load) == parse_load(load).is_open
+    assert time_words(load) == ("response time" if parse_load(load).is_open else "service time")

@@ -1,0 +1,147 @@
+"""Profiles: from their data file to checked records. What a run does is data, not code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import ConfigError
+from bench.plan.loads import parse_load
+from bench.plan.rules import MIN_FIRST_LOOK
+from bench.plan.tables import check_keys, read_toml
+
+BUNDLED_PROFILES = Path(__file__).parent.parent / "profiles.toml"
+
+_PROFILE_KEYS = {
+    "purpose": str,
+    "slice_ms": int,
+    "settle_ms": int,
+    "warm_up_ms": int,
+    "starts": int,
+    "repeats": int,
+    "pairs": list,
+    "parts": list,
+}
+_PART_KEYS = {
+    "name": str,
+    "stacks": list,
+    "scenarios": list,
+    "loads": list,
+    "launches": int,
+    "blocks": int,
+    "first_look": int,
+    "mirrored": bool,
+}
+_OPTIONAL_PART_KEYS = ("first_look", "mirrored")
+_RANGES = {
+    "launches": (1, 200),
+    "slice_ms": (20, 10_000),
+    "settle_ms": (0, 5_000),
+    "warm_up_ms": (0, 10_000),
+    "starts": (0, 100),
+    "repeats": (0, 2),
+    "blocks": (1, 1000),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Stacks that are started and measured together: every scenario and load on each, in `blocks` blocks per launch.
+
+    With a `first_look` the part may end before its last launch, see `rules.LOOK_EVERY`. Blocks that are not `mirrored` hold one slice
+    of every stack instead of two: enough for what is explored, not for what is judged.
+    """
+
+    name: str
+    stacks: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    loads: tuple[str, ...]
+    launches: int
+    blocks: int
+    first_look: int | None = None
+    mirrored: bool = True
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile.
+
+    `starts` is how often each stack of the first part is started alone, for its start-up time; `repeats` how often a launch that
+    trips a gate is measured again.
+    """
+
+    profile: str
+    purpose: str
+    slice_ms: int
+    settle_ms: int
+    warm_up_ms: int
+    starts: int
+    repeats: int
+    pairs: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+
+
+def read_profile(name: str, path: Path | None = None) -> Profile:
+    """Return the profile of a name; raise `ConfigError` on the first fault of its table."""
+    path = path or BUNDLED_PROFILES
+    profiles = read_toml(path)
+    if name not in profiles:
+        message = f"There is no profile {name!r}; there are: {', '.join(profiles)}."
+        raise ConfigError(message)
+    place = f"{path.name} [{name}]"
+    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(_PROFILE_KEYS))
+    numbers = {key: table[key] for key in _RANGES if key in table}
+    for key, value in numbers.items():
+        check_range(place, key, value)
+    if table["settle_ms"] * 2 > table["slice_ms"]:
+        message = f"{place}: settle_ms {table['settle_ms']} leaves too little of slice_ms {table['slice_ms']}; at most half."
+        raise ConfigError(message)
+    parts = tuple(_read_part(f"{place} part {number}", part) for number, part in enumerate(table["parts"], start=1))
+    if not parts or len({part.name for part in parts}) < len(parts):
+        message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
+        raise ConfigError(message)
+    return Profile(profile=name, purpose=table["purpose"], pairs=_read_pairs(place, table["pairs"]), parts=parts, **numbers)
+
+
+def profile_purposes(path: Path | None = None) -> dict[str, str]:
+    """Return what each profile is for."""
+    path = path or BUNDLED_PROFILES
+    return {name: read_profile(name, path).purpose for name in read_toml(path)}
+
+
+def check_range(place: str, key: str, value: int) -> None:
+    """Raise `ConfigError` if a number is outside what is allowed for its key."""
+    low, high = _RANGES[key]
+    if not low <= value <= high:
+        message = f"{place}: {key} is {value}; allowed are {low} to {high}."
+        raise ConfigError(message)
+
+
+def _read_part(place: str, part: object) -> Part:
+    required = tuple(key for key in _PART_KEYS if key not in _OPTIONAL_PART_KEYS)
+    table: dict[str, Any] = check_keys(place, part, _PART_KEYS, required)
+    lists: dict[str, Any] = {key: tuple(table[key]) for key in ("stacks", "scenarios", "loads")}
+    for key, values in lists.items():
+        if not values or not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+            message = f"{place}: {key} must be a list of different names."
+            raise ConfigError(message)
+    for load in lists["loads"]:
+        parse_load(load)
+    numbers: dict[str, Any] = {key: table[key] for key in _RANGES if key in table}
+    for key, value in numbers.items():
+        check_range(place, key, value)
+    first_look = table.get("first_look")
+    if first_look is not None and not MIN_FIRST_LOOK <= first_look <= table["launches"]:
+        message = f"{place}: first_look is {first_look}; allowed are {MIN_FIRST_LOOK} to its launches, {table['launches']}."
+        raise ConfigError(message)
+    return Part(name=table["name"], first_look=first_look, mirrored=table.get("mirrored", True), **lists, **numbers)
+
+
+def _read_pairs(place: str, pairs: Sequence[object]) -> tuple[tuple[str, str], ...]:
+    checked = []
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(stack, str) for stack in pair):  # noqa: PLR2004 - a pair
+            message = f"{place}: pairs must be lists of [contender, baseline], not {pair!r}."
+            raise ConfigError(message)
+        checked.append((pair[0], pair[1]))
+    return tuple(checked)

@@ -1,0 +1,32 @@
+"""Which cells of a run carry its answer and are drawn; the tables have all of them."""
+
+from collections.abc import Sequence
+
+from bench.records import Cell
+from bench.run_folder import Summary
+from bench.show.figures import is_open
+
+HEADLINE_LOAD, UNLOADED, OPEN_LOAD = "closed-16", "closed-1", "open-60"
+
+
+def first_part(summary: Summary) -> list[Cell]:
+    """Return the cells of the part that has the answer: the first one."""
+    return [cell for cell in summary.cells if cell.part == summary.cells[0].part]
+
+
+def headline_load(summary: Summary) -> str:
+    """Return the load of the answer: 16 users, else that of the run's first cell."""
+    loads = [cell.load for cell in first_part(summary)]
+    return HEADLINE_LOAD if HEADLINE_LOAD in loads or not loads else loads[0]
+
+
+def headline_cells(summary: Summary) -> list[Cell]:
+    """Return the cells of the answer: those of the first part under the load of the answer."""
+    load = headline_load(summary)
+    return [cell for cell in first_part(summary) if cell.load == load]
+
+
+def latency_loads(summary: Summary, cells: Sequence[Cell]) -> list[str]:
+    """Return the loads to draw: one user, that of the answer, and an open loop if there is one."""
+    rates = [cell.load for cell in cells if is_open(cell.load)]
+    return list(dict.fromkeys([UNLOADED, headline_load(summary), *([OPEN_LOAD] if OPEN_LOAD in rates else rates[:1])]))

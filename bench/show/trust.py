@@ -1,0 +1,123 @@
+"""How far to trust a run, as tables: warnings, what came of the plan, launches, gates, plan, calibration, conditions, environment.
+
+Takes the summary and the manifest, gives `Table`s; those without a row are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.records import Gate
+from bench.run_folder import Summary
+from bench.show.figures import NO_FIGURE, format_number, format_percent
+from bench.show.sentences import Stacks, stack_label
+from bench.show.tables import Table
+
+
+def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
+    """Return what shows how far to trust a run."""
+    stacks: Stacks = manifest["stacks"]
+    warnings = tuple((warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings)
+    environment = tuple((_heading(key), plain_text(value)) for key, value in summary.environment.items())
+    tables = [
+        Table("Warnings, each with its next step", ("code", "warning", "next step"), warnings),
+        _outcome_table(manifest),
+        _launch_table(manifest),
+        _gate_table(summary.validity.gates),
+        _plan_table(manifest["plan"]),
+        _calibration_table(manifest["plan"], stacks),
+        _condition_table(manifest["conditions"], stacks),
+        Table("Environment", ("what", "value"), environment),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def plain_text(value: object) -> str:
+    """Return a value of the manifest as a reader would write it."""
+    if value is None or value in ("", [], {}):
+        return NO_FIGURE
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain_text(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.12g}" if isinstance(value, int | float) else str(value)
+
+
+def _outcome_table(manifest: Mapping[str, Any]) -> Table:
+    """Return which parts ended early, as the plan allows them to, and every departure from it: what was not measured, and why."""
+    rows = [("Ended early, as planned", text) for text in manifest["ended"]]
+    rows += [("Departure from the plan", text) for text in manifest["departures"]] or [("Departures from the plan", "none")]
+    return Table("What came of the plan", ("what", "which"), tuple(rows))
+
+
+def _launch_table(manifest: Mapping[str, Any]) -> Table:
+    """Return how many launches of each part were planned, kept and repeated, and how much of their time a stack was under load."""
+    rows = []
+    for part in manifest["plan"]["parts"]:
+        tries = [row for row in manifest["launches"] if row["part"] == part["name"]]
+        kept = sum(row["kept"] for row in tries)
+        total_s, load_s = (sum(row[name] for row in tries) for name in ("total_s", "load_s"))
+        under_load = format_percent(load_s / total_s) if total_s else NO_FIGURE
+        rows.append((part["name"], str(part["launches"]), str(kept), str(len(tries) - kept), f"{total_s / 60:.1f}", under_load))
+    columns = ("part", "planned", "kept", "repeated", "minutes", "under load")
+    return Table(
+        "Launches by part, and how much of their time a stack was under load", columns, tuple(rows), frozenset(range(1, len(columns)))
+    )
+
+
+def _gate_table(gates: Sequence[Gate]) -> Table:
+    rows = tuple(
+        (str(gate.launch), str(gate.attempt), gate.gate, gate.where, f"{gate.value:.3g}", f"{gate.limit:.3g}", gate.action)
+        for gate in gates
+    )
+    columns = ("launch", "try", "gate", "where it was worst", "value", "limit", "done about it")
+    return Table("Gates: conditions that did not hold", columns, rows, frozenset({1, 4, 5}))
+
+
+def _plan_table(plan: Mapping[str, Any]) -> Table:
+    rows = tuple(
+        (
+            *(plain_text(part[key]) for key in ("name", "stacks", "scenarios", "loads")),
+            _offered_words(plan, part),
+            *(plain_text(part[key]) for key in ("launches", "first_look")),
+            f"{part['blocks']}{'' if part['mirrored'] else ', not mirrored'}",
+        )
+        for part in plan["parts"]
+    )
+    columns = ("part", "stacks", "scenarios", "loads", "offered, req/s", "launches", "may end from", "blocks per launch")
+    return Table("Plan", columns, rows, frozenset({5, 6, 7}))
+
+
+def _offered_words(plan: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    """Return the rates of a part's open loops: one for all stacks, or from the lowest to the highest."""
+    texts = []
+    for load in part["loads"]:
+        rates = {row["rps"] for row in plan["offered_rps"] if row["load"] == load and row["stack"] in part["stacks"]}
+        ends = [format_number(rate) for rate in (min(rates), max(rates))] if rates else []
+        texts += [f"{load}: {' to '.join(dict.fromkeys(ends))}"] if ends else []
+    return plain_text(texts)
+
+
+def _calibration_table(plan: Mapping[str, Any], stacks: Stacks) -> Table:
+    rows = tuple((stack_label(name, stacks), format_number(rate)) for name, rate in plan["saturation_rps"].items())
+    columns = ("stack", "requests per second")
+    return Table(
+        "What each stack carries, found before the plan was fixed: the offered rates follow from it", columns, rows, frozenset({1})
+    )
+
+
+def _condition_table(conditions: Mapping[str, Mapping[str, Any]], stacks: Stacks) -> Table:
+    keys = list(dict.fromkeys(key for row in conditions.values() for key in row))
+    rows = tuple(
+        (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in keys))
+        for name, row in conditions.items()
+    )
+    columns = ("stack", "engine", *(_heading(key) for key in keys))
+    return Table("Conditions of each stack, read back from the live servers", columns, rows)
+
+
+def _heading(key: str) -> str:
+    """Return a key of the manifest as a heading: `start_s` as `start, s`."""
+    name, _, unit = key.rpartition("_")
+    return f"{name.replace('_', ' ')}, {unit}" if unit in ("s", "bytes") else key.replace("_", " ")

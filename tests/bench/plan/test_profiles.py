@@ -1,0 +1,161 @@
+"""A profile is data; a fault in it is one sentence that names the place, the value and what is allowed."""
+
+import pytest
+from plan_files import PROFILE, SECOND_PART, refusal
+
+from bench.plan.profiles import BUNDLED_PROFILES, Part, Profile, profile_purposes, read_profile
+from bench.plan.rules import MIN_LAUNCHES
+
+PROFILES = ["smoke", "quick", "default", "thorough"]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that reads the profile `mine` of the text of a profiles file."""
+
+    def read(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text, "utf-8")
+        return read_profile("mine", path)
+
+    return read
+
+
+def test_every_key_of_a_profile_is_read(read):
+    text = PROFILE.replace("starts = 0", "starts = 5").replace("launches = 2", "launches = 20\nfirst_look = 12")
+    assert read(text) == Profile(
+        profile="mine",
+        purpose="a test.",
+        slice_ms=250,
+        settle_ms=40,
+        warm_up_ms=100,
+        starts=5,
+        repeats=2,
+        pairs=(("fastapi-uvicorn", "flask-gthread"),),
+        parts=(
+            Part(
+                "headline",
+                ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"),
+                ("predict-1",),
+                ("closed-16",),
+                launches=20,
+                blocks=1,
+                first_look=12,
+            ),
+        ),
+    )
+
+
+def test_a_part_without_a_first_look_is_measured_to_its_end(read):
+    assert [part.first_look for part in read(PROFILE).parts] == [None]
+
+
+def test_each_part_has_its_own_number_of_launches(read):
+    assert {part.name: part.launches for part in read(PROFILE + SECOND_PART).parts} == {"headline": 2, "more": 3}
+
+
+def test_the_bundled_profiles_are_those_that_say_what_they_are_for():
+    purposes = profile_purposes()
+    assert list(purposes) == PROFILES
+    assert all(purpose.endswith(".") for purpose in purposes.values())
+
+
+def test_the_purposes_of_another_file_are_read_from_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(PROFILE, "utf-8")
+    assert profile_purposes(path) == {"mine": "a test."}
+
+
+def test_verdicts_need_eight_launches_which_every_part_has_but_that_of_smoke():
+    few = [name for name in PROFILES if any(part.launches < MIN_LAUNCHES for part in read_profile(name).parts)]
+    assert (few, MIN_LAUNCHES) == (["smoke"], 8)
+
+
+def test_the_first_look_of_a_bundled_part_is_at_twelve_launches_or_later_and_before_its_last():
+    looks = [(part.first_look, part.launches) for name in PROFILES for part in read_profile(name).parts if part.first_look]
+    assert looks
+    assert all(12 <= first_look < launches for first_look, launches in looks)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
+    assert refusal(read_profile, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, thorough."
+
+
+def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "none.toml"
+    assert refusal(read_profile, "mine", path) == f"{path} cannot be read (No such file or directory)."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            "slice_ms",
+            "slize_ms",
+            ["mine.toml [mine]", "'slize_ms'", "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, parts"],
+        ),
+        ("launches", "lunches", ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, launches, blocks, first_look"]),
+        ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "launches, blocks, first_look"]),
+        ("starts = 0\n", "", ["mine.toml [mine]", "starts is missing"]),
+        ("launches = 2\n", "", ["mine.toml [mine] part 1", "launches is missing"]),
+        ('name = "headline"\n', "", ["mine.toml [mine] part 1", "name is missing"]),
+        ("starts = 0", "launches = 2", ["mine.toml [mine]", "unknown key 'launches'"]),
+        ("launches = 2", "launches = 2.5", ["mine.toml [mine] part 1", "launches must be a whole number", "2.5"]),
+        ("launches = 2", "launches = true", ["mine.toml [mine] part 1", "launches must be a whole number"]),
+        ("launches = 2", "launches = 0", ["mine.toml [mine] part 1", "launches is 0", "1 to 200"]),
+        ("launches = 2", "launches = 201", ["mine.toml [mine] part 1", "launches is 201", "1 to 200"]),
+        ("blocks = 1", "blocks = 1\nfirst_look = 0", ["mine.toml [mine] part 1", "first_look is 0", "12 to its launches, 2"]),
+        ("launches = 2", "launches = 20\nfirst_look = 11", ["mine.toml [mine] part 1", "first_look is 11", "12 to its launches, 20"]),
+        ("launches = 2", "launches = 20\nfirst_look = 21", ["mine.toml [mine] part 1", "first_look is 21", "12 to its launches, 20"]),
+        ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [mine] part 1", "mirrored must be a true or false"]),
+        ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [mine] part 1", "first_look must be a whole number", "'12'"]),
+        ("slice_ms = 250", "slice_ms = 19", ["mine.toml [mine]", "slice_ms is 19", "20 to 10000"]),
+        ("settle_ms = 40", "settle_ms = -1", ["mine.toml [mine]", "settle_ms is -1", "0 to 5000"]),
+        ("settle_ms = 40", "settle_ms = 126", ["mine.toml [mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
+        ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [mine]", "warm_up_ms is 10001", "0 to 10000"]),
+        ("starts = 0", "starts = -1", ["mine.toml [mine]", "starts is -1", "0 to 100"]),
+        ("starts = 0", "starts = 101", ["mine.toml [mine]", "starts is 101", "0 to 100"]),
+        ("repeats = 2", "repeats = 3", ["mine.toml [mine]", "repeats is 3", "0 to 2"]),
+        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0", "1 to 1000"]),
+        ("[[mine.parts]]", "[mine.parts]", ["mine.toml [mine]", "parts must be a list"]),
+        ('["closed-16"]', "[]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
+        ('["closed-16"]', "[16]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
+        ('["closed-16"]', '["closed-16", "closed-16"]', ["mine.toml [mine] part 1", "loads must be a list of different names"]),
+        ('["closed-16"]', '["open-0"]', ["'open-0'", "closed-N", "open-Nrps"]),
+        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["fastapi-uvicorn"]]', ["mine.toml [mine]", "[contender, baseline]"]),
+        ('[["fastapi-uvicorn", "flask-gthread"]]', '["fastapi-uvicorn"]', ["mine.toml [mine]", "[contender, baseline]"]),
+        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["fastapi-uvicorn", 1]]', ["mine.toml [mine]", "[contender, baseline]"]),
+        ("[mine]", "[mine]\n[mine]", ["mine.toml is no TOML"]),
+    ],
+)
+def test_a_fault_in_a_profile_names_the_place_the_value_and_what_is_allowed(read, before, after, words):
+    assert before in PROFILE
+    message = refusal(read, PROFILE.replace(before, after))
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_fault_in_a_later_part_names_that_part(read):
+    assert "mine.toml [mine] part 2: blocks is 0" in refusal(read, PROFILE + SECOND_PART.replace("blocks = 1", "blocks = 0"))
+
+
+def test_two_parts_of_one_name_are_refused(read):
+    assert "two parts have the same name" in refusal(read, PROFILE + SECOND_PART.replace('"more"', '"headline"'))
+
+
+def test_a_profile_without_a_part_is_refused(read):
+    head, _, _ = PROFILE.partition("[[mine.parts]]")
+    assert "there is no part" in refusal(read, f"{head}parts = []")
+
+
+def test_a_part_that_is_no_table_is_refused(read):
+    head, _, _ = PROFILE.partition("[[mine.parts]]")
+    assert refusal(read, f"{head}parts = [1]") == "mine.toml [mine] part 1 must be a table."
+
+
+def test_the_bundled_file_explains_every_key_of_a_profile():
+    text = BUNDLED_PROFILES.read_text("utf-8").partition("\n[")[0]
+    keys = {*Profile.__dataclass_fields__, *Part.__dataclass_fields__} - {"profile"}
+    assert {key for key in keys if key not in text} == {"purpose", "name"}
