@@ -175,7 +175,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition that did not hold at one try of a launch, where it was worst, and what was done about it."""
+    """A condition that did not hold at one try of a launch, in which of its slices, and what was done about it."""
 
     launch: int
     attempt: int

@@ -5,7 +5,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from shared_model import KEEP_ALIVE_S, Options, announce, bind_socket, run_alone
+from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_socket, run_alone
 
 WORKER_TIMEOUT_S = 30  # as gunicorn's; by default a worker whose imports take 5 s is killed
 
@@ -19,6 +19,7 @@ def serve(options: Options) -> None:
         factory=True,
         workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_TIMEOUT_S,
         timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         access_log=False,
     )

@@ -6,7 +6,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 from werkzeug.serving import is_running_from_reloader, run_simple
 
 from flask_app import create_app
-from shared_model import KEEP_ALIVE_S, Options, announce, bind_socket, run_alone
+from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_socket, run_alone
 
 
 def serve(options: Options) -> None:
@@ -19,6 +19,7 @@ def serve(options: Options) -> None:
         "worker_class": "gthread",
         "threads": options.threads,
         "keepalive": KEEP_ALIVE_S,
+        "graceful_timeout": STOP_TIMEOUT_S,
         "proc_name": "flask_app",
         "control_socket_disable": True,
     }

@@ -5,6 +5,7 @@ from shared_model import single_thread as single_thread  # first: it sizes the t
 # isort: split
 from shared_model import contract as contract
 from shared_model.options import KEEP_ALIVE_S as KEEP_ALIVE_S
+from shared_model.options import STOP_TIMEOUT_S as STOP_TIMEOUT_S
 from shared_model.options import OptionError as OptionError
 from shared_model.options import Options as Options
 from shared_model.options import announce as announce

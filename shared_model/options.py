@@ -21,6 +21,8 @@ MAX_THREADS = 256
 # The trial behind this number: 8 and 16 threads gave the same throughput on one core, 1 and 2 gave less.
 DEFAULT_THREADS = 8
 KEEP_ALIVE_S = 60
+# How long a server that is told to stop may take for the requests under way.
+STOP_TIMEOUT_S = 8
 BACKLOG = 2048
 
 

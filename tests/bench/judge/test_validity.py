@@ -22,11 +22,11 @@ def make_cells(key=KEY, **fields):
 
 
 def marked(*launches):
-    return [Gate(launch, 3, "steal_ratio", "the whole launch", 0.05, 0.02, MARKED) for launch in launches]
+    return [Gate(launch, 3, "steal_ratio", "all slices", 0.05, 0.02, MARKED) for launch in launches]
 
 
 def repeated(launch, attempts=1):
-    return [Gate(launch, attempt, "steal_ratio", "the whole launch", 0.05, 0.02, REPEATED) for attempt in range(1, attempts + 1)]
+    return [Gate(launch, attempt, "steal_ratio", "all slices", 0.05, 0.02, REPEATED) for attempt in range(1, attempts + 1)]
 
 
 def warming(ratio, launches=12, **fields):
@@ -228,32 +228,29 @@ def test_a_launch_passes_the_gate_of_the_send_lag_up_to_a_p99_of_one_millisecond
 def test_a_gate_says_which_try_of_which_launch_it_was_and_what_is_done_about_it():
     [first] = gates_of(make_slice(launch=4, steal_ratio=0.5))
     [last] = gates_of(make_slice(launch=4, steal_ratio=0.5), attempt=3, action=MARKED)
-    assert (first.launch, first.attempt, first.where, first.action) == (4, 1, "the whole launch", "repeated")
-    assert (last.launch, last.attempt, last.where, last.action) == (4, 3, "the whole launch", "kept and marked")
+    assert (first.launch, first.attempt, first.where, first.action) == (4, 1, "all slices", "repeated")
+    assert (last.launch, last.attempt, last.where, last.action) == (4, 3, "all slices", "kept and marked")
 
 
-@pytest.mark.parametrize("fields", [{"generator_wait_ratio": 0.5}, {"generator_cpu_ns": 190 * MS}])
-def test_a_gate_names_the_cell_where_it_was_worst(fields):
-    worse = {name: value * 1.05 for name, value in fields.items()}
-    slices = [make_slice(**OPEN), make_slice(stack="a", **OPEN, **fields), make_slice(stack="b", **OPEN, **worse), make_slice(stack="c")]
-    [gate] = gates_of(*slices)
-    assert gate.where == "b predict-1 open-60"
+def test_a_gate_says_which_slices_it_is_about():
+    slow = make_slice(generator_wait_ratio=0.2, generator_cpu_ns=190 * MS, **OPEN)
+    wheres = {gate.gate: gate.where for gate in gates_of(slow, lags=[lags_of(2)])}
+    assert wheres == {"generator_wait_ratio": "all slices", "generator_cpu_ratio": "open loops", "send_lag_p99_ms": "open loops"}
 
 
-def test_a_gate_names_the_cell_whose_requests_were_sent_latest():
-    slices = [make_slice(stack=stack, **OPEN) for stack in "abc"]
-    [gate] = gates_of(*slices, lags=[lags_of(2), lags_of(3), lags_of(0.1)])
-    assert (gate.where, gate.value) == ("b predict-1 open-60", 3)
-
-
-def test_the_generator_is_judged_by_the_two_slices_of_a_cell_together():
+def test_the_generator_is_judged_by_all_slices_of_a_launch_together():
     busy, idle = (make_slice(generator_cpu_ns=cpu_ms * MS, generator_wait_ratio=wait, **OPEN) for cpu_ms, wait in ((190, 0.09), (100, 0.0)))
     assert gates_of(busy, idle) == []
     assert {gate.gate for gate in gates_of(busy, busy)} == {"generator_cpu_ratio", "generator_wait_ratio"}
 
 
-def test_the_send_lag_is_that_of_the_requests_of_both_slices_of_a_cell():
-    slices = [make_slice(**OPEN)] * 2
+def test_closed_loops_do_not_dilute_what_the_open_ones_cost_the_generator():
+    busy, calm = make_slice(generator_cpu_ns=190 * MS, **OPEN), make_slice(generator_cpu_ns=0)
+    assert [gate.gate for gate in gates_of(busy, calm, calm, calm)] == ["generator_cpu_ratio"]
+
+
+def test_the_send_lag_is_that_of_all_requests_of_the_open_loops_of_a_launch():
+    slices = [make_slice(stack=stack, **OPEN) for stack in "ab"]
     assert gates_of(*slices, lags=[lags_of(9), np.zeros(1500)]) == []
     assert gates_of(*slices, lags=[np.full(400, 9.0), np.zeros(400)])
 
