@@ -46,7 +46,8 @@ class SliceRecord:
 
     Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
     `settled_answers` are of requests due after settling; `throughput_rps` comes from these, `server_cpu_ns` (whole process
-    tree) covers all answers from start to drained. Its split into user and kernel time comes in ticks of 10 ms.
+    tree) covers all answers from start to drained, None if one of its processes ended. Its split into user and kernel time
+    comes in ticks of 10 ms.
     `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
     generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure).
     """
@@ -71,9 +72,9 @@ class SliceRecord:
     not_sent: int
     throughput_rps: float | None
     send_lag_p99_ms: float | None
-    server_cpu_ns: int
-    server_user_ns: int
-    server_kernel_ns: int
+    server_cpu_ns: int | None
+    server_user_ns: int | None
+    server_kernel_ns: int | None
     generator_cpu_ns: int
     generator_wait_ratio: float
     steal_ratio: float

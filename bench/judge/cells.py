@@ -79,9 +79,13 @@ def block_values(slices: Sequence[SliceRecord], settled: Sequence[Settled]) -> d
 
 
 def cpu_us_per_request(slices: Sequence[SliceRecord]) -> float | None:
-    """Return the CPU time of the server's process tree per correct answer, over whole slices; None without an answer."""
+    """Return the CPU time of the server's process tree per correct answer, over whole slices.
+
+    None without an answer, and where it is not known of a slice because a process of the server ended in it.
+    """
     answers = sum(record.answers for record in slices)
-    return sum(record.server_cpu_ns for record in slices) / 1e3 / answers if answers else None
+    cpu_ns = [record.server_cpu_ns for record in slices if record.server_cpu_ns is not None]
+    return sum(cpu_ns) / 1e3 / answers if answers and len(cpu_ns) == len(slices) else None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats,
     rates = exponential(throughput) if throughput else None
     elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
     generator_ns = sum(record.generator_cpu_ns for record in counted)
-    user_ns, kernel_ns = (sum(getattr(record, name) for record in counted) for name in ("server_user_ns", "server_kernel_ns"))
+    user_ns, kernel_ns = (sum(getattr(record, name) or 0 for record in counted) for name in ("server_user_ns", "server_kernel_ns"))
     is_open = parse_load(key.load).is_open
     response_ms, service_ms = times.response_ms, times.service_ms
     finite = response_ms[np.isfinite(response_ms)]

@@ -265,8 +265,11 @@ class Controller:
 class Clocks:
     """What the kernel has counted so far: CPU time of the server's processes and of this one, and of the whole machine.
 
-    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only.
+    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `alive` is the
+    number of the server's processes that could be read.
     """
+
+    alive: int
 
     server_cpu_ns: int
     server_user_ticks: int
@@ -277,11 +280,13 @@ class Clocks:
     pressure_us: int
 
     def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
-        """Return what has been added since `before`, for the record of a slice."""
+        """Return what has been added since `before`, for the record of a slice; no server time if one of its processes has gone."""
+        user_ticks, kernel_ticks = self.server_user_ticks - before.server_user_ticks, self.server_kernel_ticks - before.server_kernel_ticks
+        is_whole = self.alive == before.alive
         return {
-            "server_cpu_ns": self.server_cpu_ns - before.server_cpu_ns,
-            "server_user_ns": (self.server_user_ticks - before.server_user_ticks) * 1_000_000_000 // TICKS_PER_S,
-            "server_kernel_ns": (self.server_kernel_ticks - before.server_kernel_ticks) * 1_000_000_000 // TICKS_PER_S,
+            "server_cpu_ns": self.server_cpu_ns - before.server_cpu_ns if is_whole else None,
+            "server_user_ns": user_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
+            "server_kernel_ns": kernel_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
             "generator_cpu_ns": self.generator_cpu_ns - before.generator_cpu_ns,
             "generator_wait_ratio": (self.generator_wait_ns - before.generator_wait_ns) / elapsed_ns,
             "steal_ratio": (self.steal_ticks - before.steal_ticks) / TICKS_PER_S / (elapsed_ns / 1e9),
@@ -291,13 +296,15 @@ class Clocks:
 
 def read_clocks(pids: list[int]) -> Clocks:
     """Return all clocks now; what this kernel does not count, and a process that is gone, counts as nothing."""
-    server_ns = user_ticks = kernel_ticks = 0
+    alive = server_ns = user_ticks = kernel_ticks = 0
     for pid in pids:
         with contextlib.suppress(OSError):  # the process is gone; the errors of the slice tell the rest
             server_ns += time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
             user_ticks, kernel_ticks = user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
+            alive += 1
     return Clocks(
+        alive,
         server_ns,
         user_ticks,
         kernel_ticks,

@@ -98,7 +98,7 @@ def test_rates_come_from_a_calibration_and_a_stack_that_cannot_carry_them_is_lef
     }
     cells = folder.read_summary().cells
     assert {(cell.load, cell.stack) for cell in cells} == set(offered)
-    assert all(cell.throughput_rps == pytest.approx(cell.offered_rps, rel=0.25) for cell in cells)
+    assert all(0 < cell.throughput_rps < cell.offered_rps * 1.25 for cell in cells)
     (departure,) = manifest["departures"]
     assert departure.startswith("headline: open-60 is")
     assert "slow was found to carry" in departure

@@ -7,7 +7,7 @@ import pytest
 from judge_rows import KEY, OPEN_KEY, columns, make_settled, make_slice, make_times, not_sent_rows, sample_rows, unfinished_rows
 from scipy import stats
 
-from bench.judge.cells import QUANTILES, block_values, distributions, make_cell, settled_requests
+from bench.judge.cells import QUANTILES, CellTimes, block_values, distributions, make_cell, settled_requests
 from bench.judge.estimates import MIN_SAMPLES
 from bench.records import METRICS
 
@@ -278,3 +278,9 @@ def test_a_distribution_ends_where_requests_without_an_answer_begin_and_counts_t
 
 def test_every_percentile_with_a_least_number_of_samples_is_a_point_of_the_distribution():
     assert set(MIN_SAMPLES) <= set(QUANTILES)
+
+
+def test_a_block_in_which_a_process_of_the_server_ended_has_no_cpu_time():
+    slices = [make_slice(), make_slice(server_cpu_ns=None, server_user_ns=None, server_kernel_ns=None)]
+    assert block_values(slices, [])["cpu_us_per_request"] is None
+    assert make_cell(KEY, slices, np.array([5000.0]), CellTimes(*[np.ones(10)] * 3), 0.95).cpu_us_per_request is None

@@ -156,6 +156,8 @@ def test_a_server_that_dies_fails_its_requests_and_leaves_the_end_of_its_log_whi
     ]
     assert records[-1].errors + records[-2].errors > 0
     assert [row.stack for row in result.memory] == ["well"]
+    # The clock of a process that has gone cannot be read: nothing is known of its slice, least of all a negative time.
+    assert all(record.server_cpu_ns is None or record.server_cpu_ns >= 0 for record in records)
 
 
 def test_a_generator_that_fails_is_reported_with_the_end_of_its_output(make_stub, make_config, monkeypatch):
@@ -222,9 +224,11 @@ def test_an_open_loop_does_not_wait_for_answers(make_stub, make_config):
     assert ((own[:, DONE] - own[:, SENT]) >= 49e6).all()
 
 
-def test_an_open_loop_reuses_the_connection_that_was_idle_last(make_stub, make_config):
+def test_an_open_loop_has_no_more_connections_than_requests_were_under_way_and_one_that_waits(make_stub, make_config):
     result = measure(make_config(make_stub(), loads=("open-200rps-constant",)))
-    assert len(set(counted(result)[:, CONNECTION])) <= 3
+    rows = result.samples
+    under_way = max(((rows[:, SENT] <= at_ns) & (rows[:, DONE] >= at_ns)).sum() for at_ns in rows[:, SENT])
+    assert len(set(rows[:, CONNECTION])) <= under_way + 1
 
 
 def test_what_exceeds_the_bound_in_flight_is_recorded_as_not_sent(make_stub, make_config, monkeypatch):
