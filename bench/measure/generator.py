@@ -19,7 +19,6 @@ import json
 import resource
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,40 +30,55 @@ from locust import FastHttpUser, User, task
 from locust.env import Environment
 
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
+from bench.measure.clocks import read_clocks
 
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 NO_CONNECTION = -1
-_PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clock_getcpuclockid(3)
 
 
-class ClosedTurn:
+class Turn:
+    """One slice under way: what is sent to which stack, the samples so far, and `done` once no user takes part any more."""
+
+    def __init__(self, stack: str, exchange: Exchange) -> None:
+        self.stack = stack
+        self.exchange = exchange
+        self.samples: list[SampleTuple] = []
+        self.done = gevent.event.Event()
+        self._busy = 0
+
+    def _enter(self, user: Any) -> None:
+        """Give one user its turn."""
+        self._busy += 1
+        user.turns.put(self)
+
+    def _leave(self) -> None:
+        """Count one user as done."""
+        self._busy -= 1
+        if not self._busy:
+            self.done.set()
+
+
+class ClosedTurn(Turn):
     """One slice of a closed loop: each user sends, waits for its answer and sends again, until the end."""
 
     def __init__(self, stack: str, exchange: Exchange, users: list[Any], end_ns: int) -> None:
-        self.stack = stack
-        self.exchange = exchange
+        super().__init__(stack, exchange)
         self.end_ns = end_ns
-        self.samples: list[SampleTuple] = []
-        self.done = gevent.event.Event()
         self._users = users
-        self._busy = len(users)
 
     def begin(self) -> None:
         """Give every user its turn."""
         for user in self._users:
-            user.turns.put(self)
+            self._enter(user)
 
     def serve(self, user: Any) -> None:
         """Let one user take part until the end."""
         try:
             user.run_closed(self)
         finally:
-            self._busy -= 1
-            if not self._busy:
-                self.done.set()
+            self._leave()
 
 
-class OpenTurn:
+class OpenTurn(Turn):
     """One slice of an open loop: requests are sent when they are due, whatever has been answered by then.
 
     One of the users waits for the next arrival. When it is due, that user lets an idle one wait for the arrival after it,
@@ -73,14 +87,10 @@ class OpenTurn:
     """
 
     def __init__(self, stack: str, exchange: Exchange, users: list[Any], due_ns: list[int]) -> None:
-        self.stack = stack
-        self.exchange = exchange
-        self.samples: list[SampleTuple] = []
-        self.done = gevent.event.Event()
+        super().__init__(stack, exchange)
         self._due_ns = due_ns
         self._next = 0
         self._idle = users[::-1]
-        self._busy = 0
         self._is_awaited = False
 
     def begin(self) -> None:
@@ -102,15 +112,12 @@ class OpenTurn:
                 self._skip_overdue()
         finally:
             self._idle.append(user)
-            self._busy -= 1
-            if not self._busy:
-                self.done.set()
+            self._leave()
 
     def _let_next_wait(self) -> None:
         self._is_awaited = bool(self._idle)
         if self._idle:
-            self._busy += 1
-            self._idle.pop().turns.put(self)
+            self._enter(self._idle.pop())
 
     def _skip_overdue(self) -> None:
         now_ns = time.perf_counter_ns()
@@ -259,69 +266,6 @@ class Controller:
         if samples:
             rows[:, 1:] = samples
         self.samples.append(rows)
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """What the kernel has counted so far: CPU time of the server's processes and of this one, and of the whole machine.
-
-    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `alive` is the
-    number of the server's processes that could be read.
-    """
-
-    alive: int
-
-    server_cpu_ns: int
-    server_user_ticks: int
-    server_kernel_ticks: int
-    generator_cpu_ns: int
-    generator_wait_ns: int
-    steal_ticks: int
-    pressure_us: int
-
-    def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
-        """Return what has been added since `before`, for the record of a slice; no server time if one of its processes has gone."""
-        user_ticks, kernel_ticks = self.server_user_ticks - before.server_user_ticks, self.server_kernel_ticks - before.server_kernel_ticks
-        is_whole = self.alive == before.alive
-        return {
-            "server_cpu_ns": self.server_cpu_ns - before.server_cpu_ns if is_whole else None,
-            "server_user_ns": user_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
-            "server_kernel_ns": kernel_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
-            "generator_cpu_ns": self.generator_cpu_ns - before.generator_cpu_ns,
-            "generator_wait_ratio": (self.generator_wait_ns - before.generator_wait_ns) / elapsed_ns,
-            "steal_ratio": (self.steal_ticks - before.steal_ticks) / TICKS_PER_S / (elapsed_ns / 1e9),
-            "pressure_ratio": (self.pressure_us - before.pressure_us) * 1e3 / elapsed_ns,
-        }
-
-
-def read_clocks(pids: list[int]) -> Clocks:
-    """Return all clocks now; what this kernel does not count, and a process that is gone, counts as nothing."""
-    alive = server_ns = user_ticks = kernel_ticks = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):  # the process is gone; the errors of the slice tell the rest
-            server_ns += time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            user_ticks, kernel_ticks = user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
-            alive += 1
-    return Clocks(
-        alive,
-        server_ns,
-        user_ticks,
-        kernel_ticks,
-        time.process_time_ns(),
-        _read_number("/proc/self/schedstat", 1),
-        _read_number("/proc/stat", 8),
-        _read_number("/proc/pressure/cpu", 4),
-    )
-
-
-def _read_number(path: str, place: int) -> int:
-    """Return the number at a place among the words of the first line of a file; 0 where there is none."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - read at each slice: the lean way
-            return int(file.readline().split()[place].rpartition(b"=")[2])
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def sharpen_process() -> None:
