@@ -21,23 +21,14 @@ _SIGNIFICANT_DIGITS = 3
 
 
 @dataclass(frozen=True)
-class BenchConfig:
-    """A checked plan.
+class BenchConfig(Profile):
+    """A checked plan: a profile with the stacks that it names, and what was asked for beside it.
 
     `saturation_rps` is what each stack was found to carry: empty before the calibration, or without one. `allow_unequal` lets
     stacks be compared that differ in serving processes, or a uvicorn without its fast parts.
     """
 
-    profile: str
-    purpose: str
-    slice_ms: int
-    settle_ms: int
-    warm_up_ms: int
-    starts: int
-    repeats: int
     seed: int
-    pairs: tuple[tuple[str, str], ...]
-    parts: tuple[Part, ...]
     stacks: Mapping[str, Stack]
     roles: Mapping[RoleKey, Role] = field(default_factory=lambda: ROLES)
     saturation_rps: Mapping[str, float] = field(default_factory=dict)
@@ -53,10 +44,6 @@ class BenchConfig:
         offered = {(key.load, key.stack): self.offered_rps(key.stack, key.load) for key in self.cells()}
         plan["offered_rps"] = [{"load": load, "stack": stack, "rps": rate} for (load, stack), rate in offered.items() if rate]
         return plan
-
-    def scenarios_of(self, stack: str) -> list[str]:
-        """Return the names of the scenarios that a stack is measured with."""
-        return list(dict.fromkeys(name for part in self.parts if stack in part.stacks for name in part.scenarios))
 
     def cells(self) -> list[CellKey]:
         """Return the key of every cell of the run, in the order of the plan; those that `left_out` names are none."""

@@ -13,6 +13,7 @@ A share of saturation becomes a rate before the plan is fixed.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from bench.errors import ConfigError
 
@@ -46,6 +47,7 @@ class Load:
         return self.users is None
 
 
+@cache
 def parse_load(name: str) -> Load:
     """Return the load of a name; raise `ConfigError` with the forms there are."""
     match = _FORM.fullmatch(name)

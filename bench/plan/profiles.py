@@ -1,6 +1,6 @@
 """Profiles: from their data file to checked records. What a run does is data, not code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,7 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
         raise ConfigError(message)
     place = f"{path.name} [{name}]"
     table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(_PROFILE_KEYS))
-    numbers = {key: table[key] for key in _RANGES if key in table}
-    for key, value in numbers.items():
-        check_range(place, key, value)
+    numbers = _read_numbers(place, table)
     if table["settle_ms"] * 2 > table["slice_ms"]:
         message = f"{place}: settle_ms {table['settle_ms']} leaves too little of slice_ms {table['slice_ms']}; at most half."
         raise ConfigError(message)
@@ -127,14 +125,20 @@ def _read_part(place: str, part: object) -> Part:
             raise ConfigError(message)
     for load in lists["loads"]:
         parse_load(load)
-    numbers: dict[str, Any] = {key: table[key] for key in _RANGES if key in table}
-    for key, value in numbers.items():
-        check_range(place, key, value)
+    numbers = _read_numbers(place, table)
     first_look = table.get("first_look")
     if first_look is not None and not MIN_FIRST_LOOK <= first_look <= table["launches"]:
         message = f"{place}: first_look is {first_look}; allowed are {MIN_FIRST_LOOK} to its launches, {table['launches']}."
         raise ConfigError(message)
     return Part(name=table["name"], first_look=first_look, mirrored=table.get("mirrored", True), **lists, **numbers)
+
+
+def _read_numbers(place: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a table that have a range; raise `ConfigError` at the first outside it."""
+    numbers = {key: table[key] for key in _RANGES if key in table}
+    for key, value in numbers.items():
+        check_range(place, key, value)
+    return numbers
 
 
 def _read_pairs(place: str, pairs: Sequence[object]) -> tuple[tuple[str, str], ...]:

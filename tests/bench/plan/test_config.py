@@ -74,8 +74,8 @@ def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
 
 def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
     config = plan_mine('"flask-granian"', '"flask-granian", "flask-gthread"', PROFILE + SECOND_PART)
-    assert config.scenarios_of("flask-gthread") == ["predict-1", "hello"]
-    assert config.scenarios_of("flask-granian") == ["hello"]
+    scenarios = {name: [key.scenario for key in config.cells() if key.stack == name] for name in ("flask-gthread", "flask-granian")}
+    assert scenarios == {"flask-gthread": ["predict-1", "hello"], "flask-granian": ["hello"]}
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
