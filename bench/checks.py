@@ -21,10 +21,11 @@ from bench.measure.launches import LaunchResult
 from bench.measure.processes import kill_group, pinned
 from bench.plan.schedule import PlannedSlice
 from bench.records import SAMPLE_COLUMNS, Cell, Comparison, Metric, SliceRecord
+from bench.stub import RECORD_COLUMNS
 from bench.testbed import PART, SCENARIO, Testbed, make_plan, pairs_of
 
 SLICE, _, INTENDED, SENT, _, DONE, _, _ = range(len(SAMPLE_COLUMNS))
-READ, ANSWERED, CPU, RIGHT = range(4)
+READ, ANSWERED, CPU, RIGHT = range(len(RECORD_COLUMNS))
 DELAY_TOLERANCE_MS = 0.3
 FREEZE_TOLERANCE = 0.05
 RATIO_TOLERANCE = 0.015

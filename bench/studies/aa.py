@@ -18,12 +18,11 @@ from pathlib import Path
 
 from bench.measure.environment import choose_cores
 from bench.measure.processes import clean_environment, kill_group, launch_stacks, pinned
-from bench.plan.config import DEFAULT_SEED, BenchConfig
+from bench.plan.config import DEFAULT_SEED
 from bench.plan.profiles import Part
 from bench.plan.rules import RoleKey
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
-from bench.runner import run
-from bench.studies.tables import RESULTS, keep_table
+from bench.studies.study import keep_table, make_plan, run_whole
 
 COMPARISONS = 20
 LAUNCHES, BLOCKS, SLICE_MS = 12, 3, 280  # 3 stacks x 2 slices x 3 blocks x 12 launches x 280 ms = 60 s
@@ -60,13 +59,8 @@ def compare(stack: Stack, number: int) -> tuple[dict[str, object], dict[str, tup
     part = Part("headline", names, ("predict-1",), ("closed-16",), LAUNCHES, BLOCKS)
     key: RoleKey = (part.name, names[1], names[0], "predict-1", "closed-16", "throughput_rps")
     stacks = {name: replace(stack, name=name) for name in names}
-    config = BenchConfig(
-        "aa", "a study.", SLICE_MS, 40, 300, 0, 2, DEFAULT_SEED + number, ((names[1], names[0]),), (part,), stacks, {key: "primary"}
-    )
-    folder, stopped = run(config, "python -m bench.studies.aa", RESULTS)
-    if stopped:
-        raise stopped
-    summary = folder.read_summary()
+    settings = {"slice_ms": SLICE_MS, "seed": DEFAULT_SEED + number, "pairs": ((names[1], names[0]),), "roles": {key: "primary"}}
+    summary = run_whole(make_plan("aa", part, stacks, **settings)).read_summary()
     row = next(row for row in summary.comparisons if row.metric == "throughput_rps")
     floor = next(row for row in summary.noise_floor if row.metric == "throughput_rps")
     assert row.ratio is not None  # noqa: S101 - it was measured

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from bench.judge.estimates import Floats, hodges_lehmann
-from bench.studies.tables import keep_table, read_table
+from bench.studies.study import keep_table, read_table
 
 LAUNCHES = (8, 12, 16)
 RUNS = 4000

@@ -6,6 +6,7 @@
 import resource
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
@@ -38,7 +39,7 @@ def fill_session(results: Path) -> int:
     """Hand invented launches to a session of the default profile's first part, as a run does; return the number of samples."""
     config = make_config("default", launches=LAUNCHES)
     part = config.parts[0]
-    config = type(config)(**{**vars(config), "parts": (part,), "saturation_rps": dict.fromkeys(part.stacks, 20_000.0)})
+    config = replace(config, parts=(part,), saturation_rps=dict.fromkeys(part.stacks, 20_000.0))
     session = Session(config, "", {}, [], RunFolder.create("memory", datetime.now(UTC), results))
     total = 0
     for launch in range(1, LAUNCHES + 1):

@@ -15,11 +15,10 @@ from bench.judge.tables import read_launch
 from bench.measure import launches
 from bench.measure.environment import choose_cores
 from bench.measure.processes import clean_environment
-from bench.plan.config import DEFAULT_SEED, BenchConfig
 from bench.plan.profiles import Part
 from bench.plan.schedule import schedule_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
-from bench.studies.tables import keep_table
+from bench.studies.study import keep_table, make_plan
 
 BACKENDS = ("epoll", "poll", "select")
 RATES_RPS = (200, 1000, 2600)
@@ -38,7 +37,7 @@ def main() -> None:
     cores = choose_cores()
     stack = load_stacks(BUNDLED_STACKS)["fastapi-uvicorn"]
     part = Part("headline", (stack.name,), ("predict-1",), tuple(f"open-{rate}rps" for rate in RATES_RPS), LAUNCHES, blocks=2)
-    config = BenchConfig("send-lag", "a study.", 500, 40, 100, 0, 2, DEFAULT_SEED, (), (part,), {stack.name: stack}, roles={})
+    config = make_plan("send-lag", part, {stack.name: stack}, slice_ms=500, warm_up_ms=100)
     lags: dict[tuple[str, str, str], list[np.ndarray[tuple[int], np.dtype[np.float64]]]] = {}
     cpu: dict[tuple[str, str, str], list[float]] = {}
     for ordinal in range(1, LAUNCHES + 1):

@@ -1,11 +1,32 @@
-"""The table that a study prints and keeps: rows of equal keys, as CSV in docs/studies/ and aligned on the terminal."""
+"""What studies share: a plan to run, and the table that is printed and kept, as CSV in docs/studies/."""
 
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from bench.plan.config import DEFAULT_SEED, BenchConfig
+from bench.plan.profiles import Part
+from bench.plan.stacks import Stack
+from bench.run_folder import RunFolder
+from bench.runner import run
 
 FOLDER = Path(__file__).parents[2] / "docs" / "studies"
 RESULTS = Path("results") / "studies"
+
+
+def make_plan(name: str, part: Part, stacks: Mapping[str, Stack], **settings: Any) -> BenchConfig:
+    """Return the plan of a study: one part, usual slices; `settings` are further fields of `BenchConfig`."""
+    usual: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 300, "seed": DEFAULT_SEED, "pairs": (), "roles": {}}
+    return BenchConfig(profile=name, purpose="a study.", starts=0, repeats=2, parts=(part,), stacks=stacks, **{**usual, **settings})
+
+
+def run_whole(config: BenchConfig) -> RunFolder:
+    """Run a plan to its end, in results/studies/; raise what stopped it."""
+    folder, stopped = run(config, f"python -m bench.studies.{config.profile.replace('-', '_')}", RESULTS)
+    if stopped:
+        raise stopped
+    return folder
 
 
 def keep_table(name: str, rows: Sequence[Mapping[str, object]]) -> None:

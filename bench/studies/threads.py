@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-from bench.plan.config import DEFAULT_SEED, BenchConfig
 from bench.plan.profiles import Part
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
-from bench.runner import run
-from bench.studies.tables import RESULTS, keep_table
+from bench.studies.study import keep_table, make_plan, run_whole
 
 THREADS = (1, 2, 4, 8, 16, 32)
 CHOSEN = 8
@@ -23,11 +21,7 @@ def main() -> None:
         stacks[f"threads-{threads}"] = replace(chosen, name=f"threads-{threads}", command=command, label=f"{threads} threads")
     part = Part("headline", tuple(stacks), ("predict-1",), ("closed-16", "closed-1"), LAUNCHES, blocks=1)
     pairs = tuple((name, f"threads-{CHOSEN}") for name in stacks if name != f"threads-{CHOSEN}")
-    config = BenchConfig("threads", "a study.", 250, 40, 300, 0, 2, DEFAULT_SEED, pairs, (part,), stacks, roles={})
-    folder, stopped = run(config, "python -m bench.studies.threads", RESULTS)
-    if stopped:
-        raise stopped
-    summary = folder.read_summary()
+    summary = run_whole(make_plan("threads", part, stacks, pairs=pairs)).read_summary()
     ratios = {(row.contender, row.load): row for row in summary.comparisons if row.metric == "throughput_rps"}
     rows = []
     for cell in summary.cells:

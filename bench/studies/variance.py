@@ -15,8 +15,7 @@ from statistics import mean, median, variance
 from bench.plan.config import make_config
 from bench.records import SliceRecord
 from bench.run_folder import RunFolder
-from bench.runner import run
-from bench.studies.tables import RESULTS, keep_table
+from bench.studies.study import keep_table, run_whole
 
 LAUNCHES, BLOCKS = 16, 6
 PAIRS = (("fastapi-uvicorn", "flask-gthread"), ("fastapi-granian", "flask-granian"), ("flask-gthread-twin", "flask-gthread"))
@@ -25,11 +24,7 @@ PAIRS = (("fastapi-uvicorn", "flask-gthread"), ("fastapi-granian", "flask-grania
 def measure_run() -> RunFolder:
     """Run the headline stacks at saturation with many blocks."""
     config = make_config("quick", launches=LAUNCHES)
-    config = replace(config, parts=(replace(config.parts[0], loads=("closed-16",), blocks=BLOCKS),))
-    folder, stopped = run(config, "python -m bench.studies.variance", RESULTS)
-    if stopped:
-        raise stopped
-    return folder
+    return run_whole(replace(config, profile="variance", parts=(replace(config.parts[0], loads=("closed-16",), blocks=BLOCKS),)))
 
 
 def block_log_ratios(slices: Sequence[SliceRecord], contender: str, baseline: str) -> dict[int, list[float]]:
