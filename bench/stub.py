@@ -52,6 +52,10 @@ class Behaviour:
             message = f"bench.stub: unknown options {', '.join(numbers)}"
             raise SystemExit(message)
 
+    def draw_work(self, draw: random.Random) -> int:
+        """Return how far to count before one answer: `work` and up to twice the extra share of it."""
+        return int(self.work * (1 + self.extra * 2 * draw.random()))
+
     def is_due(self, name: str, count: int) -> bool:
         """Whether the `count`-th request is one of each so many."""
         every = self.count[name]
@@ -119,9 +123,8 @@ class Stub(asyncio.Protocol):
             os.kill(os.getpid(), signal.SIGKILL)
         if behaviour.count["freeze_after"] == count:
             freeze(behaviour.freeze_s, self.record)
-        if behaviour.work:
-            for _ in range(int(behaviour.work * (1 + behaviour.extra * 2 * self.draw.random()))):
-                pass
+        for _ in range(behaviour.draw_work(self.draw)):
+            pass
         if behaviour.delay_s:
             asyncio.get_running_loop().call_later(behaviour.delay_s, self._answer, count, read_ns)
         else:
