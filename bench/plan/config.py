@@ -156,7 +156,7 @@ def _check_parts(config: BenchConfig) -> None:
         if not any(set(pair) <= set(part.stacks) for part in config.parts):
             message = f"{profile}: no part measures both stacks of the pair {' / '.join(pair)}."
             raise ConfigError(message)
-    slices = sum(2 * part.blocks * len(part.stacks) * len(part.scenarios) * len(part.loads) * part.launches for part in config.parts)
+    slices = sum(part.count_slices() * part.launches for part in config.parts)
     if slices > MAX_SLICES:
         message = f"{profile} would take {slices} slices; at most {MAX_SLICES} are allowed."
         raise ConfigError(message)

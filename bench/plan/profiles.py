@@ -1,7 +1,7 @@
 """Profiles: from their data file to checked records. What a run does is data, not code."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ _PART_KEYS = {
     "loads": list,
     "launches": int,
     "blocks": int,
+    "more_blocks": dict,
     "first_look": int,
     "mirrored": bool,
 }
-_OPTIONAL_PART_KEYS = ("first_look", "mirrored")
+_OPTIONAL_PART_KEYS = ("more_blocks", "first_look", "mirrored")
 _RANGES = {
     "launches": (1, 200),
     "slice_ms": (20, 10_000),
@@ -48,8 +49,9 @@ _RANGES = {
 class Part:
     """Stacks that are started and measured together: every scenario and load on each, in `blocks` blocks per launch.
 
-    With a `first_look` the part may end before its last launch, see `rules.LOOK_EVERY`. Blocks that are not `mirrored` hold one slice
-    of every stack instead of two: enough for what is explored, not for what is judged.
+    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. With a `first_look` the
+    part may end before its last launch, see `rules.LOOK_EVERY`. Blocks that are not `mirrored` hold one slice of every stack
+    instead of two: enough for what is explored, not for what is judged.
     """
 
     name: str
@@ -58,8 +60,18 @@ class Part:
     loads: tuple[str, ...]
     launches: int
     blocks: int
+    more_blocks: Mapping[str, int] = field(default_factory=dict)
     first_look: int | None = None
     mirrored: bool = True
+
+    def count_blocks(self, load: str) -> int:
+        """Return in how many blocks of a launch a load has its turn."""
+        return self.more_blocks.get(load, self.blocks)
+
+    def count_slices(self) -> int:
+        """Return how many counted slices a launch has, at most: a stack that cannot carry a load has none under it."""
+        turns = sum(self.count_blocks(load) for load in self.loads) * len(self.scenarios)
+        return turns * len(self.stacks) * (1 + self.mirrored)
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,16 @@ def _read_part(place: str, part: object) -> Part:
     if first_look is not None and not MIN_FIRST_LOOK <= first_look <= table["launches"]:
         message = f"{place}: first_look is {first_look}; allowed are {MIN_FIRST_LOOK} to its launches, {table['launches']}."
         raise ConfigError(message)
-    return Part(name=table["name"], first_look=first_look, mirrored=table.get("mirrored", True), **lists, **numbers)
+    more_blocks = _read_more_blocks(place, table.get("more_blocks", {}), lists["loads"])
+    mirrored = table.get("mirrored", True)
+    return Part(name=table["name"], first_look=first_look, mirrored=mirrored, more_blocks=more_blocks, **lists, **numbers)
+
+
+def _read_more_blocks(place: str, table: Mapping[str, object], loads: Sequence[str]) -> dict[str, int]:
+    numbers = check_keys(f"{place} more_blocks", table, dict.fromkeys(loads, int), ())
+    for load, blocks in numbers.items():
+        check_range(f"{place} more_blocks {load}", "blocks", blocks)
+    return dict(numbers)
 
 
 def _read_numbers(place: str, table: Mapping[str, Any]) -> dict[str, Any]:

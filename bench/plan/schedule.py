@@ -1,7 +1,8 @@
 """The schedule of a run: which part is launched when, which stack has the load when, and when requests are due. Pure, seeded.
 
 A block holds one slice of every stack in random order and then the same mirrored, so that linear drift cancels within it (a part
-that is only explored may do without); cells of several scenarios and loads take their turns block by block. The launches of
+that is only explored may do without); cells of several scenarios and loads take their turns block by block,
+as often as the part has blocks for the load. The launches of
 several parts are spread over the run.
 """
 
@@ -81,8 +82,9 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
             length_ms = config.warm_up_ms * (LATER_WARM_UP_SHARE if cell[0] in warmed else 1)
             add(cell, -1, draw.sample(able, len(able)), "warm-up", length_ms)
             warmed.add(cell[0])
-    for block in range(part.blocks):
-        for cell in draw.sample(list(stacks), len(stacks)):
+    for block in range(max(part.count_blocks(load) for load in part.loads)):
+        turns = [cell for cell in stacks if block < part.count_blocks(cell[1])]
+        for cell in draw.sample(turns, len(turns)):
             order = draw.sample(stacks[cell], len(stacks[cell]))
             add(cell, block, order, f"{block}/there")
             if part.mirrored:

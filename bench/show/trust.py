@@ -81,12 +81,17 @@ def _plan_table(plan: Mapping[str, Any]) -> Table:
             *(plain_text(part[key]) for key in ("name", "stacks", "scenarios", "loads")),
             _offered_words(plan, part),
             *(plain_text(part[key]) for key in ("launches", "first_look")),
-            f"{part['blocks']}{'' if part['mirrored'] else ', not mirrored'}",
+            _blocks_words(part),
         )
         for part in plan["parts"]
     )
     columns = ("part", "stacks", "scenarios", "loads", "offered, req/s", "launches", "may end from", "blocks per launch")
     return Table("Plan", columns, rows, frozenset({5, 6, 7}))
+
+
+def _blocks_words(part: Mapping[str, Any]) -> str:
+    more = [f"{load}: {blocks}" for load, blocks in part["more_blocks"].items()]
+    return ", ".join([str(part["blocks"]), *more, *([] if part["mirrored"] else ["not mirrored"])])
 
 
 def _offered_words(plan: Mapping[str, Any], part: Mapping[str, Any]) -> str:

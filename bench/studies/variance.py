@@ -7,36 +7,51 @@ blocks b that gives the narrowest interval for a time is sqrt(cost of a launch /
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, median, variance
+from statistics import mean, median, stdev, variance
 
 from bench.plan.config import make_config
 from bench.records import SliceRecord
 from bench.run_folder import RunFolder
 from bench.studies.study import keep_table, run_whole
 
-LAUNCHES, BLOCKS = 16, 6
+LAUNCHES, BLOCKS = 12, 4
+LOADS = ("closed-16", "closed-1", "open-60")
 PAIRS = (("fastapi-uvicorn", "flask-gthread"), ("fastapi-granian", "flask-granian"), ("flask-gthread-twin", "flask-gthread"))
 
 
+def throughput(slices: Sequence[SliceRecord]) -> float:
+    """Return the mean rate of a block's slices, in 1/s."""
+    return mean(record.throughput_rps or math.nan for record in slices)
+
+
+def cpu(slices: Sequence[SliceRecord]) -> float:
+    """Return the CPU time per answer of a block's slices, in ns."""
+    return sum(record.server_cpu_ns or math.nan for record in slices) / sum(record.answers for record in slices)
+
+
+METRICS: Mapping[str, Callable[[Sequence[SliceRecord]], float]] = {"throughput": throughput, "CPU": cpu}
+WANTED = (("throughput", "closed-16"), ("CPU", "closed-16"), ("throughput", "closed-1"), ("CPU", "open-60"))
+
+
 def measure_run() -> RunFolder:
-    """Run the headline stacks at saturation with many blocks."""
+    """Run the headline stacks under three loads, with many blocks."""
     config = make_config("quick", launches=LAUNCHES)
-    return run_whole(replace(config, profile="variance", parts=(replace(config.parts[0], loads=("closed-16",), blocks=BLOCKS),)))
+    return run_whole(replace(config, profile="variance", parts=(replace(config.parts[0], loads=LOADS, blocks=BLOCKS),)))
 
 
-def block_log_ratios(slices: Sequence[SliceRecord], contender: str, baseline: str) -> dict[int, list[float]]:
-    """Return per launch the log throughput ratio of each block."""
-    rates: dict[tuple[int, int, str], list[float]] = {}
+def block_log_ratios(slices: Sequence[SliceRecord], contender: str, baseline: str, metric: str) -> dict[int, list[float]]:
+    """Return per launch the log ratio of each block."""
+    blocks: dict[tuple[int, int, str], list[SliceRecord]] = {}
     for record in slices:
-        if record.load == "closed-16" and not record.warm_up and record.throughput_rps:
-            rates.setdefault((record.launch, record.block, record.stack), []).append(record.throughput_rps)
+        blocks.setdefault((record.launch, record.block, record.stack), []).append(record)
     ratios: dict[int, list[float]] = {}
-    for (launch, block, stack), values in sorted(rates.items()):
+    for (launch, block, stack), own in sorted(blocks.items()):
         if stack == contender:
-            ratios.setdefault(launch, []).append(math.log(mean(values) / mean(rates[launch, block, baseline])))
+            value, other = METRICS[metric](own), METRICS[metric](blocks[launch, block, baseline])
+            ratios.setdefault(launch, []).append(math.log(value / other))
     return ratios
 
 
@@ -50,27 +65,33 @@ def components(ratios: Mapping[int, Sequence[float]]) -> tuple[float, float]:
 def main() -> None:
     """Keep the table `variance`."""
     folder = RunFolder.open(Path(sys.argv[1])) if len(sys.argv) > 1 else measure_run()
-    slices = folder.read_rows("slices.csv", SliceRecord)
+    slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if not record.warm_up]
     launches = [row for row in folder.read_manifest()["launches"] if row["kept"]]
-    blocks = len({record.block for record in slices if not record.warm_up})
-    block_s = sum(record.drained_ns - record.start_ns for record in slices if not record.warm_up) / 1e9 / len(launches) / blocks
-    launch_s = mean(row["total_s"] for row in launches) - block_s * blocks
+    blocks = len({record.block for record in slices})
+    load_s = {load: sum(record.drained_ns - record.start_ns for record in slices if record.load == load) / 1e9 for load in LOADS}
+    launch_s = mean(row["total_s"] for row in launches) - sum(load_s.values()) / len(launches)
     rows = []
     for contender, baseline in PAIRS:
-        within, between = components(block_log_ratios(slices, contender, baseline))
-        best = math.sqrt(launch_s / block_s * within / between) if between else math.inf
-        rows.append(
-            {
-                "ratio": f"{contender}/{baseline}",
-                "sd_within_percent": 100 * math.sqrt(within),
-                "sd_between_percent": 100 * math.sqrt(between),
-                "launch_s": launch_s,
-                "block_s": block_s,
-                "best_blocks": best,
-                "launches": len(launches),
-                "blocks": blocks,
-            }
-        )
+        for metric, load in WANTED:
+            ratios = block_log_ratios([record for record in slices if record.load == load], contender, baseline, metric)
+            within, between = components(ratios)
+            block_s = load_s[load] / len(launches) / blocks
+            rows.append(
+                {
+                    "ratio": f"{contender}/{baseline}",
+                    "metric": metric,
+                    "load": load,
+                    "sd_within_percent": 100 * math.sqrt(within),
+                    "sd_between_percent": 100 * math.sqrt(between),
+                    "sd_of_mean_percent": 100 * stdev(mean(values) for values in ratios.values()),
+                    "sd_of_median_percent": 100 * stdev(median(values) for values in ratios.values()),
+                    "launch_s": launch_s,
+                    "block_s": block_s,
+                    "best_blocks": math.sqrt(launch_s / block_s * within / between) if between else math.inf,
+                    "launches": len(launches),
+                    "blocks": blocks,
+                }
+            )
     keep_table("variance", rows)
 
 

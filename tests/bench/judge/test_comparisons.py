@@ -392,12 +392,12 @@ def test_a_judged_row_without_an_interval_is_not_precise(edges):
 
 # --- the promise of the rule ----------------------------------------------------------------------------------------
 
-HEADLINE = make_config("default").parts[0]
-BUNDLED_LOOKS = tuple(range(HEADLINE.first_look, HEADLINE.launches + 1, LOOK_EVERY))
+DEFAULT, THOROUGH = (make_config(profile).parts[0] for profile in ("default", "thorough"))
+BUNDLED_LOOKS = tuple(range(THOROUGH.first_look, THOROUGH.launches + 1, LOOK_EVERY))
 MANY_LOOKS = (12, 14, 16, 18, 20)
 
 
-def simulate_logs(rng, shape, blocks=HEADLINE.blocks):
+def simulate_logs(rng, shape, blocks=DEFAULT.blocks):
     """Return log values (stack, ..., launch, block): slices vary by 1.5 %, the ratio of two stacks by 1 % from launch to launch."""
     launches = rng.normal(0, 0.01 / math.sqrt(2), (3, *shape, 1))
     slices = rng.normal(0, 0.015, (3, *shape, blocks, 2)).mean(axis=-1)
@@ -466,8 +466,9 @@ def simulate_verdicts(true_ratio, *looks, metric="throughput_rps", noise=usual_n
     return verdicts
 
 
-def test_the_bundled_profile_looks_at_twelve_and_fourteen_launches():
-    assert BUNDLED_LOOKS == (12, 14)
+def test_the_bundled_profiles_have_twelve_launches_or_look_from_there_on():
+    assert (DEFAULT.launches, DEFAULT.first_look) == (12, None)
+    assert BUNDLED_LOOKS == (12, 14, 16)
     assert PRECISE_MARGINS == 0.5
 
 
@@ -523,12 +524,9 @@ def test_a_difference_that_matters_is_found_by_twelve_launches(metric, true_rati
     ("noise", "role"),
     [(usual_noise, "primary"), (usual_noise, "secondary"), (heavy_noise, "primary"), (heavy_noise_of_stacks, "primary")],
 )
-def test_a_difference_that_matters_is_found_by_the_bundled_profile(noise, role):
+def test_a_difference_that_matters_is_found_by_the_bundled_profiles(noise, role):
+    assert simulate_verdicts(1.05, DEFAULT.launches, noise=noise, role=role)["better"] >= 0.8
     assert simulate_verdicts(1.05, *BUNDLED_LOOKS, noise=noise, role=role)["better"] >= 0.8
-
-
-def test_in_heavy_noise_too_a_difference_that_matters_is_found_by_twelve_launches():
-    assert simulate_verdicts(1.05, 12, noise=heavy_noise)["better"] >= 0.8
 
 
 @pytest.mark.parametrize(("launches", "share"), [(8, 1 / 8), (12, 0.45)])
@@ -544,7 +542,7 @@ def test_an_equal_pair_is_never_called_different(looks):
 @pytest.mark.parametrize(("true_ratio", "verdict"), [(1.05, "better"), (1 / 1.05, "worse"), (1.0, "equivalent")])
 def test_the_rule_is_kept_from_block_values_to_verdict(true_ratio, verdict):
     """Over 100 runs; two copies of one stack in the same noise."""
-    config = small_config(launches=12, blocks=HEADLINE.blocks)
+    config = small_config(launches=12, blocks=DEFAULT.blocks)
     rng = np.random.default_rng(20261125)
     verdicts = Counter()
     for logs in np.moveaxis(simulate_logs(rng, (100, 12)), 1, 0):

@@ -137,9 +137,9 @@ def test_a_number_of_launches_out_of_range_is_refused(launches):
 
 
 def test_a_number_of_launches_asked_for_holds_for_every_part_and_no_part_ends_before_it():
-    asked = {(part.launches, part.first_look) for part in make_config("default", launches=9).parts}
+    asked = {(part.launches, part.first_look) for part in make_config("thorough", launches=9).parts}
     assert asked == {(9, None)}
-    assert make_config("default").parts[0].first_look == 12
+    assert make_config("thorough").parts[0].first_look == 12
 
 
 # --- comparisons of one's own ---------------------------------------------------------------------------------------
@@ -251,6 +251,7 @@ def changed_part(**changes):
         pytest.param(changed_part(loads=("closed-8",)), id="part loads"),
         pytest.param(changed_part(launches=13), id="part launches"),
         pytest.param(changed_part(blocks=9), id="part blocks"),
+        pytest.param(changed_part(more_blocks={"closed-16": 9}), id="more blocks of a load"),
         pytest.param(changed_part(first_look=None), id="no first look"),
         pytest.param(changed_part(first_look=13), id="another first look"),
         pytest.param(changed_stack(command=("serve", "{port}")), id="stack command"),
@@ -262,7 +263,7 @@ def changed_part(**changes):
     ],
 )
 def test_the_hash_of_a_plan_changes_with(change):
-    config = make_config("default")
+    config = make_config("thorough")
     assert hash_plan(change(config).plan()) != hash_plan(config.plan())
 
 

@@ -1,8 +1,12 @@
 """A profile is data; a fault in it is one sentence that names the place, the value and what is allowed."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
 
+from bench.judge.estimates import hodges_lehmann
 from bench.plan.profiles import BUNDLED_PROFILES, Part, Profile, profile_purposes, read_profile
 from bench.plan.rules import MIN_LAUNCHES
 
@@ -50,6 +54,13 @@ def test_a_part_without_a_first_look_is_measured_to_its_end(read):
     assert [part.first_look for part in read(PROFILE).parts] == [None]
 
 
+def test_a_load_may_have_a_number_of_blocks_of_its_own(read):
+    [part] = read(PROFILE.replace('"closed-16"]', '"closed-16", "closed-1"]\nmore_blocks = { closed-16 = 3 }')).parts
+    assert [part.count_blocks(load) for load in part.loads] == [3, 1]
+    assert part.count_slices() == 3 * 2 * (3 + 1)
+    assert replace(part, mirrored=False).count_slices() == 3 * (3 + 1)
+
+
 def test_each_part_has_its_own_number_of_launches(read):
     assert {part.name: part.launches for part in read(PROFILE + SECOND_PART).parts} == {"headline": 2, "more": 3}
 
@@ -66,9 +77,14 @@ def test_the_purposes_of_another_file_are_read_from_it(tmp_path):
     assert profile_purposes(path) == {"mine": "a test."}
 
 
-def test_verdicts_need_eight_launches_which_every_part_has_but_that_of_smoke():
-    few = [name for name in PROFILES if any(part.launches < MIN_LAUNCHES for part in read_profile(name).parts)]
+def test_verdicts_need_eight_launches_which_every_judged_part_has_but_that_of_smoke():
+    few = [name for name in PROFILES if read_profile(name).parts[0].launches < MIN_LAUNCHES]
     assert (few, MIN_LAUNCHES) == (["smoke"], 8)
+
+
+def test_a_part_that_is_only_explored_has_launches_enough_for_an_interval():
+    launches = [part.launches for name in PROFILES for part in read_profile(name).parts[1:]]
+    assert hodges_lehmann(np.arange(min(launches), dtype=float), 0.95).low is not None
 
 
 def test_the_first_look_of_a_bundled_part_is_at_twelve_launches_or_later_and_before_its_last():
@@ -97,8 +113,12 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
             "slize_ms",
             ["mine.toml [mine]", "'slize_ms'", "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, parts"],
         ),
-        ("launches", "lunches", ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, launches, blocks, first_look"]),
-        ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "launches, blocks, first_look"]),
+        (
+            "launches",
+            "lunches",
+            ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, launches, blocks, more_blocks, first_look"],
+        ),
+        ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "launches, blocks, more_blocks, first_look"]),
         ("starts = 0\n", "", ["mine.toml [mine]", "starts is missing"]),
         ("launches = 2\n", "", ["mine.toml [mine] part 1", "launches is missing"]),
         ('name = "headline"\n', "", ["mine.toml [mine] part 1", "name is missing"]),
@@ -110,6 +130,17 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         ("blocks = 1", "blocks = 1\nfirst_look = 0", ["mine.toml [mine] part 1", "first_look is 0", "12 to its launches, 2"]),
         ("launches = 2", "launches = 20\nfirst_look = 11", ["mine.toml [mine] part 1", "first_look is 11", "12 to its launches, 20"]),
         ("launches = 2", "launches = 20\nfirst_look = 21", ["mine.toml [mine] part 1", "first_look is 21", "12 to its launches, 20"]),
+        ("blocks = 1", "blocks = 1\nmore_blocks = 3", ["mine.toml [mine] part 1", "more_blocks must be a table", "3"]),
+        (
+            "blocks = 1",
+            "blocks = 1\nmore_blocks = { closed-1 = 3 }",
+            ["mine.toml [mine] part 1 more_blocks", "unknown key 'closed-1'", "allowed are closed-16"],
+        ),
+        (
+            "blocks = 1",
+            "blocks = 1\nmore_blocks = { closed-16 = 0 }",
+            ["mine.toml [mine] part 1 more_blocks closed-16", "blocks is 0", "1 to 1000"],
+        ),
         ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [mine] part 1", "mirrored must be a true or false"]),
         ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [mine] part 1", "first_look must be a whole number", "'12'"]),
         ("slice_ms = 250", "slice_ms = 19", ["mine.toml [mine]", "slice_ms is 19", "20 to 10000"]),

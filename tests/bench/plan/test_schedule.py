@@ -197,6 +197,16 @@ def test_blocks_of_a_launch_differ_in_the_order_of_scenarios_and_loads(turns):
     assert len(orders) > 1
 
 
+def test_a_load_with_more_blocks_has_more_turns_than_the_others():
+    part = replace(ONE, blocks=1, more_blocks={"closed-16": 3})
+    turns = turns_of(schedule_launch(plan(part), part, 1))
+    assert Counter((turn[0].scenario, turn[0].load) for turn in turns) == {
+        (scenario, load): blocks for scenario in ("x", "y") for load, blocks in (("closed-16", 3), ("closed-1", 1))
+    }
+    assert [turn[0].block for turn in turns] == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert sum(len(turn) for turn in turns) == part.count_slices()
+
+
 def test_over_many_launches_every_stack_is_first_equally_often():
     part = replace(ONE, scenarios=("x",), loads=("closed-16",), blocks=1)
     config = plan(part)

@@ -235,11 +235,12 @@ def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed, tmp_p
 def test_a_part_whose_blocks_are_not_mirrored_is_called_so(tmp_path):
     folder = copy_run(tmp_path / "run")
     manifest = folder.read_manifest()
+    manifest["plan"]["parts"][0]["more_blocks"] = {"closed-16": 3}
     manifest["plan"]["parts"][1]["mirrored"] = False
     folder.write_manifest(manifest)
     write_report(folder)
     rows = {row[0]: row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8}
-    assert [rows[name][-1] for name in ("headline", "ladder")] == ["1", "1, not mirrored"]
+    assert [rows[name][-1] for name in ("headline", "ladder")] == ["1, closed-16: 3", "1, not mirrored"]
 
 
 def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, tmp_path):
