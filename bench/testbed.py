@@ -59,9 +59,9 @@ class Testbed:
         return [line.split()[2:] for line in lines if line.split()[:2] == [stack, event]]
 
 
-def make_plan(*stacks: Stack, load: str, launches: int = 1, **settings: Any) -> BenchConfig:
+def make_plan(*stacks: Stack, load: str, launches: int = 1, blocks: int = 1, **settings: Any) -> BenchConfig:
     """Return a plan that measures stubs under one load; `settings` are fields of `BenchConfig`, short slices by default."""
-    part = Part(PART, tuple(stack.name for stack in stacks), (SCENARIO,), (load,), launches, blocks=1)
+    part = Part(PART, tuple(stack.name for stack in stacks), (SCENARIO,), (load,), launches, blocks)
     fields: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 100, "pairs": (), "roles": {}, "repeats": 0, **settings}
     named = {stack.name: stack for stack in stacks}
     return BenchConfig(profile="verify", purpose="the bench itself.", starts=0, seed=DEFAULT_SEED, parts=(part,), stacks=named, **fields)
