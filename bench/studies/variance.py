@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median, stdev, variance
 
+from bench.judge.cells import cpu_us_per_request
 from bench.plan.config import make_config
 from bench.records import SliceRecord
 from bench.run_folder import RunFolder
@@ -27,12 +28,7 @@ def throughput(slices: Sequence[SliceRecord]) -> float:
     return mean(record.throughput_rps or math.nan for record in slices)
 
 
-def cpu(slices: Sequence[SliceRecord]) -> float:
-    """Return the CPU time per answer of a block's slices, in ns."""
-    return sum(record.server_cpu_ns or math.nan for record in slices) / sum(record.answers for record in slices)
-
-
-METRICS: Mapping[str, Callable[[Sequence[SliceRecord]], float]] = {"throughput": throughput, "CPU": cpu}
+METRICS: Mapping[str, Callable[[Sequence[SliceRecord]], float | None]] = {"throughput": throughput, "CPU": cpu_us_per_request}
 WANTED = (("throughput", "closed-16"), ("CPU", "closed-16"), ("throughput", "closed-1"), ("CPU", "open-60"))
 
 
@@ -51,7 +47,7 @@ def block_log_ratios(slices: Sequence[SliceRecord], contender: str, baseline: st
     for (launch, block, stack), own in sorted(blocks.items()):
         if stack == contender:
             value, other = METRICS[metric](own), METRICS[metric](blocks[launch, block, baseline])
-            ratios.setdefault(launch, []).append(math.log(value / other))
+            ratios.setdefault(launch, []).append(math.log(value / other) if value and other else math.nan)
     return ratios
 
 
