@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from bench.answer import answer
 from bench.calibrate import calibrate
 from bench.errors import BenchError, Interrupted
 from bench.plan.config import DEFAULT_SEED, make_config
@@ -100,6 +101,17 @@ def make_parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_report)
 
     command = commands.add_parser(
+        "answer",
+        help="say what the switch would buy for a model of yours",
+        description="Read the break-even curve of a finished run at the time that one prediction of your model takes.",
+    )
+    command.add_argument("--model-ms", type=float, required=True, metavar="MS", help="how long your model takes for one request, in ms")
+    command.add_argument(
+        "run", nargs="?", type=Path, default=RESULTS / LATEST, metavar="RUN", help="folder of a run (default: %(default)s)"
+    )
+    command.set_defaults(command=_answer)
+
+    command = commands.add_parser(
         "list", help="list stacks, scenarios, profiles and runs", description="List stacks, scenarios, profiles and runs."
     )
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the runs are (default: %(default)s)")
@@ -144,6 +156,11 @@ def _report(chosen: argparse.Namespace) -> int:
     folder = RunFolder.open(chosen.run)
     write_report(folder)
     print(terminal_summary(folder))
+    return 0
+
+
+def _answer(chosen: argparse.Namespace) -> int:
+    print(answer(chosen.run, chosen.model_ms))
     return 0
 
 

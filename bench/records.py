@@ -10,7 +10,8 @@ from typing import Literal
 #   1 (2026-11) first format.
 #   2 (2026-11) open loops: response and service time, unfinished and not sent requests, send lag; gates with attempt and place;
 #               upper bounds of tail percentiles, kernel share; warm-up curves, starts, memory, resources.
-RESULTS_SCHEMA = 2
+#   3 (2026-11) time of a prediction by engine, break-even, ladder.
+RESULTS_SCHEMA = 3
 
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
 Role = Literal["primary", "secondary", "exploratory"]
@@ -251,6 +252,106 @@ class Memory:
     rest_pss_bytes: int
     loaded_rss_bytes: int
     loaded_pss_bytes: int
+
+
+@dataclass(frozen=True)
+class ModelTime:
+    """How long one prediction of an engine took in a process of its own, on the servers' core. One row of model_times.csv."""
+
+    launch: int
+    part: str
+    engine: str
+    model_ms: float
+
+
+Step = Literal["server", "framework", "model", "total"]
+
+
+@dataclass(frozen=True)
+class LadderRow:
+    """One step of the CPU time of a request of a stack.
+
+    `server` is its floor, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
+    `kernel_us` is the kernel's part of it. All at the one rate `offered_rps`; the interval is over launches.
+    """
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    offered_rps: float | None
+    step: Step
+    cpu_us: float | None
+    ci_low: float | None
+    ci_high: float | None
+    level: float | None
+    kernel_us: float | None
+    launches: int
+
+
+@dataclass(frozen=True)
+class BreakEvenPoint:
+    """The measured throughput ratio of a pair with one engine, at the time that a prediction of it takes.
+
+    `curve_ratio` is what the curve says there; `off_curve`: the two intervals do not touch.
+    """
+
+    engine: str
+    model_ms: float
+    model_ms_low: float | None
+    model_ms_high: float | None
+    ratio: float
+    ci_low: float | None
+    ci_high: float | None
+    level: float | None
+    curve_ratio: float
+    off_curve: bool
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The ratio that the curve gives for a model of `model_ms`, with its interval."""
+
+    model_ms: float
+    ratio: float
+    ci_low: float | None
+    ci_high: float | None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From `model_ms` on the curve's ratio is within 1 + `within` and its inverse; `is_measured`: no slower than the slowest engine."""
+
+    within: float
+    model_ms: float
+    ci_low: float | None
+    ci_high: float | None
+    level: float | None
+    is_measured: bool
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """Throughput ratio of a pair against the time that a prediction takes, see `judge.break_even`.
+
+    Overheads are the time per answer at saturation without the model's own; `*_launches_ms` those of each launch, in the same
+    order, from which the curve follows at any time up to `longest_ms`.
+    """
+
+    part: str
+    contender: str
+    baseline: str
+    scenario: str
+    load: str
+    launches: int
+    contender_overhead_ms: Interval
+    baseline_overhead_ms: Interval
+    contender_launches_ms: tuple[float, ...]
+    baseline_launches_ms: tuple[float, ...]
+    longest_ms: float
+    points: tuple[BreakEvenPoint, ...]
+    curve: tuple[CurvePoint, ...]
+    thresholds: tuple[Threshold, ...]
 
 
 @dataclass(frozen=True)

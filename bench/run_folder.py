@@ -1,7 +1,8 @@
 """The folder of a run: names of its files, atomic writing, reading back. The only module that knows them.
 
 `results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
-repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, summary.json, charts/,
+repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv, summary.json,
+charts/,
 report.html and report.md; `results/latest` points at the newest run.
 """
 
@@ -17,13 +18,18 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
+from pydantic import TypeAdapter, ValidationError
+
 from bench.errors import RunFolderError
 from bench.records import (
     RESULTS_SCHEMA,
+    BreakEven,
     Cell,
     Comparison,
     Gate,
+    LadderRow,
     Memory,
+    ModelTime,
     Quantile,
     Resources,
     RunWarning,
@@ -35,7 +41,9 @@ from bench.records import (
 RESULTS = Path("results")
 LATEST = "latest"
 
-Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, WarmUpPoint)
+Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, ModelTime, WarmUpPoint)
+
+_BREAK_EVEN = TypeAdapter(tuple[BreakEven, ...])
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,9 @@ class Summary:
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
     noise_floor: tuple[Comparison, ...]
+    changes: tuple[Comparison, ...]
+    ladder: tuple[LadderRow, ...]
+    break_even: tuple[BreakEven, ...]
     resources: tuple[Resources, ...]
 
 
@@ -195,9 +206,12 @@ class RunFolder:
                 cells=tuple(Cell(**cell) for cell in document["cells"]),
                 comparisons=tuple(_comparison(row) for row in document["comparisons"]),
                 noise_floor=tuple(_comparison(row) for row in document["noise_floor"]),
+                changes=tuple(_comparison(row) for row in document["changes"]),
+                ladder=tuple(LadderRow(**row) for row in document["ladder"]),
+                break_even=_BREAK_EVEN.validate_python(document["break_even"]),
                 resources=tuple(Resources(**row) for row in document["resources"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValidationError) as error:
             message = f"{self.path / 'summary.json'} lacks what this version expects ({error})."
             raise RunFolderError(message) from None
 

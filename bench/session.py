@@ -13,7 +13,7 @@ from bench.plan.config import BenchConfig, hash_plan
 from bench.plan.profiles import Part
 from bench.plan.rules import LOOK_EVERY
 from bench.plan.schedule import PlannedLaunch
-from bench.records import Cell, Comparison, Gate, Memory, Quantile, RunWarning, SliceRecord, StartUp, WarmUpPoint
+from bench.records import Cell, Comparison, Gate, Memory, ModelTime, Quantile, RunWarning, SliceRecord, StartUp, WarmUpPoint
 from bench.run_folder import RunFolder, Summary
 
 
@@ -80,6 +80,7 @@ class Session:
         self._done[planned.part.name] += 1
         self._conditions.update(result.conditions)
         self._memory += result.memory
+        self.tables.add_model_times(ModelTime(result.launch, planned.part.name, engine, ms) for engine, ms in result.model_ms.items())
         for stack, death in result.deaths.items():
             self.deaths.append(f"Launch {result.launch}: {death}")
             text = f"{stack} ended by itself in launch {result.launch}; its requests failed from then on."
@@ -106,6 +107,7 @@ class Session:
         write("distributions.csv", judged.quantiles, Quantile)
         write("warm_up.csv", judged.warm_up, WarmUpPoint)
         write("memory.csv", self._memory, Memory)
+        write("model_times.csv", self.tables.model_times, ModelTime)
         self.folder.write_summary(
             Summary(
                 profile=self.config.profile,
@@ -115,6 +117,9 @@ class Session:
                 cells=judged.cells,
                 comparisons=judged.comparisons,
                 noise_floor=judged.noise_floor,
+                changes=judged.changes,
+                ladder=judged.ladder,
+                break_even=judged.break_even,
                 resources=tuple(summarise_resources(self._starts, self._memory)),
             )
         )

@@ -45,6 +45,21 @@ def compare_all(config: BenchConfig, blocks: BlockValues, failures: Mapping[Cell
     return comparisons, noise_floor
 
 
+def compare_changes(config: BenchConfig, blocks: BlockValues) -> list[Comparison]:
+    """Return the throughput of each single change against its start, in every closed loop of the first part that measured both.
+
+    They are explored, never judged.
+    """
+    rows: list[Comparison] = []
+    for _, contender, baseline in config.changes:
+        part = next(part for part in config.parts if {contender, baseline} <= set(part.stacks))
+        cells = [
+            CellKey(part.name, "", scenario, load) for scenario in part.scenarios for load in part.loads if not parse_load(load).is_open
+        ]
+        rows += [_compare(cell, contender, (baseline,), "throughput_rps", blocks, {}) for cell in cells]
+    return [replace(row, reason="exploratory") for row in rows]
+
+
 def metrics_of(load: str) -> list[Metric]:
     """Return the metrics in which stacks are compared under a load: in an open loop all have the same throughput, or fail."""
     return [metric for metric in METRICS if metric != "throughput_rps" or not parse_load(load).is_open]

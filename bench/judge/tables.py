@@ -6,15 +6,31 @@ from typing import Any
 
 import numpy as np
 
+from bench.judge.break_even import judge_break_even
 from bench.judge.cells import CellTimes, Settled, block_values, distributions, make_cell, settled_requests
-from bench.judge.comparisons import compare_all, withhold_all
+from bench.judge.comparisons import compare_all, compare_changes, withhold_all
 from bench.judge.estimates import Floats, Ints, closed_loop_rate, supported_percentile
+from bench.judge.ladder import judge_ladder
 from bench.judge.validity import judge_validity, reasons_against
 from bench.judge.warm_up import WarmUps
 from bench.plan.config import BenchConfig
 from bench.plan.rules import LEVELS
 from bench.plan.schedule import PlannedSlice
-from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, Quantile, RunWarning, SliceRecord, WarmUpPoint
+from bench.records import (
+    SAMPLE_COLUMNS,
+    BreakEven,
+    Cell,
+    CellKey,
+    Comparison,
+    Gate,
+    LadderRow,
+    Metric,
+    ModelTime,
+    Quantile,
+    RunWarning,
+    SliceRecord,
+    WarmUpPoint,
+)
 from bench.run_folder import Validity
 
 
@@ -25,6 +41,9 @@ class Judgement:
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
     noise_floor: tuple[Comparison, ...]
+    changes: tuple[Comparison, ...]
+    ladder: tuple[LadderRow, ...]
+    break_even: tuple[BreakEven, ...]
     quantiles: tuple[Quantile, ...]
     warm_up: tuple[WarmUpPoint, ...]
     validity: Validity
@@ -39,6 +58,7 @@ class Tables:
         self._settled: dict[CellKey, list[Settled]] = {key: [] for key in config.cells()}
         self._warm_ups = WarmUps()
         self.slices: list[SliceRecord] = []
+        self.model_times: list[ModelTime] = []
         self.gates: list[Gate] = []
         self.launches: list[int] = []
 
@@ -58,6 +78,10 @@ class Tables:
         self.gates += gates
         self.launches.append(launch)
 
+    def add_model_times(self, times: Iterable[ModelTime]) -> None:
+        """Take in how long predictions took in a launch that is kept."""
+        self.model_times += times
+
     def judge(self, spoilers: Sequence[RunWarning], *, partial: bool) -> Judgement:
         """Return cells, comparisons and whether they may be trusted."""
         times = {key: _pool(parts) for key, parts in self._settled.items()}
@@ -67,10 +91,12 @@ class Tables:
         cells = [make_cell(key, slices[key], _launch_rates(slices[key]), own, LEVELS["primary"]) for key, own in times.items()]
         failures = {key: sum(record.failures for record in own) for key, own in slices.items()}
         comparisons, noise_floor = compare_all(self._config, self._blocks, failures)
+        ladder = judge_ladder(self._config, self.slices)
         validity = judge_validity(
             cells=cells,
             comparisons=comparisons,
             noise_floor=noise_floor,
+            ladder=ladder,
             slices=self.slices,
             gates=self.gates,
             launches=len(self.launches),
@@ -80,7 +106,17 @@ class Tables:
         if not validity.valid:
             comparisons = withhold_all(comparisons, "; ".join(reasons_against(validity)))
         quantiles = [point for key, own in times.items() for point in distributions(key, own)]
-        return Judgement(tuple(cells), tuple(comparisons), tuple(noise_floor), tuple(quantiles), tuple(self._warm_ups.points()), validity)
+        return Judgement(
+            cells=tuple(cells),
+            comparisons=tuple(comparisons),
+            noise_floor=tuple(noise_floor),
+            changes=tuple(compare_changes(self._config, self._blocks)),
+            ladder=tuple(ladder),
+            break_even=tuple(judge_break_even(self._config, self.slices, self.model_times)),
+            quantiles=tuple(quantiles),
+            warm_up=tuple(self._warm_ups.points()),
+            validity=validity,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from bench.judge.cells import Settled
 from bench.judge.comparisons import judge_noise_floor
 from bench.judge.estimates import percentile
+from bench.judge.ladder import find_impossible
 from bench.judge.warm_up import still_warming
 from bench.plan.loads import parse_load
 from bench.plan.rules import (
@@ -17,7 +18,7 @@ from bench.plan.rules import (
     SEND_LAG_LIMIT_MS,
     STEAL_LIMIT,
 )
-from bench.records import Cell, Comparison, Gate, RunWarning, SliceRecord
+from bench.records import Cell, Comparison, Gate, LadderRow, RunWarning, SliceRecord
 from bench.run_folder import Validity
 
 REPEATED, MARKED = "repeated", "kept and marked"
@@ -57,6 +58,7 @@ def judge_validity(
     comparisons: Sequence[Comparison],
     noise_floor: Sequence[Comparison],
     slices: Sequence[SliceRecord],
+    ladder: Sequence[LadderRow],
     gates: Sequence[Gate],
     launches: int,
     spoilers: Sequence[RunWarning],
@@ -70,6 +72,7 @@ def judge_validity(
         *_warn_of_noise_floor(aa, row),
         *_warn_of_cells(cells),
         *_warn_of_warm_up(slices),
+        *find_impossible(ladder),
     ]
     return Validity(
         valid=not any(warning.code in INVALIDATING for warning in warnings),

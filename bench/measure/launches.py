@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ import pyarrow.parquet as pq
 from bench.errors import GeneratorError, StackError
 from bench.interrupts import shielded
 from bench.measure.environment import Cores
+from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
 from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions, read_memory
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
 from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
+from bench.plan.scenarios import SCENARIOS
 from bench.plan.schedule import PlannedSlice, draw_arrivals
+from bench.plan.stacks import Stack
 from bench.records import SAMPLE_COLUMNS, Memory
 
 GENERATOR = "bench.measure.generator"
@@ -37,6 +40,7 @@ Samples = npt.NDArray[np.int64]
 class LaunchResult:
     """What a launch gave: the generator's record of each slice, all samples, and how each stack really ran.
 
+    `model_ms` has the time of a prediction by each engine, where stacks with several were launched.
     `deaths` has the end of the log of each stack that ended by itself. `start_s` is the time until all stacks were ready and
     checked, `load_s` the time with a stack under load, `total_s` that of the whole launch.
     """
@@ -47,6 +51,7 @@ class LaunchResult:
     samples: Samples
     conditions: dict[str, dict[str, Any]]
     memory: tuple[Memory, ...]
+    model_ms: dict[str, float]
     deaths: dict[str, str]
     start_s: float
     load_s: float
@@ -72,6 +77,7 @@ def measure_launch(
         if not config.allow_unequal:
             refuse_unequal(config.pairs, conditions)
         rest = [read_memory(stack) for stack in running]
+        model_ms = time_engines([stack.stack for stack in running], scenarios, cores)
         plan = generator_plan(config, planned, running, accepted, cores)
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
@@ -91,7 +97,15 @@ def measure_launch(
         )
     load_s = sum(fact["drained_ns"] - fact["start_ns"] for fact in facts) / 1e9
     total_s = time.monotonic() - begin_s
-    return LaunchResult(launch, tuple(planned), tuple(facts), samples, conditions, memory, deaths, start_s, load_s, total_s)
+    return LaunchResult(launch, tuple(planned), tuple(facts), samples, conditions, memory, model_ms, deaths, start_s, load_s, total_s)
+
+
+def time_engines(stacks: Sequence[Stack], scenarios: Mapping[str, Sequence[str]], cores: Cores) -> dict[str, float]:
+    """Return the ms of one prediction by each engine, of the first scenario that predicts; nothing where all stacks share an engine."""
+    engines = list(dict.fromkeys(stack.engine for stack in stacks if not stack.fixed))
+    asked = [SCENARIOS[name] for stack in stacks if not stack.fixed for name in scenarios[stack.name]]
+    scenario = next((scenario for scenario in asked if scenario.passengers is not None), None)
+    return measure_models(engines, scenario, cores) if len(engines) > 1 and scenario else {}
 
 
 def refuse_unequal(pairs: Sequence[tuple[str, str]], conditions: dict[str, dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ MAX_SLICES = 100_000
 _SIGNIFICANT_DIGITS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BenchConfig(Profile):
     """A checked plan: a profile with the stacks that it names, and what was asked for beside it.
 
@@ -124,7 +124,7 @@ def make_config(
     if launches is not None:
         check_range("--launches", "launches", launches)
         chosen = replace(chosen, parts=tuple(replace(part, launches=launches, first_look=None) for part in chosen.parts))
-    _check_pairs(chosen.pairs)
+    _check_pairs([*chosen.pairs, *((contender, baseline) for _, contender, baseline in chosen.changes)])
     used = dict.fromkeys(name for part in chosen.parts for name in part.stacks)
     config = BenchConfig(
         **vars(chosen), seed=seed, stacks={name: resolve_stack(name, stacks) for name in used}, roles=roles, allow_unequal=allow_unequal
@@ -138,7 +138,7 @@ _FIRST_PAIR = next(key[1:3] for key, role in ROLES.items() if role == "primary")
 
 def _compare_instead(profile: Profile, compare: Sequence[tuple[str, str]]) -> Profile:
     names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
-    return replace(profile, pairs=tuple(dict.fromkeys(compare)), parts=(replace(profile.parts[0], stacks=tuple(names)),))
+    return replace(profile, pairs=tuple(dict.fromkeys(compare)), changes=(), parts=(replace(profile.parts[0], stacks=tuple(names)),))
 
 
 def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -152,7 +152,7 @@ def _check_parts(config: BenchConfig) -> None:
     profile = f"Profile {config.profile}"
     for part in config.parts:
         _check_part(profile, part, config)
-    for pair in config.pairs:
+    for pair in (*config.pairs, *(change[1:] for change in config.changes)):
         if not any(set(pair) <= set(part.stacks) for part in config.parts):
             message = f"{profile}: no part measures both stacks of the pair {' / '.join(pair)}."
             raise ConfigError(message)

@@ -20,6 +20,7 @@ _PROFILE_KEYS = {
     "starts": int,
     "repeats": int,
     "pairs": list,
+    "changes": list,
     "parts": list,
 }
 _PART_KEYS = {
@@ -74,12 +75,12 @@ class Part:
         return turns * len(self.stacks) * (1 + self.mirrored)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """One profile.
 
     `starts` is how often each stack of the first part is started alone, for its start-up time; `repeats` how often a launch that
-    trips a gate is measured again.
+    trips a gate is measured again. `changes` are [what, contender, baseline]: single changes from one start, compared in throughput.
     """
 
     profile: str
@@ -90,6 +91,7 @@ class Profile:
     starts: int
     repeats: int
     pairs: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str, str], ...] = ()
     parts: tuple[Part, ...]
 
 
@@ -101,7 +103,7 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
         message = f"There is no profile {name!r}; there are: {', '.join(profiles)}."
         raise ConfigError(message)
     place = f"{path.name} [{name}]"
-    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(_PROFILE_KEYS))
+    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(key for key in _PROFILE_KEYS if key != "changes"))
     numbers = _read_numbers(place, table)
     if table["settle_ms"] * 2 > table["slice_ms"]:
         message = f"{place}: settle_ms {table['settle_ms']} leaves too little of slice_ms {table['slice_ms']}; at most half."
@@ -110,7 +112,8 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
     if not parts or len({part.name for part in parts}) < len(parts):
         message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
         raise ConfigError(message)
-    return Profile(profile=name, purpose=table["purpose"], pairs=_read_pairs(place, table["pairs"]), parts=parts, **numbers)
+    pairs, changes = _read_pairs(place, table["pairs"]), _read_changes(place, table.get("changes", []))
+    return Profile(profile=name, purpose=table["purpose"], pairs=pairs, changes=changes, parts=parts, **numbers)
 
 
 def profile_purposes(path: Path | None = None) -> dict[str, str]:
@@ -169,4 +172,14 @@ def _read_pairs(place: str, pairs: Sequence[object]) -> tuple[tuple[str, str], .
             message = f"{place}: pairs must be lists of [contender, baseline], not {pair!r}."
             raise ConfigError(message)
         checked.append((pair[0], pair[1]))
+    return tuple(checked)
+
+
+def _read_changes(place: str, changes: Sequence[object]) -> tuple[tuple[str, str, str], ...]:
+    checked = []
+    for change in changes:
+        if not isinstance(change, list) or len(change) != 3 or not all(isinstance(text, str) for text in change):  # noqa: PLR2004
+            message = f"{place}: changes must be lists of [what, contender, baseline], not {change!r}."
+            raise ConfigError(message)
+        checked.append((change[0], change[1], change[2]))
     return tuple(checked)

@@ -16,7 +16,10 @@ TWIN = "-twin"
 
 @dataclass(frozen=True)
 class Stack:
-    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one."""
+    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one.
+
+    `floor` names the stack of the same server without a framework.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -26,6 +29,7 @@ class Stack:
     label: str = ""
     engine: str = "numpy"
     fixed: bool = False
+    floor: str = ""
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,6 +48,7 @@ _KEYS: Mapping[str, type] = {
     "label": str,
     "engine": str,
     "fixed": bool,
+    "floor": str,
     "folder": str,
     "environment": dict,
 }

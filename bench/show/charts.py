@@ -1,4 +1,4 @@
-"""The three charts of a run: ratios against their baselines, throughput of the stacks, latency by percentile.
+"""The charts of a run: ratios against their baselines, break-even, ladder, throughput of the stacks, latency by percentile.
 
 Takes the summary, the quantiles and the names of the stacks; gives pictures as SVG and PNG. Every figure drawn is a figure of
 the records. A title says what was found, in words made from the data; shapes carry the verdicts, colours the frameworks.
@@ -26,6 +26,7 @@ from bench.show.figures import (
     time_words,
     under_words,
 )
+from bench.show.ladder_chart import bars_of
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
 from bench.show.selection import HEADLINE_LOAD, UNLOADED, first_part, headline_cells, headline_load, latency_loads
@@ -36,9 +37,11 @@ from bench.show.sentences import (
     noise_floor_row,
     row_labels,
     stack_label,
+    state_words,
     verdict_mark,
     verdict_words,
 )
+from bench.show.why_charts import break_even_sheet, changes_sheet, ladder_sheet
 
 # A picture of more rows is no longer read; the table has all of them.
 MAX_RATIO_ROWS = 8
@@ -63,11 +66,16 @@ class Chart:
     png: bytes
 
 
-def draw_charts(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, fine_print: str) -> list[Chart]:
-    """Return the charts of a run in the order of the report."""
+def draw_charts(
+    summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, changes: Sequence[Sequence[str]], fine_print: str
+) -> list[Chart]:
+    """Return the charts of a run in the order of the report; `changes` are the plan's."""
     with canvas.drawing():
         sheets = {
             "ratios": ratios_sheet(summary, stacks, fine_print),
+            **({"break-even": break_even_sheet(summary, stacks, fine_print)} if summary.break_even else {}),
+            **({"changes": changes_sheet(summary, changes, stacks, fine_print)} if any(row.ratio for row in summary.changes) else {}),
+            **({"ladder": ladder_sheet(summary, stacks, fine_print)} if bars_of(summary.ladder, {}) else {}),
             "throughput": throughput_sheet(summary, stacks, fine_print),
             "latency": latency_sheet(summary, quantiles, stacks, fine_print),
         }
@@ -88,7 +96,7 @@ def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
     subtitle = f"Correct answers per second {under_words(load)}; higher is better.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
-    sheet = Sheet(_state(summary) + title, subtitle, rows_height(rows), fine_print)
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows), fine_print)
     draw_amounts(sheet, rows, "requests per second, higher is better")
     return sheet
 
@@ -115,7 +123,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
-    sheet = Sheet(_state(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows), fine_print)
+    sheet = Sheet(state_words(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows), fine_print)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
@@ -140,13 +148,7 @@ def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stack
             drawn.append(load)
     top = [cell for cell in cells if drawn and cell.load == drawn[0]]
     subtitle = _latency_subtitle(cells, drawn, stacks)
-    return draw_latency(_state(summary) + _latency_title(top, stacks), subtitle, panels, stacks, fine_print)
-
-
-def _state(summary: Summary) -> str:
-    """Return what a title has to say first: a picture may be shown without its report."""
-    states = ["partial run"] * summary.partial + ["not valid, for diagnosis only"] * (not summary.validity.valid)
-    return f"{', '.join(states).capitalize()}. " if states else ""
+    return draw_latency(state_words(summary) + _latency_title(top, stacks), subtitle, panels, stacks, fine_print)
 
 
 def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:

@@ -22,6 +22,7 @@ from bench.show.selection import first_part, headline_cells
 from bench.show.sentences import Stacks, headline_lines, noise_floor_row, notices
 from bench.show.tables import Table, cell_table, comparison_table, noise_floor_table, resource_table, terminal_table
 from bench.show.trust import plain_text, trust_tables
+from bench.show.why_words import break_even_line, break_even_table, change_table, ladder_table, threshold_table
 
 TEMPLATES = Path(__file__).parent / "templates"
 FINE_PRINT_PACKAGES = ("flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn")
@@ -33,6 +34,18 @@ HOW_TO_READ: Mapping[str, str] = {
         "Right of 1x the contender has more than the baseline, left of it less. A whisker inside the hatched band is a difference too "
         "small to matter; one that crosses an edge of the band leaves that open. Where a stack has a second copy, the baseline of a ratio "
         "is the mean of both copies, so the A/A rows share data with the ratios."
+    ),
+    "break-even": (
+        "Find the time that one prediction of your model takes on the x axis. Where a line has come inside the hatched band, the framework "
+        "no longer moves throughput by more than that. Do not read on beyond the slowest engine that was measured."
+    ),
+    "ladder": (
+        "Differences of stacks that serve the same requests at one equal rate; each has its interval in the table. The kernel's work for "
+        "the loopback connection is part of the server's step. A step within its noise may come out below zero: then it has no bar."
+    ),
+    "changes": (
+        "What a user of the article's application would get from one change at a time. Compare the lengths: where another change buys more "
+        "than the framework, begin there."
     ),
     "throughput": "Each dot is a stack's throughput over all launches, its whisker the interval; hollow dots are second copies of a stack.",
     "cells": (
@@ -62,7 +75,9 @@ def write_report(folder: RunFolder) -> None:
     """Write charts, report.html and report.md of a run; raise `RunFolderError` if its files cannot be read or written."""
     summary, manifest = folder.read_summary(), folder.read_manifest()
     quantiles = folder.read_rows("distributions.csv", Quantile)
-    charts = draw_charts(summary, quantiles, manifest["stacks"], fine_print(folder.path.name, summary, manifest))
+    charts = draw_charts(
+        summary, quantiles, manifest["stacks"], manifest["plan"].get("changes", ()), fine_print(folder.path.name, summary, manifest)
+    )
     for chart in charts:
         folder.write_bytes(f"charts/{chart.name}.svg", chart.svg)
         folder.write_bytes(f"charts/{chart.name}.png", chart.png)
@@ -72,6 +87,9 @@ def write_report(folder: RunFolder) -> None:
     how_to_read = content["how_to_read"]
     below = {
         "ratios": (how_to_read["ratios"], [comparisons]),
+        "break-even": (how_to_read["break-even"], [content["break_even"], content["thresholds"]]),
+        "changes": (how_to_read["changes"], [content["changes"]]),
+        "ladder": (how_to_read["ladder"], [content["ladder"]]),
         "throughput": (f"{how_to_read['throughput']} {how_to_read['cells']}", [content["cells"]]),
         "latency": (how_to_read["latency"], content["load_cells"]),
     }
@@ -160,6 +178,11 @@ def _content(run: str, summary: Summary, manifest: Mapping[str, Any]) -> dict[st
         "fine_print": fine_print(run, summary, manifest),
         "judged": comparison_table("Primary and secondary comparisons", judged, stacks),
         "others": comparison_table("Exploratory comparisons, without verdict", others, stacks),
+        "break_even_lines": [break_even_line(row, stacks) for row in summary.break_even],
+        "break_even": break_even_table(summary.break_even, stacks),
+        "thresholds": threshold_table(summary.break_even, stacks),
+        "changes": change_table(summary.changes, plan.get("changes", ()), stacks),
+        "ladder": ladder_table(summary.ladder, stacks),
         "cells": cell_table("Cells of the answer", headline, stacks),
         "load_cells": [cell_table("Cells", [cell for cell in first if cell.load == load], stacks) for load in loads],
         "part_cells": [

@@ -34,7 +34,7 @@ def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
         lines = [
             comparison_line(row, summary.noise_floor, stacks) + _core_words(summary)
             if row
-            else f"Not measured, {_scope(pair, stacks)}: this run does not compare {pair[0]} with {pair[1]}."
+            else f"Not measured, {scope_words(pair, stacks)}: this run does not compare {pair[0]} with {pair[1]}."
             for pair, row in ((AS_DEPLOYED, deployed), (SAME_SERVER, same))
         ]
         lines[1] += _server_words(deployed, same)
@@ -56,7 +56,7 @@ def headline_rows(summary: Summary) -> tuple[Comparison | None, Comparison | Non
 
 def comparison_line(row: Comparison, noise_floor: Sequence[Comparison], stacks: Stacks) -> str:
     """Return one comparison as a sentence."""
-    scope = _scope((row.contender, row.baseline), stacks)
+    scope = scope_words((row.contender, row.baseline), stacks)
     verdict = verdict_words(row)
     head = f"{verdict[0].upper()}{verdict[1:]}{', ' if scope else ''}{scope}"
     line = f"{head}: {_claim(row, noise_floor, row_labels(row, stacks))}. {row.scenario}, {format_load(row.load)}."
@@ -101,6 +101,12 @@ def notices(summary: Summary) -> list[str]:
         reasons = (row.reason.rstrip(".") for row in summary.comparisons if row.role != "exploratory" and row.reason)
         lines.append(": ".join(["Nothing is judged in this run", *list(reasons)[:1]]) + ".")
     return lines
+
+
+def state_words(summary: Summary) -> str:
+    """Return what the title of a picture has to say first: it may be shown without its report."""
+    states = ["partial run"] * summary.partial + ["not valid, for diagnosis only"] * (not summary.validity.valid)
+    return f"{', '.join(states).capitalize()}. " if states else ""
 
 
 def validity_line(summary: Summary) -> str:
@@ -167,7 +173,8 @@ def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str,
     return f"{claim} ({interval_words(row)}{aa.removesuffix(', ')})"
 
 
-def _scope(pair: tuple[str, str], stacks: Stacks) -> str:
+def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:
+    """Return what a pair stands for: as usually deployed, same server, or nothing."""
     if pair == AS_DEPLOYED:
         return "as usually deployed"
     known = [stacks[name]["server"] for name in pair if name in stacks and stacks[name]["framework"] != "other"]

@@ -22,15 +22,22 @@ from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import write_samples
 from bench.records import (
     RESULTS_SCHEMA,
+    BreakEven,
+    BreakEvenPoint,
     Cell,
     Comparison,
+    CurvePoint,
     Gate,
+    Interval,
+    LadderRow,
     Memory,
+    ModelTime,
     Quantile,
     Resources,
     RunWarning,
     SliceRecord,
     StartUp,
+    Threshold,
     WarmUpPoint,
 )
 from bench.run_folder import RunFolder, list_runs, to_json
@@ -44,6 +51,7 @@ FILES = {
     "warm_up.csv": WarmUpPoint,
     "starts.csv": StartUp,
     "memory.csv": Memory,
+    "model_times.csv": ModelTime,
 }
 SCHEMA = json.loads((Path(bench.__file__).parent / "summary.schema.json").read_text("utf-8"))
 NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
@@ -147,7 +155,20 @@ def test_the_shipped_schema_describes_the_summary_exactly(mini):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = json.loads((mini.path / "summary.json").read_text("utf-8"))
     check_schema(document)
-    for name, kind in {"cell": Cell, "comparison": Comparison, "gate": Gate, "warning": RunWarning, "resources": Resources}.items():
+    kinds = {
+        "cell": Cell,
+        "comparison": Comparison,
+        "gate": Gate,
+        "warning": RunWarning,
+        "resources": Resources,
+        "interval": Interval,
+        "ladder_row": LadderRow,
+        "break_even": BreakEven,
+        "break_even_point": BreakEvenPoint,
+        "curve_point": CurvePoint,
+        "threshold": Threshold,
+    }
+    for name, kind in kinds.items():
         assert SCHEMA["$defs"][name]["required"] == [field.name for field in fields(kind)]
         assert list(SCHEMA["$defs"][name]["properties"]) == [field.name for field in fields(kind)]
         assert SCHEMA["$defs"][name]["additionalProperties"] is False
@@ -246,7 +267,7 @@ def test_a_write_leaves_nothing_but_the_file(mini):
     assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
 
 
-@pytest.mark.parametrize("schema", [0, 1, 3, "2", None])
+@pytest.mark.parametrize("schema", [0, 2, 4, "3", None])
 def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
     mini.write_text("manifest.json", json.dumps({"schema": schema}))
     with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}. The report in its"):

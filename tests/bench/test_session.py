@@ -34,7 +34,7 @@ def empty_launch(session, number):
     planned = schedule_run(session.config.parts)[number - 1]
     slices = tuple(schedule_launch(session.config, planned.part, planned.ordinal))
     memory = (Memory(number, "stub-good", 10, 9, 12, 11),)
-    return planned, LaunchResult(number, slices, (), np.zeros((0, 8), dtype=np.int64), {}, memory, {}, 1.0, 2.0, 4.0)
+    return planned, LaunchResult(number, slices, (), np.zeros((0, 8), dtype=np.int64), {}, memory, {}, {}, 1.0, 2.0, 4.0)
 
 
 NOTHING = MeasuredLaunch((), ())

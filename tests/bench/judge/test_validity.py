@@ -11,7 +11,7 @@ from judge_rows import KEY, OPEN_KEY, make_floor, make_row, make_settled, make_s
 from bench.judge import validity as validity_module
 from bench.judge.cells import make_cell
 from bench.judge.validity import INVALIDATING, MARKED, REPEATED, check_launch, judge_validity, reasons_against
-from bench.records import Gate, RunWarning
+from bench.records import Gate, LadderRow, RunWarning
 
 MS = 1_000_000
 ONE_CORE = RunWarning("one-core", "One core.", "Use two.")
@@ -33,11 +33,12 @@ def warming(ratio, launches=12, **fields):
     return [make_slice(launch=launch, throughput_rps=rate, **fields) for launch in range(launches) for rate in (5000, 5000 * ratio)]
 
 
-def judged(*, cells=(), floor=None, slices=(), gates=(), launches=12, spoilers=(), partial=False):
+def judged(*, cells=(), floor=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False):
     return judge_validity(
         cells=cells,
         comparisons=[make_row()],
         noise_floor=[floor or make_floor()],
+        ladder=ladder,
         slices=slices,
         gates=gates,
         launches=launches,
@@ -57,7 +58,9 @@ def test_validity_shows_the_noise_floor_of_the_primary_row():
 
 
 def test_without_a_noise_floor_there_is_none_to_show():
-    validity = judge_validity(cells=[], comparisons=[], noise_floor=[], slices=[], gates=[], launches=2, spoilers=[], partial=False)
+    validity = judge_validity(
+        cells=[], comparisons=[], noise_floor=[], ladder=[], slices=[], gates=[], launches=2, spoilers=[], partial=False
+    )
     assert (validity.valid, validity.aa) == (True, "not judged")
     assert {validity.aa_estimate, validity.aa_ci_low, validity.aa_ci_high} == {None}
 
@@ -299,3 +302,10 @@ def test_what_a_server_does_is_a_result_and_trips_no_gate(outcome, load):
     records = [make_slice(**load, **outcome)] * 2
     settled = make_settled([np.inf] * 1000, [np.inf] * 1000, lags_of(0.5))
     assert check_launch(records, [settled] * 2, 1, REPEATED) == []
+
+
+def test_a_step_of_the_ladder_below_zero_makes_the_run_suspect_but_not_invalid():
+    step = LadderRow("ladder", "flask-gthread", "predict-1", "open-60", 3000.0, "framework", -5.0, -6.0, -4.0, 0.96, None, 8)
+    validity = judged(ladder=[step])
+    assert validity.valid
+    assert [warning.code for warning in validity.warnings] == ["layering"]

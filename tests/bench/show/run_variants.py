@@ -163,7 +163,7 @@ def null_run(folder: Path) -> RunFolder:
         resources = tuple(replace(row, **nothing) for row in summary.resources)
         validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
         environment = {**summary.environment, "server_cores": [], "packages": {}}
-        return Summary("smoke", False, environment, validity, cells, rows, floor, resources)  # noqa: FBT003 - not partial
+        return Summary("smoke", False, environment, validity, cells, rows, floor, (), (), (), resources)  # noqa: FBT003 - not partial
 
     run = make_run(folder, change, {"finished_utc": None})
     run.write_rows("distributions.csv", [], Quantile)

@@ -46,7 +46,7 @@ NONE = {"ratio": None, "ci_low": None, "ci_high": None, "level": None}
 def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), **validity):
     facts = {"valid": True, "aa": "pass", "aa_estimate": 1.003, "aa_ci_low": 0.994, "aa_ci_high": 1.012, "gates": (), "warnings": ()}
     checked = Validity(**{**facts, **validity})
-    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor), ())
+    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor), (), (), (), ())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""How long a prediction takes without a server: in a process of its own, on the servers' core, while they are idle."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from bench.errors import StackError
+from bench.interrupts import shielded
+from bench.measure.environment import Cores
+from bench.measure.processes import clean_environment, kill_group, pinned
+from bench.plan.scenarios import Scenario
+
+MODULE = "shared_model.timing"
+TIMEOUT_S = 120
+
+
+def measure_models(engines: Sequence[str], scenario: Scenario, cores: Cores) -> dict[str, float]:
+    """Return the milliseconds of one prediction of the scenario's passengers by each engine; raise `StackError` if that fails."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, pinned(cores.servers):
+        with shielded():
+            process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", MODULE, *engines],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=folder,
+                env=clean_environment(),
+                start_new_session=True,
+            )
+        try:
+            out, errors = process.communicate(scenario.body, TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            message = f"Timing the engines {', '.join(engines)} took more than {TIMEOUT_S} s."
+            raise StackError(message) from None
+        finally:
+            kill_group(process)
+    if process.returncode:
+        tail = "\n".join(errors.decode(errors="replace").strip().splitlines()[-5:])
+        message = f"Timing the engines {', '.join(engines)} failed (exit status {process.returncode}). Its last output:\n{tail}"
+        raise StackError(message)
+    times: dict[str, float] = json.loads(out)
+    return times

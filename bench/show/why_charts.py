@@ -1,0 +1,104 @@
+"""The charts of why: break-even, where the time goes, what else one could change. Same rules as `charts`."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.records import BreakEven, Comparison
+from bench.run_folder import Summary
+from bench.show import canvas
+from bench.show.break_even_chart import draw_break_even
+from bench.show.canvas import Sheet
+from bench.show.figures import (
+    count_words,
+    format_interval,
+    format_level,
+    format_load,
+    format_number,
+    format_percent,
+    format_ratio,
+    level_words,
+)
+from bench.show.ladder_chart import bars_of, draw_ladder
+from bench.show.row_chart import Row, draw_ratios, rows_height
+from bench.show.sentences import Stacks, stack_label, state_words
+from bench.show.why_words import pair_words
+
+MAX_PAIRS = 4
+
+
+def break_even_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw throughput ratios against the time of a prediction, at most `MAX_PAIRS` pairs."""
+    rows = summary.break_even[:MAX_PAIRS]
+    margin = next(row.margin for row in summary.comparisons if row.metric == "throughput_rps")
+    levels = " / ".join(dict.fromkeys(level_words(point.level) for row in rows for point in row.points if point.level)) or "no"
+    subtitle = (
+        f"Points: measured, whiskers the {levels} interval over {count_words(rows[0].launches, 'launch')}. Dashed, shaded: what follows "
+        f"if the model only adds its time to each stack's own. Hatched: within ±{format_percent(margin)}, too small to matter. "
+        f"{rows[0].scenario}, {format_load(rows[0].load)}."
+    )
+    if any(point.off_curve for row in rows for point in row.points):
+        subtitle += " *: off the curve, there the model does more than add its time."
+    pairs = [(row, pair_words(row, stacks)) for row in rows]
+    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, margin, fine_print)
+
+
+def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
+    row = rows[0]
+    slowest = row.points[-1]
+    bare = row.points[0]
+    names = f"{stack_label(row.contender, stacks)} / {stack_label(row.baseline, stacks)}"
+    return (
+        f"{names}: {format_interval(bare.ratio, bare.ci_low, bare.ci_high)} times the requests per second with engine {bare.engine}, "
+        f"{format_interval(slowest.ratio, slowest.ci_low, slowest.ci_high)} with {slowest.engine}"
+    )
+
+
+def ladder_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw where the CPU time of a request goes, stack by stack."""
+    first = summary.ladder[0]
+    bars = bars_of(summary.ladder, {name: stack_label(name, stacks) for name in {row.stack for row in summary.ladder}})
+    subtitle = (
+        f"{first.scenario}, the same {format_number(first.offered_rps)} req/s for all. Server: the same server with an application that "
+        "does nothing; framework and validation: what the application without a model adds; model: what the model adds. At the right: "
+        "the total with its interval."
+    )
+    totals = sorted((bar for bar in bars), key=lambda bar: bar.steps["total"].cpu_us or 0)
+    ends = [bar.steps["total"] for bar in (totals[0], totals[-1])]
+    texts = [f"{format_interval(row.cpu_us, row.ci_low, row.ci_high)} us ({stack_label(row.stack, stacks)})" for row in ends]
+    title = f"CPU time of one request: {' to '.join(dict.fromkeys(texts))}"
+    return draw_ladder(state_words(summary) + title, subtitle, bars, fine_print)
+
+
+def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, fine_print: str) -> Sheet:
+    """Draw what each single change of one start is worth in throughput, the largest first; `changes` are [what, contender, baseline]."""
+    words = {(contender, baseline): what for what, contender, baseline in changes}
+    measured = sorted((row for row in summary.changes if row.ratio), key=lambda row: -(row.ratio or 0))
+    start = measured[0].baseline
+    load = f"{measured[0].scenario}, {format_load(measured[0].load)}"
+    heading = Row(f"{load}, start: {stack_label(start, stacks)}", "requests per second: more is better")
+    rows = [heading, *(_change_row(row, words, stacks) for row in measured)]
+    best = measured[0]
+    what = words.get((best.contender, best.baseline), best.contender)
+    title = f"The largest single change from {stack_label(start, stacks)}: {what}, {format_ratio(best)} times the requests per second"
+    subtitle = (
+        "Each row is one change from the same start, measured by itself: factors need not multiply. Whisker: the interval, its level "
+        "beside it; pale dots: single launches. Explored, not judged."
+    )
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows), fine_print)
+    draw_ratios(sheet, rows, "requests per second / those of the start, log scale")
+    return sheet
+
+
+def _change_row(row: Comparison, words: Mapping[tuple[str, str], str], stacks: Stacks) -> Row:
+    framework = stacks.get(row.contender, {}).get("framework", "")
+    return Row(
+        left=words.get((row.contender, row.baseline), row.contender),
+        right=format_ratio(row),
+        note=f"{stack_label(row.contender, stacks)}, {count_words(row.launches, 'launch')}",
+        note_right=format_level(row) or "no interval",
+        value=row.ratio,
+        low=row.ci_low,
+        high=row.ci_high,
+        dots=row.launch_ratios,
+        marker=canvas.marker_of(framework),
+        colour=canvas.colour_of(framework),
+    )
