@@ -15,6 +15,7 @@ from bench.plan.config import DEFAULT_SEED, make_config
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+from bench.price import Price, make_price, price_from_plan
 from bench.progress import prepare_streams
 from bench.run_folder import LATEST, RESULTS, RunFolder, list_runs
 from bench.runner import run
@@ -90,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="compare stacks with unequal numbers of serving processes, or a uvicorn without uvloop and httptools, all the same",
     )
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the run's folder goes (default: %(default)s)")
+    _add_price(command)
     command.set_defaults(command=_run)
 
     command = commands.add_parser(
@@ -98,6 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "run", nargs="?", type=Path, default=RESULTS / LATEST, metavar="RUN", help="folder of a run (default: %(default)s)"
     )
+    _add_price(command)
     command.set_defaults(command=_report)
 
     command = commands.add_parser(
@@ -134,6 +137,22 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_price(command: argparse.ArgumentParser) -> None:
+    usual = Price()
+    shares = " and ".join(f"{share:g}" for share in usual.utilisations)
+    command.add_argument(
+        "--core-hour-price", type=float, metavar="MONEY", help=f"price of one core for an hour (default: {usual.per_core_hour:g})"
+    )
+    command.add_argument(
+        "--utilisation",
+        type=float,
+        action="append",
+        default=[],
+        metavar="SHARE",
+        help=f"share of its time for which a paid core works; may be given several times (default: {shares})",
+    )
+
+
 def _run(chosen: argparse.Namespace) -> int:
     config = make_config(
         chosen.profile,
@@ -142,6 +161,7 @@ def _run(chosen: argparse.Namespace) -> int:
         launches=chosen.launches,
         seed=chosen.seed,
         allow_unequal=chosen.allow_unequal,
+        price=make_price(chosen.core_hour_price, chosen.utilisation),
     )
     folder, stopped = run(config, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
     print(terminal_summary(folder))
@@ -154,8 +174,9 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _report(chosen: argparse.Namespace) -> int:
     folder = RunFolder.open(chosen.run)
-    write_report(folder)
-    print(terminal_summary(folder))
+    price = make_price(chosen.core_hour_price, chosen.utilisation, price_from_plan(folder.read_manifest()["plan"]))
+    write_report(folder, price)
+    print(terminal_summary(folder, price))
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 #   1 (2026-11) first format.
 #   2 (2026-11) open loops: response and service time, unfinished and not sent requests, send lag; gates with attempt and place;
 #               upper bounds of tail percentiles, kernel share; warm-up curves, starts, memory, resources.
-#   3 (2026-11) time of a prediction by engine, break-even, ladder.
+#   3 (2026-11) time of a prediction by engine, break-even, ladder, single changes, capacity, knees, Server-Timing, complexity.
 RESULTS_SCHEMA = 3
 
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
@@ -106,7 +106,7 @@ class Interval:
 class Cell:
     """Stack x scenario x load: one row of the results.
 
-    Throughput is the Hodges-Lehmann estimate over launches with its interval. Percentiles are of all settled samples pooled,
+    Throughput and CPU time are Hodges-Lehmann estimates over launches with their intervals. Percentiles are of all settled samples pooled,
     None where there are too few samples for them; p50_ms to max_ms are of the response time (from when a request was due),
     in which unfinished and not sent requests count as longer than any other, service_*_ms of the service time (from when it
     was sent). In a closed loop both are the same. An upper bound is one that the true percentile exceeds with a chance of 5 %
@@ -134,6 +134,9 @@ class Cell:
     service_p99_ms: float | None
     send_lag_p99_ms: float | None
     cpu_us_per_request: float | None
+    cpu_ci_low: float | None
+    cpu_ci_high: float | None
+    cpu_level: float | None
     kernel_ratio: float | None
     samples: int
     errors: int
@@ -262,96 +265,6 @@ class ModelTime:
     part: str
     engine: str
     model_ms: float
-
-
-Step = Literal["server", "framework", "model", "total"]
-
-
-@dataclass(frozen=True)
-class LadderRow:
-    """One step of the CPU time of a request of a stack.
-
-    `server` is its floor, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
-    `kernel_us` is the kernel's part of it. All at the one rate `offered_rps`; the interval is over launches.
-    """
-
-    part: str
-    stack: str
-    scenario: str
-    load: str
-    offered_rps: float | None
-    step: Step
-    cpu_us: float | None
-    ci_low: float | None
-    ci_high: float | None
-    level: float | None
-    kernel_us: float | None
-    launches: int
-
-
-@dataclass(frozen=True)
-class BreakEvenPoint:
-    """The measured throughput ratio of a pair with one engine, at the time that a prediction of it takes.
-
-    `curve_ratio` is what the curve says there; `off_curve`: the two intervals do not touch.
-    """
-
-    engine: str
-    model_ms: float
-    model_ms_low: float | None
-    model_ms_high: float | None
-    ratio: float
-    ci_low: float | None
-    ci_high: float | None
-    level: float | None
-    curve_ratio: float
-    off_curve: bool
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """The ratio that the curve gives for a model of `model_ms`, with its interval."""
-
-    model_ms: float
-    ratio: float
-    ci_low: float | None
-    ci_high: float | None
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """From `model_ms` on the curve's ratio is within 1 + `within` and its inverse; `is_measured`: no slower than the slowest engine."""
-
-    within: float
-    model_ms: float
-    ci_low: float | None
-    ci_high: float | None
-    level: float | None
-    is_measured: bool
-
-
-@dataclass(frozen=True)
-class BreakEven:
-    """Throughput ratio of a pair against the time that a prediction takes, see `judge.break_even`.
-
-    Overheads are the time per answer at saturation without the model's own; `*_launches_ms` those of each launch, in the same
-    order, from which the curve follows at any time up to `longest_ms`.
-    """
-
-    part: str
-    contender: str
-    baseline: str
-    scenario: str
-    load: str
-    launches: int
-    contender_overhead_ms: Interval
-    baseline_overhead_ms: Interval
-    contender_launches_ms: tuple[float, ...]
-    baseline_launches_ms: tuple[float, ...]
-    longest_ms: float
-    points: tuple[BreakEvenPoint, ...]
-    curve: tuple[CurvePoint, ...]
-    thresholds: tuple[Threshold, ...]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The folder of a run: names of its files, atomic writing, reading back. The only module that knows them.
 
 `results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
-repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv, summary.json,
-charts/,
-report.html and report.md; `results/latest` points at the newest run.
+repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv,
+server_timing.csv, complexity.csv, features.csv, adapters.diff, summary.json, charts/, report.html and report.md; `results/latest`
+points at the newest run.
 """
 
 import csv
@@ -21,13 +21,12 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import RunFolderError
+from bench.findings import AppCode, BreakEven, Capacity, Feature, Knee, LadderRow, ServerTiming
 from bench.records import (
     RESULTS_SCHEMA,
-    BreakEven,
     Cell,
     Comparison,
     Gate,
-    LadderRow,
     Memory,
     ModelTime,
     Quantile,
@@ -41,7 +40,7 @@ from bench.records import (
 RESULTS = Path("results")
 LATEST = "latest"
 
-Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, ModelTime, WarmUpPoint)
+Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, ModelTime, WarmUpPoint, ServerTiming, AppCode, Feature)
 
 _BREAK_EVEN = TypeAdapter(tuple[BreakEven, ...])
 
@@ -74,6 +73,11 @@ class Summary:
     ladder: tuple[LadderRow, ...]
     break_even: tuple[BreakEven, ...]
     resources: tuple[Resources, ...]
+    capacity: tuple[Capacity, ...] = ()
+    knees: tuple[Knee, ...] = ()
+    server_timing: tuple[ServerTiming, ...] = ()
+    complexity: tuple[AppCode, ...] = ()
+    features: tuple[Feature, ...] = ()
 
 
 class RunFolder:
@@ -143,6 +147,15 @@ class RunFolder:
         """Write a text file in UTF-8; see `write_bytes`."""
         return self.write_bytes(name, text.encode("utf-8"))
 
+    def read_text(self, name: str) -> str:
+        """Return a text file of the run; empty if it has none of that name."""
+        path = self.path / name
+        try:
+            return path.read_text("utf-8") if path.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"{path} cannot be read ({error})."
+            raise RunFolderError(message) from None
+
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write manifest.json."""
         self.write_text("manifest.json", to_json({"schema": RESULTS_SCHEMA, **manifest}))
@@ -210,6 +223,11 @@ class RunFolder:
                 ladder=tuple(LadderRow(**row) for row in document["ladder"]),
                 break_even=_BREAK_EVEN.validate_python(document["break_even"]),
                 resources=tuple(Resources(**row) for row in document["resources"]),
+                capacity=tuple(Capacity(**row) for row in document["capacity"]),
+                knees=tuple(Knee(**row) for row in document["knees"]),
+                server_timing=tuple(ServerTiming(**row) for row in document["server_timing"]),
+                complexity=tuple(AppCode(**row) for row in document["complexity"]),
+                features=tuple(Feature(**row) for row in document["features"]),
             )
         except (KeyError, TypeError, ValidationError) as error:
             message = f"{self.path / 'summary.json'} lacks what this version expects ({error})."

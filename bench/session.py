@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from bench.findings import AppCode, Feature, ServerTiming
 from bench.judge.comparisons import is_precise
 from bench.judge.resources import summarise_resources
 from bench.judge.tables import MeasuredLaunch, Tables
@@ -36,6 +37,9 @@ class Session:
         self._comparisons: Sequence[Comparison] = ()
         self._starts: list[StartUp] = []
         self._memory: list[Memory] = []
+        self._timing: list[ServerTiming] = []
+        self._code: list[AppCode] = []
+        self._features: list[Feature] = []
         self._launches: list[dict[str, Any]] = []
         self._done: dict[str, int] = {part.name: 0 for part in config.parts}
         self._ended: dict[str, str] = {}
@@ -55,6 +59,19 @@ class Session:
         """Take in the starts of single stacks, one by one."""
         self._starts += starts
         self.folder.write_rows("starts.csv", self._starts, StartUp)
+
+    def keep_timing(self, rows: Iterable[ServerTiming]) -> None:
+        """Take in what stacks say of their own time."""
+        self._timing += rows
+        self.folder.write_rows("server_timing.csv", self._timing, ServerTiming)
+
+    def keep_complexity(self, code: Iterable[AppCode], features: Iterable[Feature], diff: str) -> None:
+        """Take in the code of the applications, what probes found on their servers, and the difference of their sources."""
+        self._code += code
+        self._features += features
+        self.folder.write_rows("complexity.csv", self._code, AppCode)
+        self.folder.write_rows("features.csv", self._features, Feature)
+        self.folder.write_text("adapters.diff", diff)
 
     def is_enough(self, part: Part) -> bool:
         """Return whether a part needs no more launches: at its looks, if every judged row is precise enough."""
@@ -120,6 +137,11 @@ class Session:
                 changes=judged.changes,
                 ladder=judged.ladder,
                 break_even=judged.break_even,
+                capacity=judged.capacity,
+                knees=judged.knees,
+                server_timing=tuple(self._timing),
+                complexity=tuple(self._code),
+                features=tuple(self._features),
                 resources=tuple(summarise_resources(self._starts, self._memory)),
             )
         )

@@ -13,11 +13,12 @@ from statistics import median
 
 import numpy as np
 
+from bench.findings import BreakEven, BreakEvenPoint, CurvePoint, Threshold
 from bench.judge.estimates import Floats, exponential, hodges_lehmann
 from bench.plan.config import BenchConfig
 from bench.plan.profiles import Part
 from bench.plan.rules import LEVELS
-from bench.records import BreakEven, BreakEvenPoint, CellKey, CurvePoint, Interval, ModelTime, SliceRecord, Threshold
+from bench.records import CellKey, Interval, ModelTime, SliceRecord
 
 DEFAULT_ENGINE = "numpy"
 LEAST_ENGINES = 3

@@ -17,7 +17,7 @@ from bench.judge.estimates import (
 )
 from bench.plan.loads import parse_load
 from bench.plan.rules import GENERATOR_CPU_LIMIT
-from bench.records import METRICS, Cell, CellKey, Metric, Quantile, SliceRecord, TimeKind
+from bench.records import METRICS, Cell, CellKey, Interval, Metric, Quantile, SliceRecord, TimeKind
 
 # The points of a distribution, evenly spaced on the 1 / (1 - q) axis that shows tails.
 QUANTILES = (
@@ -103,8 +103,7 @@ def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats,
     Failures of its warm-up count, too: they tell of the server. All else comes from the counted slices.
     """
     counted = [record for record in slices if not record.warm_up]
-    throughput = hodges_lehmann(np.log(launch_rates), level) if len(launch_rates) else None
-    rates = exponential(throughput) if throughput else None
+    rates, cpu = _over_launches(launch_rates, level), _over_launches(_launch_cpu_us(counted), level)
     elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
     generator_ns = sum(record.generator_cpu_ns for record in counted)
     user_ns, kernel_ns = (sum(getattr(record, name) or 0 for record in counted) for name in ("server_user_ns", "server_kernel_ns"))
@@ -132,7 +131,10 @@ def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats,
         service_p95_ms=supported_percentile(service_ms, 0.95),
         service_p99_ms=supported_percentile(service_ms, 0.99),
         send_lag_p99_ms=supported_percentile(times.send_lag_ms, 0.99) if is_open else None,
-        cpu_us_per_request=cpu_us_per_request(counted),
+        cpu_us_per_request=cpu.estimate if cpu else None,
+        cpu_ci_low=cpu.low if cpu else None,
+        cpu_ci_high=cpu.high if cpu else None,
+        cpu_level=cpu.level if cpu else None,
         kernel_ratio=kernel_ns / (user_ns + kernel_ns) if user_ns + kernel_ns else None,
         samples=len(finite),
         errors=sum(record.errors for record in slices),
@@ -141,6 +143,21 @@ def make_cell(key: CellKey, slices: Sequence[SliceRecord], launch_rates: Floats,
         launches=len({record.launch for record in counted}),
         generator_limited=bool(elapsed_ns) and generator_ns / elapsed_ns > GENERATOR_CPU_LIMIT,
     )
+
+
+def _over_launches(values: Floats, level: float) -> Interval | None:
+    """Return estimate and interval of the values of the launches; None where there are none."""
+    interval = hodges_lehmann(np.log(values), level) if len(values) else None
+    return exponential(interval) if interval else None
+
+
+def _launch_cpu_us(slices: Sequence[SliceRecord]) -> Floats:
+    """Return the CPU time per answer of each launch; nothing where that of one launch is not known."""
+    launches: dict[int, list[SliceRecord]] = {}
+    for record in slices:
+        launches.setdefault(record.launch, []).append(record)
+    values = [cpu_us_per_request(own) for own in launches.values()]
+    return np.array([value for value in values if value] if all(values) else [])
 
 
 def distributions(key: CellKey, times: CellTimes) -> Iterable[Quantile]:

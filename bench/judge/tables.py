@@ -6,31 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from bench.findings import BreakEven, Capacity, Knee, LadderRow
 from bench.judge.break_even import judge_break_even
 from bench.judge.cells import CellTimes, Settled, block_values, distributions, make_cell, settled_requests
 from bench.judge.comparisons import compare_all, compare_changes, withhold_all
 from bench.judge.estimates import Floats, Ints, closed_loop_rate, supported_percentile
 from bench.judge.ladder import judge_ladder
+from bench.judge.limits import find_knees, judge_capacity
 from bench.judge.validity import judge_validity, reasons_against
 from bench.judge.warm_up import WarmUps
 from bench.plan.config import BenchConfig
 from bench.plan.rules import LEVELS
 from bench.plan.schedule import PlannedSlice
-from bench.records import (
-    SAMPLE_COLUMNS,
-    BreakEven,
-    Cell,
-    CellKey,
-    Comparison,
-    Gate,
-    LadderRow,
-    Metric,
-    ModelTime,
-    Quantile,
-    RunWarning,
-    SliceRecord,
-    WarmUpPoint,
-)
+from bench.records import SAMPLE_COLUMNS, Cell, CellKey, Comparison, Gate, Metric, ModelTime, Quantile, RunWarning, SliceRecord, WarmUpPoint
 from bench.run_folder import Validity
 
 
@@ -44,6 +32,8 @@ class Judgement:
     changes: tuple[Comparison, ...]
     ladder: tuple[LadderRow, ...]
     break_even: tuple[BreakEven, ...]
+    capacity: tuple[Capacity, ...]
+    knees: tuple[Knee, ...]
     quantiles: tuple[Quantile, ...]
     warm_up: tuple[WarmUpPoint, ...]
     validity: Validity
@@ -113,6 +103,8 @@ class Tables:
             changes=tuple(compare_changes(self._config, self._blocks)),
             ladder=tuple(ladder),
             break_even=tuple(judge_break_even(self._config, self.slices, self.model_times)),
+            capacity=tuple(judge_capacity(self._config, self._blocks, self.slices)),
+            knees=tuple(find_knees(cells)),
             quantiles=tuple(quantiles),
             warm_up=tuple(self._warm_ups.points()),
             validity=validity,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from bench.findings import LadderRow
 from bench.judge.cells import Settled
 from bench.judge.comparisons import judge_noise_floor
 from bench.judge.estimates import percentile
@@ -18,7 +19,7 @@ from bench.plan.rules import (
     SEND_LAG_LIMIT_MS,
     STEAL_LIMIT,
 )
-from bench.records import Cell, Comparison, Gate, LadderRow, RunWarning, SliceRecord
+from bench.records import Cell, Comparison, Gate, RunWarning, SliceRecord
 from bench.run_folder import Validity
 
 REPEATED, MARKED = "repeated", "kept and marked"

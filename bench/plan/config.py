@@ -13,6 +13,7 @@ from bench.plan.profiles import Part, Profile, check_range, read_profile
 from bench.plan.rules import CARRIED_SHARE, LEVELS, ROLES, RoleKey, describe_rules
 from bench.plan.scenarios import SCENARIOS, check_scenario
 from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack
+from bench.price import Price
 from bench.records import CellKey, Role
 
 DEFAULT_SEED = 20261125
@@ -33,6 +34,7 @@ class BenchConfig(Profile):
     roles: Mapping[RoleKey, Role] = field(default_factory=lambda: ROLES)
     saturation_rps: Mapping[str, float] = field(default_factory=dict)
     allow_unequal: bool = False
+    price: Price = field(default_factory=Price)
 
     def plan(self) -> dict[str, Any]:
         """Return the plan as plain data: all that decides what is done and how it is judged."""
@@ -109,6 +111,7 @@ def make_config(
     launches: int | None = None,
     seed: int = DEFAULT_SEED,
     allow_unequal: bool = False,
+    price: Price | None = None,
 ) -> BenchConfig:
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
@@ -127,7 +130,12 @@ def make_config(
     _check_pairs([*chosen.pairs, *((contender, baseline) for _, contender, baseline in chosen.changes)])
     used = dict.fromkeys(name for part in chosen.parts for name in part.stacks)
     config = BenchConfig(
-        **vars(chosen), seed=seed, stacks={name: resolve_stack(name, stacks) for name in used}, roles=roles, allow_unequal=allow_unequal
+        **vars(chosen),
+        seed=seed,
+        stacks={name: resolve_stack(name, stacks) for name in used},
+        roles=roles,
+        allow_unequal=allow_unequal,
+        price=price or Price(),
     )
     _check_parts(config)
     return config

@@ -43,6 +43,9 @@ MAX_SLICE_MS = 4000
 # The warm-up of a further closed loop of the same scenario, as a share of the first one's.
 LATER_WARM_UP_SHARE = 1 / 3
 
+# Capacity is the highest offered rate with the p99 of the response time within this.
+LIMIT_P99_MS = 10.0
+
 # An open loop has at most this many requests under way; what would exceed it is recorded as not sent.
 MAX_IN_FLIGHT = 256
 # How long the answers under way at the end of a slice are waited for; what is unfinished then is recorded so.
@@ -77,6 +80,7 @@ def describe_rules() -> dict[str, Any]:
             "max_slice_ms": MAX_SLICE_MS,
             "later_warm_up_share": LATER_WARM_UP_SHARE,
         },
+        "limit_p99_ms": LIMIT_P99_MS,
         "open_loop": {"max_in_flight": MAX_IN_FLIGHT, "drain_timeout_s": DRAIN_TIMEOUT_S, "carried_share": CARRIED_SHARE},
         "gates": {
             "generator_cpu_ratio": GENERATOR_CPU_LIMIT,

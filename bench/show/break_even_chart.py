@@ -5,70 +5,116 @@ twice and half weigh the same. Measured ratios are points, the curve of the mode
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.records import BreakEven, BreakEvenPoint
+from bench.findings import BreakEven, BreakEvenPoint
 from bench.show import canvas
-from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, TEXT, Sheet
+from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
 from bench.show.row_chart import RATIO_TICKS
 
 NO_MODEL = "constant"
 _MARKERS = ("D", "^", "s", "o")
-_LEFT, _WIDTH, _HEIGHT = 0.62, 5.15, 3.5
-_FOOT, _KEY = 1.0, 0.24
+_COLOUR = canvas.FRAMEWORK_COLOURS["FastAPI"]
+_LEFT, _RIGHT, _HEIGHT, _LABEL_PT = 0.72, 0.3, 3.4, 0.46
+_LEVEL = 11 / canvas.POINTS_PER_INCH
 _TICK_DISTANCE = 0.05
-_LABEL_DISTANCE = 0.1
 
 
-def draw_break_even(title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], margin: float, fine_print: str) -> Sheet:
+@dataclass(frozen=True)
+class _Axis:
+    """The log axis of x: where the axes lie on it, in ms; the slot is the place for no model, left of the axis proper."""
+
+    slot_ms: float
+    start_ms: float
+    left_ms: float
+    right_ms: float
+    width: float
+
+    def inches(self, model_ms: float) -> float:
+        """Return how far right of the left edge a time lies."""
+        return self.width * math.log(model_ms / self.left_ms) / math.log(self.right_ms / self.left_ms)
+
+    def place_of(self, point: BreakEvenPoint) -> float:
+        """Return the time at which a point is drawn."""
+        return self.slot_ms if point.engine == NO_MODEL else point.model_ms
+
+
+def draw_break_even(title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], margin: float, page: Page) -> Sheet:
     """Return the chart of pairs, each with its name; `margin` is the band of ratios too small to matter."""
-    sheet = Sheet(title, subtitle, _KEY * len(pairs) + _HEIGHT + _FOOT, fine_print)
-    axes = sheet.axes(_LEFT, _KEY * len(pairs), canvas.WIDTH - _LEFT - MARGIN - 0.3, _HEIGHT)
     points = [point for row, _ in pairs for point in row.points]
-    slot_ms, start_ms = _scale_x(axes, points)
+    axis = _make_axis(points, page.width - _LEFT - MARGIN - _RIGHT)
+    levels = _engine_levels(points, axis)
+    keys = [Key(name, _COLOUR, _MARKERS[number % len(_MARKERS)], hollow=number % 2 == 1) for number, (_, name) in enumerate(pairs)]
+    key_height = canvas.key_height(keys, page) + 0.1
+    foot = 0.5 + _LEVEL * (max(level for level, _ in levels.values()) + 1) + 0.25
+    sheet = Sheet(title, subtitle, key_height + _HEIGHT + foot, page)
+    canvas.draw_key(sheet, keys)
+    axes = sheet.axes(_LEFT, key_height, axis.width, _HEIGHT)
+    _scale_x(axes, axis, levels)
     _scale_y(axes, pairs, margin)
-    for number, (row, name) in enumerate(pairs):
-        marker = _MARKERS[number % len(_MARKERS)]
-        top = sheet.body_top + _KEY * number
-        key = sheet.axes(MARGIN, _KEY * number, 0.2, _KEY - 0.06)
-        key.axis("off")
-        key.plot(0.5, 0.5, marker, color=_COLOUR, markersize=7, markerfacecolor=_face(number))
-        sheet.text(MARGIN + 0.26, top, name, size=NOTE_PT)
-        _draw_pair(axes, row, number, slot_ms, start_ms)
-    _name_engines(axes, points, slot_ms)
+    for number, (row, _) in enumerate(pairs):
+        _draw_pair(axes, axis, row, number)
+    _label_points(axes, axis, [row for row, _ in pairs])
     return sheet
 
 
-_COLOUR = canvas.FRAMEWORK_COLOURS["FastAPI"]
-
-
-def _face(number: int) -> str:
-    return _COLOUR if number % 2 == 0 else "white"
-
-
-def _scale_x(axes: Axes, points: Sequence[BreakEvenPoint]) -> tuple[float, float]:
-    """Set the log axis; return the place of the slot for no model, and where the axis proper begins."""
+def _make_axis(points: Sequence[BreakEvenPoint], width: float) -> _Axis:
     times = [point.model_ms for point in points if point.engine != NO_MODEL] or [1.0]
     start_ms = min(times) / 1.8
-    slot_ms = start_ms / 2.5
+    slot_ms = start_ms / 3
+    return _Axis(slot_ms, start_ms, slot_ms / 2, max(times) * 1.8, width)
+
+
+def _engine_levels(points: Sequence[BreakEvenPoint], axis: _Axis) -> dict[str, tuple[int, float]]:
+    """Return for each engine in which line below the axis its name stands, and at which time: the first line where it has room."""
+    times: dict[str, float] = {}
+    for point in points:
+        times.setdefault(point.engine, axis.place_of(point))
+    ends: list[float] = []
+    levels = {}
+    for engine, model_ms in sorted(times.items(), key=lambda item: item[1]):
+        half = canvas.text_width(engine, NOTE_PT) * SLACK / 2
+        left, right = axis.inches(model_ms) - half - 0.06, axis.inches(model_ms) + half
+        level = next((number for number, end in enumerate(ends) if left > end), len(ends))
+        ends[level : level + 1] = [right]
+        levels[engine] = (level, model_ms)
+    return levels
+
+
+def _scale_x(axes: Axes, axis: _Axis, levels: Mapping[str, tuple[int, float]]) -> None:
+    """Set the log axis, with a slot for no model left of a break, and the engines' names below it."""
     axes.set_xscale("log")
-    axes.set_xlim(slot_ms / 1.6, max(times) * 1.8)
-    decades = [10.0**power for power in range(-6, 5) if start_ms <= 10.0**power <= max(times) * 1.8]
-    axes.xaxis.set_major_locator(FixedLocator([slot_ms, *decades]))
+    axes.set_xlim(axis.left_ms, axis.right_ms)
+    decades = [10.0**power for power in range(-6, 5) if axis.start_ms <= 10.0**power <= axis.right_ms]
+    axes.xaxis.set_major_locator(FixedLocator([axis.slot_ms, *decades]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "no\nmodel" if math.isclose(value, slot_ms) else f"{value:g}"))
-    axes.set_xlabel("time of one prediction, ms, log scale; below the axis: the engines that were measured", labelpad=28)
-    axes.axvline(start_ms / 1.3, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    return slot_ms, start_ms
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "no model" if math.isclose(value, axis.slot_ms) else f"{value:g}"))
+    axes.axvline(axis.start_ms / 1.3, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    depth = max(level for level, _ in levels.values()) + 1
+    axes.set_xlabel("time of one prediction, ms, log scale; above: engines measured", labelpad=4 + 11 * depth)
+    for engine, (level, model_ms) in levels.items():
+        axes.annotate(
+            engine,
+            (model_ms, 0),
+            (0, -18 - 11 * level),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=NOTE_PT,
+            color=TEXT,
+        )
+        axes.plot([model_ms], [0], "|", color=TEXT, markersize=9, transform=axes.get_xaxis_transform(), clip_on=False)
 
 
 def _scale_y(axes: Axes, pairs: Sequence[tuple[BreakEven, str]], margin: float) -> None:
     ends = [end for row, _ in pairs for point in row.points for end in (point.ratio, point.ci_low, point.ci_high) if end]
     low, high = math.log(min(*ends, 0.9)), math.log(max(*ends, 1.1))
-    pad = 0.12 * (high - low)
+    pad = 0.14 * (high - low)
     axes.set_yscale("log", base=2)
     axes.set_ylim(math.exp(low - pad), math.exp(high + pad))
     ticks: list[float] = []
@@ -85,59 +131,42 @@ def _scale_y(axes: Axes, pairs: Sequence[tuple[BreakEven, str]], margin: float) 
     axes.grid(visible=True, zorder=0)
 
 
-def _draw_pair(axes: Axes, row: BreakEven, number: int, slot_ms: float, start_ms: float) -> None:
-    curve = [point for point in row.curve if point.model_ms >= start_ms]
+def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int) -> None:
+    curve = [point for point in row.curve if point.model_ms >= axis.start_ms]
     times = [point.model_ms for point in curve]
     axes.plot(times, [point.ratio for point in curve], color=_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
     if all(point.ci_low is not None and point.ci_high is not None for point in curve):
         lows, highs = [point.ci_low or 0 for point in curve], [point.ci_high or 0 for point in curve]
         axes.fill_between(times, lows, highs, color=_COLOUR, alpha=0.16, linewidth=0, zorder=1)
-    placed: list[float] = []
     for point in row.points:
-        x = slot_ms if point.engine == NO_MODEL else point.model_ms
+        x = axis.place_of(point)
         if point.ci_low is not None and point.ci_high is not None:
             axes.vlines(x, point.ci_low, point.ci_high, color=_COLOUR, linewidth=2.2, zorder=3)
         if point.model_ms_low and point.model_ms_high and point.engine != NO_MODEL:
             axes.hlines(point.ratio, point.model_ms_low, point.model_ms_high, color=_COLOUR, linewidth=2.2, zorder=3)
-        marker = _MARKERS[number % len(_MARKERS)]
-        axes.plot(x, point.ratio, marker, color=_COLOUR, markerfacecolor=_face(number), markersize=7, zorder=4)
-        place = math.log10(x)
-        if all(abs(place - other) > _LABEL_DISTANCE * 4 for other in placed):
+        face = _COLOUR if number % 2 == 0 else "white"
+        axes.plot(x, point.ratio, _MARKERS[number % len(_MARKERS)], color=_COLOUR, markerfacecolor=face, markersize=7, zorder=4)
+
+
+def _label_points(axes: Axes, axis: _Axis, rows: Sequence[BreakEven]) -> None:
+    """Write ratios at the points, as far as there is room: away from 1, above what is more and below what is less."""
+    taken: list[tuple[float, float]] = []
+    low, high = (math.log(limit) for limit in axes.get_ylim())
+    for row in rows:
+        for point in row.points:
             up = point.ratio >= 1
-            text = f"{point.ratio:.2f}x{' *' if point.off_curve else ''}"
-            offset = (0, 12 if up else -12)
+            end = (point.ci_high if up else point.ci_low) or point.ratio
+            x, y = axis.inches(axis.place_of(point)), _HEIGHT * (math.log(end) - low) / (high - low) + (0.14 if up else -0.14)
+            if any(abs(x - other) < _LABEL_PT and abs(y - height) < 2 * _LEVEL for other, height in taken):
+                continue
+            taken.append((x, y))
             axes.annotate(
-                text,
-                (x, point.ratio),
-                offset,
+                f"{point.ratio:.2f}x{' *' if point.off_curve else ''}",
+                (axis.place_of(point), end),
+                (0, 6 if up else -6),
                 textcoords="offset points",
                 ha="center",
                 va="bottom" if up else "top",
                 fontsize=NOTE_PT,
                 color=TEXT,
             )
-            placed.append(place)
-
-
-def _name_engines(axes: Axes, points: Sequence[BreakEvenPoint], slot_ms: float) -> None:
-    """Write each engine's name below the axis, in two rows so that neighbours do not collide."""
-    times: dict[str, float] = {}
-    for point in points:
-        times.setdefault(point.engine, slot_ms if point.engine == NO_MODEL else point.model_ms)
-    last = [-math.inf, -math.inf]
-    for engine, model_ms in sorted(times.items(), key=lambda item: item[1]):
-        place = math.log10(model_ms)
-        level = 0 if place - last[0] > 4.5 * _LABEL_DISTANCE else 1
-        last[level] = place
-        axes.annotate(
-            engine,
-            (model_ms, 0),
-            (0, -30 - 11 * level),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=NOTE_PT,
-            color=MUTED,
-        )
-        axes.plot([model_ms], [0], "|", color=MUTED, markersize=9, transform=axes.get_xaxis_transform(), clip_on=False)

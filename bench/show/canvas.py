@@ -1,6 +1,7 @@
 """What all charts share: palette, sheet of paper with title, subtitle and fine print, exact text widths, repeatable bytes.
 
-Lengths are inches from the top left corner of the sheet, type sizes are points. matplotlib draws through `Figure` alone: no
+Every picture exists in two widths: for the desk and for the phone. Lengths are inches from the top left corner of the sheet, type
+sizes are points. matplotlib draws through `Figure` alone: no
 display, no window, no global state, whatever backend the environment names.
 """
 
@@ -11,8 +12,9 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.textpath import text_to_path  # noqa: E402
 
-WIDTH = 7.2
+WIDE, NARROW = 7.2, 3.75
 MARGIN = 0.12
 TITLE_PT, TEXT_PT, NOTE_PT, PRINT_PT = 12.0, 10.0, 8.5, 7.5
 # Other systems draw with other fonts: what fits here has to leave a tenth free.
@@ -52,6 +54,9 @@ BAND = "#DFE1E3"
 FRAMEWORK_COLOURS = {"Flask": "#00517F", "FastAPI": "#BE5200"}
 FRAMEWORK_MARKERS = {"Flask": "o", "FastAPI": "D"}
 OTHER_COLOUR, OTHER_MARKER = "#6A2C86", "p"
+FAILED = "#B42318"
+# The steps of a request's time; the framework's is `OTHER_COLOUR`.
+SERVER_COLOUR, MODEL_COLOUR = "#7C8894", "#1F7A55"
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -90,17 +95,39 @@ def drawing() -> Iterator[None]:
         yield
 
 
-class Sheet:
-    """A white sheet of `WIDTH`, as high as its title, its body and its fine print need."""
+@dataclass(frozen=True)
+class Page:
+    """What the pictures of a report share: what is printed below each of them, and how wide they are."""
 
-    def __init__(self, title: str, subtitle: str, body_height: float, fine_print: str) -> None:
+    fine_print: str
+    width: float = WIDE
+
+    @property
+    def inner(self) -> float:
+        """Inches between the margins."""
+        return self.width - 2 * MARGIN
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether two texts no longer fit beside each other."""
+        return self.width < WIDE
+
+
+class Sheet:
+    """A white sheet as wide as its page, and as high as its title, its body and its fine print need."""
+
+    def __init__(self, title: str, subtitle: str, body_height: float, page: Page) -> None:
         self.title = title
-        heads = [(wrap(title, TITLE_PT, bold=True), TITLE_PT, "bold", TEXT), (wrap(subtitle, NOTE_PT), NOTE_PT, "normal", MUTED)]
-        prints = wrap(fine_print, PRINT_PT)
+        self.page = page
+        heads = [
+            (wrap(title, TITLE_PT, page.inner, bold=True), TITLE_PT, "bold", TEXT),
+            (wrap(subtitle, NOTE_PT, page.inner), NOTE_PT, "normal", MUTED),
+        ]
+        prints = wrap(page.fine_print, PRINT_PT, page.inner)
         self.body_top = MARGIN + sum(len(lines) * size * LINE for lines, size, _, _ in heads) + 0.14
         self.body_height = body_height
         self.height = self.body_top + body_height + 0.1 + len(prints) * PRINT_PT * LINE + MARGIN
-        self.figure = Figure(figsize=(WIDTH, self.height), facecolor="white")
+        self.figure = Figure(figsize=(page.width, self.height), facecolor="white")
         FigureCanvasAgg(self.figure)
         top = MARGIN
         for lines, size, weight, colour in heads:
@@ -115,13 +142,13 @@ class Sheet:
         self, left: float, top: float, text: str, *, size: float = TEXT_PT, weight: str = "normal", color: str = TEXT, ha: str = "left"
     ) -> None:
         """Write a line of text with its upper edge at `top`."""
-        place = (left / WIDTH, 1 - top / self.height)
+        place = (left / self.page.width, 1 - top / self.height)
         self.figure.text(*place, text, fontsize=size, fontweight=weight, color=color, ha=ha, va="top")
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return new axes; `top` counts from the top of the body."""
         bottom = 1 - (self.body_top + top + height) / self.height
-        return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self.height))
+        return self.figure.add_axes((left / self.page.width, bottom, width / self.page.width, height / self.height))
 
     def save(self, kind: str) -> bytes:
         """Return the picture as `svg` or `png`: the same bytes for the same drawing."""
@@ -129,6 +156,54 @@ class Sheet:
         metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         self.figure.savefig(out, format=kind, dpi=150, metadata=metadata)
         return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of a key: a name beside its marker on its line, or beside a patch of colour where there is no marker."""
+
+    name: str
+    colour: str
+    marker: str = ""
+    style: Any = None
+    hollow: bool = False
+
+
+def key_height(keys: Sequence[Key], page: Page) -> float:
+    """Return the height in inches of a key."""
+    return len(_key_rows(keys, page)) * _KEY_LINE + 0.06
+
+
+def draw_key(sheet: Sheet, keys: Sequence[Key]) -> None:
+    """Draw a key at the top of the body, as many entries in a line as fit."""
+    for number, row in enumerate(_key_rows(keys, sheet.page)):
+        for left, key in row:
+            axes = sheet.axes(left, number * _KEY_LINE, _KEY_SIGN, _KEY_LINE - 0.06)
+            axes.axis("off")
+            axes.set(xlim=(0, 1), ylim=(0, 1))
+            if key.style is not None:
+                axes.plot([0, 1], [0.5, 0.5], color=key.colour, linestyle=key.style, linewidth=1.6)
+            look: Any = {"color": key.colour, "markersize": 6, "markerfacecolor": "white" if key.hollow else key.colour}
+            axes.plot(0.5, 0.5, key.marker or "s", **look)
+            name = shorten(key.name, NOTE_PT, sheet.page.width - MARGIN - left - _KEY_SIGN - 0.08)
+            sheet.text(left + _KEY_SIGN + 0.08, sheet.body_top + number * _KEY_LINE, name, size=NOTE_PT)
+
+
+_KEY_LINE, _KEY_SIGN, _KEY_GAP = 0.22, 0.3, 0.25
+
+
+def _key_rows(keys: Sequence[Key], page: Page) -> list[list[tuple[float, Key]]]:
+    """Return the entries by line, each with its left edge."""
+    rows: list[list[tuple[float, Key]]] = [[]]
+    left = MARGIN
+    for key in keys:
+        width = _KEY_SIGN + 0.08 + text_width(key.name, NOTE_PT) * SLACK
+        if rows[-1] and left + width > page.width - MARGIN:
+            rows.append([])
+            left = MARGIN
+        rows[-1].append((left, key))
+        left += width + _KEY_GAP
+    return rows if keys else []
 
 
 @lru_cache(maxsize=4096)
@@ -139,7 +214,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return width / POINTS_PER_INCH
 
 
-def wrap(text: str, size: float, width: float = WIDTH - 2 * MARGIN, *, bold: bool = False) -> list[str]:
+def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[str]:
     """Return text in lines that fit into `width` with slack; a word that is too long is cut short."""
     lines = [""]
     for word in text.split():

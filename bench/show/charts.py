@@ -1,17 +1,16 @@
-"""The charts of a run: ratios against their baselines, break-even, ladder, throughput of the stacks, latency by percentile.
+"""The charts of the answer: ratios against their baselines, throughput of the stacks, latency by percentile.
 
 Takes the summary, the quantiles and the names of the stacks; gives pictures as SVG and PNG. Every figure drawn is a figure of
 the records. A title says what was found, in words made from the data; shapes carry the verdicts, colours the frameworks.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Quantile, Role, Verdict
 from bench.run_folder import Summary
 from bench.show import canvas
-from bench.show.canvas import AA_GREY, Sheet
+from bench.show.canvas import AA_GREY, Page, Sheet
 from bench.show.figures import (
     count_words,
     failure_words,
@@ -26,7 +25,6 @@ from bench.show.figures import (
     time_words,
     under_words,
 )
-from bench.show.ladder_chart import bars_of
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
 from bench.show.selection import HEADLINE_LOAD, UNLOADED, first_part, headline_cells, headline_load, latency_loads
@@ -41,7 +39,6 @@ from bench.show.sentences import (
     verdict_mark,
     verdict_words,
 )
-from bench.show.why_charts import break_even_sheet, changes_sheet, ladder_sheet
 
 # A picture of more rows is no longer read; the table has all of them.
 MAX_RATIO_ROWS = 8
@@ -56,33 +53,7 @@ _MARKERS: Mapping[Verdict, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A finished picture; `title` is what it shows as a sentence."""
-
-    name: str
-    title: str
-    svg: bytes
-    png: bytes
-
-
-def draw_charts(
-    summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, changes: Sequence[Sequence[str]], fine_print: str
-) -> list[Chart]:
-    """Return the charts of a run in the order of the report; `changes` are the plan's."""
-    with canvas.drawing():
-        sheets = {
-            "ratios": ratios_sheet(summary, stacks, fine_print),
-            **({"break-even": break_even_sheet(summary, stacks, fine_print)} if summary.break_even else {}),
-            **({"changes": changes_sheet(summary, changes, stacks, fine_print)} if any(row.ratio for row in summary.changes) else {}),
-            **({"ladder": ladder_sheet(summary, stacks, fine_print)} if bars_of(summary.ladder, {}) else {}),
-            "throughput": throughput_sheet(summary, stacks, fine_print),
-            "latency": latency_sheet(summary, quantiles, stacks, fine_print),
-        }
-        return [Chart(name, sheet.title, sheet.save("svg"), sheet.save("png")) for name, sheet in sheets.items()]
-
-
-def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     """Draw the stacks' throughput in the cells of the answer, scenario by scenario, the first baseline and its twin on top."""
     load, cells = headline_load(summary), headline_cells(summary)
     twins = {row.contender for row in summary.noise_floor}
@@ -96,12 +67,12 @@ def throughput_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
     subtitle = f"Correct answers per second {under_words(load)}; higher is better.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
-    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows), fine_print)
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, page), page)
     draw_amounts(sheet, rows, "requests per second, higher is better")
     return sheet
 
 
-def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
+def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     """Draw the judged comparisons and the exploratory ones of throughput, by metric, with the A/A rows they are judged by."""
     shown = _ratio_selection(summary.comparisons)
     rows: list[Row] = []
@@ -113,7 +84,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
         floors = {row: noise_floor_row(row, summary.noise_floor) for row in members}
         rows += [_ratio_row(row, floor, stacks) for row, floor in floors.items()]
         judged = [row for row in members if row.role != "exploratory"] or members
-        rows += [_aa_row(floor, stacks) for floor in dict.fromkeys(floors[row] for row in judged) if floor]
+        rows += [aa_row(floor, stacks) for floor in dict.fromkeys(floors[row] for row in judged) if floor]
     subtitle = (
         "Contender / baseline. Whisker: the interval, its level beside it; pale dots: single launches. Triangle: better or worse; "
         "square: equivalent; hollow, dashed: undecided; bar: withheld; small, grey: not judged; hollow, grey diamond: A/A."
@@ -123,12 +94,12 @@ def ratios_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
-    sheet = Sheet(state_words(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows), fine_print)
+    sheet = Sheet(state_words(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows, page), page)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
 
-def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, fine_print: str) -> Sheet:
+def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet:
     """Draw service times with one user and under the load of the answer, then response times at one offered load.
 
     Takes the first scenario of the first part; second copies are left out.
@@ -148,7 +119,7 @@ def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stack
             drawn.append(load)
     top = [cell for cell in cells if drawn and cell.load == drawn[0]]
     subtitle = _latency_subtitle(cells, drawn, stacks)
-    return draw_latency(state_words(summary) + _latency_title(top, stacks), subtitle, panels, stacks, fine_print)
+    return draw_latency(state_words(summary) + _latency_title(top, stacks), subtitle, panels, stacks, page)
 
 
 def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:
@@ -224,7 +195,8 @@ def _ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row
     )
 
 
-def _aa_row(row: Comparison, stacks: Stacks) -> Row:
+def aa_row(row: Comparison, stacks: Stacks) -> Row:
+    """Return the row of a second copy against the first."""
     return Row(
         left=f"A/A: {stack_label(row.baseline, stacks)} again",
         right="same code",

@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.records import LadderRow, Step
+from matplotlib.axes import Axes
+
+from bench.findings import LadderRow, Step
 from bench.show import canvas
-from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT_PT, Sheet
+from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT_PT, Key, Page, Sheet
 from bench.show.figures import format_interval
 from bench.show.why_words import STEP_WORDS
 
-_COLOURS: Mapping[Step, str] = {"server": "#7C8894", "framework": "#6A2C86", "model": "#1F7A55"}
-_ROW, _BAR, _KEY, _FOOT = 0.72, 0.24, 0.3, 0.6
-_RIGHT = 0.5
+_COLOURS: Mapping[Step, str] = {"server": canvas.SERVER_COLOUR, "framework": canvas.OTHER_COLOUR, "model": canvas.MODEL_COLOUR}
+_ROW, _BAR, _FOOT, _RIGHT = 0.66, 0.24, 0.6, 0.2
+_LINE = TEXT_PT * canvas.LINE
+# A step of at least this share of the longest bar has room for its figure.
+_ROOM = 0.09
 
 
 @dataclass(frozen=True)
@@ -30,39 +34,47 @@ def bars_of(ladder: Sequence[LadderRow], names: Mapping[str, str]) -> list[Bar]:
     return [Bar(names.get(stack, stack), own) for stack, own in steps.items() if "total" in own and own["total"].cpu_us]
 
 
-def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], fine_print: str) -> Sheet:
+def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], page: Page) -> Sheet:
     """Return the chart; a step below zero is not drawn, its figure stands in the table."""
-    sheet = Sheet(title, subtitle, _KEY + _ROW * len(bars) + _FOOT, fine_print)
-    left = MARGIN
-    for step, colour in _COLOURS.items():
-        patch = sheet.axes(left, 0.03, 0.14, 0.14)
-        patch.set(xticks=[], yticks=[], facecolor=colour)
-        for spine in patch.spines.values():
-            spine.set_visible(False)
-        sheet.text(left + 0.2, sheet.body_top, STEP_WORDS[step], size=NOTE_PT)
-        left += 0.45 + canvas.text_width(STEP_WORDS[step], NOTE_PT) * canvas.SLACK
-    height = _ROW * len(bars)
-    axes = sheet.axes(MARGIN + 0.02, _KEY, canvas.WIDTH - 2 * MARGIN - _RIGHT, height)
+    keys = [Key(STEP_WORDS[step], colour) for step, colour in _COLOURS.items()]
+    key_height = canvas.key_height(keys, page)
+    row_height = _ROW + _LINE * page.is_narrow
+    height = row_height * len(bars)
+    sheet = Sheet(title, subtitle, key_height + height + _FOOT, page)
+    canvas.draw_key(sheet, keys)
+    axes = sheet.axes(MARGIN + 0.02, key_height, page.inner - _RIGHT, height)
     longest = max((sum(max(row.cpu_us or 0, 0) for step, row in bar.steps.items() if step != "total") for bar in bars), default=1.0)
     axes.set(xlim=(0, longest * 1.02 or 1), ylim=(height, 0), yticks=[])
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x", zorder=0)
     axes.set_xlabel("CPU time of one request, us; less is better")
     for number, bar in enumerate(bars):
-        top = number * _ROW
-        total = bar.steps["total"]
-        sheet.text(MARGIN, sheet.body_top + _KEY + top + 0.06, bar.name, size=TEXT_PT)
-        words = f"{format_interval(total.cpu_us, total.ci_low, total.ci_high)} us"
-        sheet.text(canvas.WIDTH - MARGIN, sheet.body_top + _KEY + top + 0.08, words, size=NOTE_PT, color=MUTED, ha="right")
-        begin = 0.0
-        for step, colour in _COLOURS.items():
-            width = bar.steps[step].cpu_us if step in bar.steps else None
-            if width is None or width <= 0:
-                continue
-            y = top + 0.26 + _BAR / 2
-            axes.barh(y, width, _BAR, begin, color=colour, edgecolor="white", linewidth=1.5, zorder=2)
-            text = f"{width:.0f}"
-            if width / longest > 0.05:  # noqa: PLR2004 - room for two figures
-                axes.text(begin + width / 2, y, text, ha="center", va="center", fontsize=NOTE_PT, color="white", zorder=3)
-            begin += width
+        top = number * row_height
+        _write_texts(sheet, bar, key_height + top)
+        _draw_bar(axes, bar, top + row_height - _BAR - 0.08, longest)
     return sheet
+
+
+def _write_texts(sheet: Sheet, bar: Bar, top: float) -> None:
+    """Write a bar's name and its total, beside each other where there is room."""
+    page, total = sheet.page, bar.steps["total"]
+    words = f"{format_interval(total.cpu_us, total.ci_low, total.ci_high)} us"
+    room = page.inner if page.is_narrow else page.inner - canvas.text_width(words, NOTE_PT) * canvas.SLACK - 0.15
+    sheet.text(MARGIN, sheet.body_top + top + 0.06, canvas.shorten(bar.name, TEXT_PT, room), size=TEXT_PT)
+    if page.is_narrow:
+        sheet.text(MARGIN, sheet.body_top + top + 0.06 + _LINE, words, size=NOTE_PT, color=MUTED)
+    else:
+        sheet.text(page.width - MARGIN, sheet.body_top + top + 0.08, words, size=NOTE_PT, color=MUTED, ha="right")
+
+
+def _draw_bar(axes: Axes, bar: Bar, top: float, longest: float) -> None:
+    begin = 0.0
+    for step, colour in _COLOURS.items():
+        width = bar.steps[step].cpu_us if step in bar.steps else None
+        if width is None or width <= 0:
+            continue
+        y = top + _BAR / 2
+        axes.barh(y, width, _BAR, begin, color=colour, edgecolor="white", linewidth=1.5, zorder=2)
+        if width / longest > _ROOM:
+            axes.text(begin + width / 2, y, f"{width:.0f}", ha="center", va="center", fontsize=NOTE_PT, color="white", zorder=3)
+        begin += width

@@ -7,22 +7,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.records import Quantile
 from bench.show import canvas
-from bench.show.canvas import MARGIN, NOTE_PT, Sheet
+from bench.show.canvas import MARGIN, NOTE_PT, Key, Page, Sheet
+from bench.show.lines_chart import styled
 from bench.show.sentences import Stacks, stack_label
 
 # More lines than this cannot be told apart; all of them are in distributions.csv.
 MAX_LINES = 8
 _PERCENTILES: Mapping[int, str] = {2: "50 %", 10: "90 %", 100: "99 %", 1000: "99.9 %", 10_000: "99.99 %", 100_000: "99.999 %"}
-_LINE_STYLES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 _LEFT, _WIDTH, _GAP = 0.62, 4.0, 0.34
 _HEAD, _FOOT = 0.24, 0.6
-_LABEL_ROOM = canvas.WIDTH - MARGIN - _LEFT - _WIDTH - 0.3
 
 
 @dataclass(frozen=True)
@@ -55,30 +55,47 @@ def lines_from_quantiles(quantiles: Sequence[Quantile]) -> list[list[Quantile]]:
     return [list(line) for _, line in groupby(drawn, key=lambda point: point.stack)][:MAX_LINES]
 
 
-def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Stacks, fine_print: str) -> Sheet:
-    """Return the chart, one panel above the other."""
-    sheet = Sheet(title, subtitle, sum(_HEAD + panel.height + _FOOT for panel in panels), fine_print)
-    top = 0.0
+def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Stacks, page: Page) -> Sheet:
+    """Return the chart, one panel above the other; names stand beside the lines, or in a key above where there is no room."""
+    styles = _styles(panels, stacks)
+    keys = [Key(stack_label(name, stacks), colour, marker, style) for name, (colour, marker, style) in styles.items()] * page.is_narrow
+    key_height = canvas.key_height(keys, page)
+    sheet = Sheet(title, subtitle, key_height + sum(_HEAD + panel.height + _FOOT for panel in panels), page)
+    canvas.draw_key(sheet, keys)
+    top = key_height
+    width = page.width - _LEFT - MARGIN - 0.3 if page.is_narrow else _WIDTH
     for panel in panels:
-        sheet.text(MARGIN, sheet.body_top + top, panel.heading, size=NOTE_PT, weight="bold")
-        axes = sheet.axes(_LEFT, top + _HEAD, _WIDTH, panel.height)
+        heading = canvas.shorten(panel.heading, NOTE_PT, page.inner, bold=True)
+        sheet.text(MARGIN, sheet.body_top + top, heading, size=NOTE_PT, weight="bold")
+        axes = sheet.axes(_LEFT, top + _HEAD, width, panel.height)
         _scale_axes(axes, [point for line in panel.lines for point in line])
-        _label_ends(axes, panel.height, _draw_lines(axes, panel.lines, stacks))
+        ends = _draw_lines(axes, panel.lines, styles, stacks)
+        if not page.is_narrow:
+            _label_ends(axes, panel.height, ends, page.width - MARGIN - _LEFT - _WIDTH - 0.3)
         top += _HEAD + panel.height + _FOOT
     return sheet
 
 
-def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], stacks: Stacks) -> list[_End]:
-    used: dict[str, int] = {}
+def _styles(panels: Sequence[Panel], stacks: Stacks) -> dict[str, tuple[str, str, Any]]:
+    """Return colour, marker and line style of each stack, the same in all panels; lines of one colour differ in style."""
+    names = list(dict.fromkeys(line[0].stack for panel in panels for line in panel.lines))
+    frameworks = [stacks.get(name, {}).get("framework", "") for name in names]
+    colours = [canvas.colour_of(framework) for framework in frameworks]
+    styles = styled(list(zip(names, colours, strict=True)))
+    return {
+        name: (colour, canvas.marker_of(framework), style)
+        for name, colour, framework, style in zip(names, colours, frameworks, styles, strict=True)
+    }
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], styles: Mapping[str, tuple[str, str, Any]], stacks: Stacks) -> list[_End]:
     ends = []
     for line in lines:
-        framework = stacks.get(line[0].stack, {}).get("framework", "")
-        colour, last = canvas.colour_of(framework), line[-1]
-        style = _LINE_STYLES[used.setdefault(colour, 0) % len(_LINE_STYLES)]
-        used[colour] += 1
+        last = line[-1]
+        colour, marker, style = styles[last.stack]
         xs = [1 / (1 - point.quantile) for point in line]
         axes.plot(xs, [point.latency_ms for point in line], color=colour, linestyle=style, linewidth=1.8)
-        axes.plot(xs[-1], last.latency_ms, canvas.marker_of(framework), color=colour, markersize=5, clip_on=False)
+        axes.plot(xs[-1], last.latency_ms, marker, color=colour, markersize=5, clip_on=False)
         ends.append(_End(xs[-1], last.latency_ms, stack_label(last.stack, stacks), last.samples, colour))
     return ends
 
@@ -102,14 +119,14 @@ def _scale_axes(axes: Axes, points: Sequence[Quantile]) -> None:
     axes.grid(visible=True)
 
 
-def _label_ends(axes: Axes, height: float, ends: Sequence[_End]) -> None:
+def _label_ends(axes: Axes, height: float, ends: Sequence[_End], room: float) -> None:
     """Name each line at the right, in the order of their ends, moved apart where names would overlap."""
     low, high = axes.get_ylim()
     ordered = sorted(ends, key=lambda end: end.y)
     wanted = [math.log(end.y / low) / math.log(high / low) for end in ordered]
     for end, place in zip(ordered, spread(wanted, _GAP / height), strict=True):
         axes.annotate(
-            f"{canvas.shorten(end.name, NOTE_PT, _LABEL_ROOM)}\nn {end.samples:,}",
+            f"{canvas.shorten(end.name, NOTE_PT, room)}\nn {end.samples:,}",
             (end.x, end.y),
             (1.07, place),
             textcoords="axes fraction",

@@ -1,8 +1,9 @@
 """The report of a run as Markdown that fits a pull request: answer, pictures, the tables that carry it, how far to trust it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from bench.show.charts import Chart
+from bench.show.page import Chart
+from bench.show.sections import Block, Section
 from bench.show.tables import Table
 
 # A pull request holds 65,536 characters; rows beyond these stand in the files.
@@ -11,21 +12,18 @@ _ESCAPES = str.maketrans({**{sign: f"\\{sign}" for sign in "\\|*_`[]"}, "&": "&a
 
 
 def render_markdown(
-    answer: Sequence[str],
-    notices: Sequence[str],
-    fine_print: str,
-    charts: Iterable[tuple[Chart, str, Sequence[Table]]],
-    sections: Iterable[tuple[str, str, Sequence[Table]]],
+    answer: Sequence[str], notices: Sequence[str], fine_print: str, sections: Iterable[Section], charts: Mapping[str, Chart]
 ) -> str:
-    """Return the document; each chart comes with how to read it and its tables, then each section of tables that has a row."""
+    """Return the document; folded tables and texts stand in the page and in the files of the run."""
     lines = ["# Flask or FastAPI: what would the switch buy?", ""]
     lines += [line for notice in notices for line in (f"> **{escape(notice)}**", "")]
     lines += [f"- {escape(line)}" for line in answer]
-    for chart, how_to_read, tables in charts:
-        lines += ["", f"## {chart.name.capitalize()}", "", f"![{escape(chart.title)}](charts/{chart.name}.png)"]
-        lines += _section_lines(how_to_read, tables)
-    for heading, how_to_read, tables in sections:
-        lines += ["", f"## {heading}", *_section_lines(how_to_read, tables)] if any(table.rows for table in tables) else []
+    for section in sections:
+        lines += ["", f"## {section.heading}"] if section.heading else []
+        lines += [text for line in section.lines for text in ("", escape(line))]
+        for block in section.blocks:
+            lines += _block_lines(block, charts)
+        lines += ["", escape(section.note)] if section.note else []
     lines += ["", escape(fine_print), ""]
     return "\n".join(lines)
 
@@ -35,9 +33,16 @@ def escape(text: str) -> str:
     return " ".join(text.split()).translate(_ESCAPES)
 
 
-def _section_lines(how_to_read: str, tables: Sequence[Table]) -> list[str]:
-    lines = ["", f"How to read it: {escape(how_to_read)}"] if how_to_read else []
-    return [*lines, *(line for table in tables for line in _table_lines(table))]
+def _block_lines(block: Block, charts: Mapping[str, Chart]) -> list[str]:
+    lines = []
+    if block.chart:
+        lines += [
+            "",
+            f"![{escape(charts[block.chart].title)}](charts/{block.chart}.png)",
+            "",
+            f"How to read it: {escape(block.how_to_read)}",
+        ]
+    return [*lines, *(line for table in block.tables for line in _table_lines(table))]
 
 
 def _table_lines(table: Table) -> list[str]:

@@ -1,6 +1,7 @@
 """A chart of rows on one axis: each row has its texts above and a dot with its whisker below, at the full width of the sheet.
 
-Names of any length fit, since no row has to share its line with a picture. Takes rows, gives a sheet.
+Names of any length fit, since no row has to share its line with a picture; on a narrow sheet no text shares its line with another.
+Takes rows, draws on a sheet.
 """
 
 import math
@@ -12,15 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.show import canvas
-from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Sheet
+from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Page, Sheet
 
 # The roundest first: they get their place first.
 RATIO_TICKS = (1, 2, 0.5, 4, 0.25, 8, 0.125, 1.5, 3, 0.7, 0.8, 1.25, 0.9, 1.1, 16, 32, 64, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01)
 TICK_DISTANCE = 0.085
-INNER = canvas.WIDTH - 2 * MARGIN
 AXIS_HEIGHT = 0.55
-_LINE = TEXT_PT * canvas.LINE
-_NOTE_LINE = NOTE_PT * canvas.LINE
 _HALF_BAND = 0.11
 
 
@@ -46,16 +44,6 @@ class Row:
     size: float = 6.0
     margin: float = 0.0
     floor: float = 1.0
-
-    @property
-    def text_height(self) -> float:
-        """Inches of the texts."""
-        return _LINE + (_NOTE_LINE if self.note or self.note_right else 0) if self.marker else _LINE + 0.14
-
-    @property
-    def height(self) -> float:
-        """Inches from the top of this row to the top of the next."""
-        return self.text_height + (0.36 if self.marker else 0.02)
 
     @property
     def floor_is_wider(self) -> bool:
@@ -98,15 +86,15 @@ def draw_ratios(sheet: Sheet, rows: Sequence[Row], label: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
 
 
-def rows_height(rows: Sequence[Row]) -> float:
+def rows_height(rows: Sequence[Row], page: Page) -> float:
     """Return the height in inches of the body that rows and their axis need."""
-    return sum(row.height for row in rows) + AXIS_HEIGHT + 0.05
+    return sum(_row_height(row, page) for row in rows) + AXIS_HEIGHT + 0.05
 
 
 def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float]) -> Axes:
     """Draw texts and pictures of all rows; y is inches from the top of the body."""
     height = sheet.body_height - AXIS_HEIGHT
-    axes = sheet.axes(MARGIN + 0.12, 0, INNER - 0.24, height)
+    axes = sheet.axes(MARGIN + 0.12, 0, sheet.page.inner - 0.24, height)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -115,29 +103,56 @@ def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float]) -
     for row in rows:
         _write_texts(sheet, row, sheet.body_top + top)
         if row.marker:
-            y = top + row.text_height + 0.13
+            y = top + _text_height(row, sheet.page) + 0.13
             axes.axhline(y, color=GRID, linewidth=0.7, zorder=0)
             _draw_row(axes, row, y)
-        top += row.height
+        top += _row_height(row, sheet.page)
     return axes
 
 
-def _write_texts(sheet: Sheet, row: Row, top: float) -> None:
+@dataclass(frozen=True)
+class _Line:
+    """One line of a row's texts; `right` stands at the right edge."""
+
+    left: str
+    right: str
+    size: float
+    colour: str
+    right_colour: str
+    bold: bool = False
+
+
+def _lines(row: Row, page: Page) -> list[_Line]:
     heading = not row.marker
-    size, weight, right_colour = (NOTE_PT, "bold", MUTED) if heading else (TEXT_PT, "normal", canvas.TEXT)
-    if heading:
-        top += 0.14
-    for left, right, left_size, colour in (
-        (row.left, row.right, size, canvas.TEXT),
-        (row.note, row.note_right, NOTE_PT, MUTED),
-    ):
-        room = INNER - 0.15 - canvas.text_width(right, NOTE_PT) * canvas.SLACK
-        text = canvas.shorten(left, left_size, room, bold=weight == "bold")
-        sheet.text(MARGIN, top, text, size=left_size, weight=weight, color=colour)
-        sheet.text(
-            MARGIN + INNER, top + (left_size - NOTE_PT) / 2 / canvas.POINTS_PER_INCH, right, size=NOTE_PT, color=right_colour, ha="right"
-        )
-        top += left_size * canvas.LINE
+    size, right_colour = (NOTE_PT, MUTED) if heading else (TEXT_PT, canvas.TEXT)
+    pairs = [(row.left, row.right, size, canvas.TEXT, right_colour), (row.note, row.note_right, NOTE_PT, MUTED, MUTED)]
+    lines: list[_Line] = []
+    for left, right, left_size, colour, other in pairs:
+        if page.is_narrow:
+            lines += [_Line(text, "", left_size, colour, other, heading) for text in canvas.wrap(left, left_size, page.inner, bold=heading)]
+            lines += [_Line(text, "", NOTE_PT, other, other) for text in canvas.wrap(right, NOTE_PT, page.inner)]
+        elif left or right:
+            room = page.inner - 0.15 - canvas.text_width(right, NOTE_PT) * canvas.SLACK
+            lines.append(_Line(canvas.shorten(left, left_size, room, bold=heading), right, left_size, colour, other, heading))
+    return lines
+
+
+def _text_height(row: Row, page: Page) -> float:
+    return sum(line.size for line in _lines(row, page)) * canvas.LINE + (0.0 if row.marker else 0.14)
+
+
+def _row_height(row: Row, page: Page) -> float:
+    """Return the inches from the top of this row to the top of the next."""
+    return _text_height(row, page) + (0.36 if row.marker else 0.02)
+
+
+def _write_texts(sheet: Sheet, row: Row, top: float) -> None:
+    top += 0.0 if row.marker else 0.14
+    for line in _lines(row, sheet.page):
+        sheet.text(MARGIN, top, line.left, size=line.size, weight="bold" if line.bold else "normal", color=line.colour)
+        drop = (line.size - NOTE_PT) / 2 / canvas.POINTS_PER_INCH
+        sheet.text(MARGIN + sheet.page.inner, top + drop, line.right, size=NOTE_PT, color=line.right_colour, ha="right")
+        top += line.size * canvas.LINE
 
 
 def _draw_row(axes: Axes, row: Row, y: float) -> None:

@@ -25,7 +25,7 @@ _MARKS: Mapping[Verdict, str] = {"better": "▲", "worse": "▼", "equivalent": 
 
 
 def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
-    """Return the answer: a line for each of the two headline rows, then validity, then A/A.
+    """Return a line for each of the two headline rows.
 
     Where a run has neither row, its first two comparisons of throughput stand in their place, else its first two of anything.
     """
@@ -42,7 +42,7 @@ def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
         rows = [row for row in summary.comparisons if row.metric == "throughput_rps"] or summary.comparisons
         lines = [comparison_line(row, summary.noise_floor, stacks) + _core_words(summary) for row in rows[:2]]
         lines = lines or ["No comparison: this run does not measure one stack against another."]
-    return [*lines, validity_line(summary), aa_line(summary, stacks)]
+    return lines
 
 
 def headline_rows(summary: Summary) -> tuple[Comparison | None, Comparison | None]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.records import BreakEven, Comparison
+from bench.findings import BreakEven
+from bench.records import Comparison
 from bench.run_folder import Summary
 from bench.show import canvas
 from bench.show.break_even_chart import draw_break_even
-from bench.show.canvas import Sheet
+from bench.show.canvas import Page, Sheet
 from bench.show.figures import (
     count_words,
     format_interval,
@@ -25,10 +26,12 @@ from bench.show.why_words import pair_words
 MAX_PAIRS = 4
 
 
-def break_even_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
-    """Draw throughput ratios against the time of a prediction, at most `MAX_PAIRS` pairs."""
+def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
+    """Draw throughput ratios against the time of a prediction, at most `MAX_PAIRS` pairs; None where there is none."""
+    if not summary.break_even:
+        return None
     rows = summary.break_even[:MAX_PAIRS]
-    margin = next(row.margin for row in summary.comparisons if row.metric == "throughput_rps")
+    margin = next((row.margin for row in summary.comparisons if row.metric == "throughput_rps"), 0.0)
     levels = " / ".join(dict.fromkeys(level_words(point.level) for row in rows for point in row.points if point.level)) or "no"
     subtitle = (
         f"Points: measured, whiskers the {levels} interval over {count_words(rows[0].launches, 'launch')}. Dashed, shaded: what follows "
@@ -38,7 +41,7 @@ def break_even_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet
     if any(point.off_curve for row in rows for point in row.points):
         subtitle += " *: off the curve, there the model does more than add its time."
     pairs = [(row, pair_words(row, stacks)) for row in rows]
-    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, margin, fine_print)
+    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, margin, page)
 
 
 def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
@@ -52,8 +55,10 @@ def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
     )
 
 
-def ladder_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
-    """Draw where the CPU time of a request goes, stack by stack."""
+def ladder_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
+    """Draw where the CPU time of a request goes, stack by stack; None where no stack has its steps."""
+    if not bars_of(summary.ladder, {}):
+        return None
     first = summary.ladder[0]
     bars = bars_of(summary.ladder, {name: stack_label(name, stacks) for name in {row.stack for row in summary.ladder}})
     subtitle = (
@@ -65,13 +70,18 @@ def ladder_sheet(summary: Summary, stacks: Stacks, fine_print: str) -> Sheet:
     ends = [bar.steps["total"] for bar in (totals[0], totals[-1])]
     texts = [f"{format_interval(row.cpu_us, row.ci_low, row.ci_high)} us ({stack_label(row.stack, stacks)})" for row in ends]
     title = f"CPU time of one request: {' to '.join(dict.fromkeys(texts))}"
-    return draw_ladder(state_words(summary) + title, subtitle, bars, fine_print)
+    return draw_ladder(state_words(summary) + title, subtitle, bars, page)
 
 
-def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, fine_print: str) -> Sheet:
-    """Draw what each single change of one start is worth in throughput, the largest first; `changes` are [what, contender, baseline]."""
+def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, page: Page) -> Sheet | None:
+    """Draw what each single change of one start is worth in throughput, the largest first; None where none was measured.
+
+    `changes` are the plan's [what, contender, baseline].
+    """
     words = {(contender, baseline): what for what, contender, baseline in changes}
     measured = sorted((row for row in summary.changes if row.ratio), key=lambda row: -(row.ratio or 0))
+    if not measured:
+        return None
     start = measured[0].baseline
     load = f"{measured[0].scenario}, {format_load(measured[0].load)}"
     heading = Row(f"{load}, start: {stack_label(start, stacks)}", "requests per second: more is better")
@@ -83,7 +93,7 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
         "Each row is one change from the same start, measured by itself: factors need not multiply. Whisker: the interval, its level "
         "beside it; pale dots: single launches. Explored, not judged."
     )
-    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows), fine_print)
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, page), page)
     draw_ratios(sheet, rows, "requests per second / those of the start, log scale")
     return sheet
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.records import BreakEven, Comparison, Interval, LadderRow, Step, Threshold
+from bench.findings import BreakEven, LadderRow, Step, Threshold
+from bench.records import Comparison, Interval
+from bench.run_folder import Summary
 from bench.show.figures import (
     NO_FIGURE,
     count_words,
@@ -115,6 +117,18 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
             _numbers("launches", [str(row.launches) for row in ladder]),
         ],
     )
+
+
+def server_timing_words(summary: Summary, stacks: Stacks) -> list[str]:
+    """Return, for each stack that was asked, its own account of the model's part beside the ladder's."""
+    steps = {row.stack: row for row in summary.ladder if row.step == "model"}
+    return [
+        f"Checked: {stack_label(row.stack, stacks)} itself reports {format_number(row.preprocess_us)} us of preprocessing and "
+        f"{format_number(row.predict_us)} us of prediction per request (Server-Timing, medians of {row.requests:,} requests); the ladder "
+        f"gives {format_interval(steps[row.stack].cpu_us, steps[row.stack].ci_low, steps[row.stack].ci_high)} us for the model."
+        for row in summary.server_timing
+        if row.stack in steps
+    ]
 
 
 def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], stacks: Stacks) -> Table:

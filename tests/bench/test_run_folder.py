@@ -17,19 +17,16 @@ import pytest
 import bench
 from bench import records, run_folder
 from bench.errors import RunFolderError
+from bench.findings import BreakEven, BreakEvenPoint, CurvePoint, LadderRow, Threshold
 from bench.judge.resources import summarise_resources
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import write_samples
 from bench.records import (
     RESULTS_SCHEMA,
-    BreakEven,
-    BreakEvenPoint,
     Cell,
     Comparison,
-    CurvePoint,
     Gate,
     Interval,
-    LadderRow,
     Memory,
     ModelTime,
     Quantile,
@@ -37,7 +34,6 @@ from bench.records import (
     RunWarning,
     SliceRecord,
     StartUp,
-    Threshold,
     WarmUpPoint,
 )
 from bench.run_folder import RunFolder, list_runs, to_json

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from judge_rows import KEY, OPEN_KEY, make_floor, make_row, make_settled, make_slice, make_times
 
+from bench.findings import LadderRow
 from bench.judge import validity as validity_module
 from bench.judge.cells import make_cell
 from bench.judge.validity import INVALIDATING, MARKED, REPEATED, check_launch, judge_validity, reasons_against
-from bench.records import Gate, LadderRow, RunWarning
+from bench.records import Gate, RunWarning
 
 MS = 1_000_000
 ONE_CORE = RunWarning("one-core", "One core.", "Use two.")

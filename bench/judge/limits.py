@@ -1,0 +1,126 @@
+"""Where a stack's limits lie: the offered rate up to which its tail stays short, and the users from which throughput no longer follows.
+
+Capacity: each stack is offered a fixed grid of rates, shares of its own saturation throughput, interleaved like all slices; a
+search would follow the noise of its own probes. In each launch the p99 of the response time is made monotone in the rate by
+isotonic regression of its log (waiting grows with load; what falls is noise), and its crossing of the limit is read between two
+rates, linearly in the log. Over launches the Hodges-Lehmann estimate with its exact interval. A launch whose grid lies on one
+side of the limit counts with that end of the grid; the figure is then called a bound. Pure.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+
+from bench.findings import Bound, Capacity, Knee
+from bench.judge.comparisons import BlockValues
+from bench.judge.estimates import hodges_lehmann
+from bench.plan.config import BenchConfig
+from bench.plan.loads import parse_load
+from bench.plan.rules import LEVELS, LIMIT_P99_MS
+from bench.records import Cell, CellKey, SliceRecord
+
+LEAST_RATES = 3
+# A p99 among requests without an answer counts as this many times the limit: beyond it, and finite.
+UNANSWERED = 1000.0
+UNANSWERED_SHARE = 0.01
+# Throughput follows the users no longer where it has reached this share of its highest.
+KNEE_SHARE = 0.9
+LEAST_USERS = 3
+
+
+def judge_capacity(config: BenchConfig, blocks: BlockValues, slices: Iterable[SliceRecord]) -> list[Capacity]:
+    """Return a row for every stack and scenario that was offered at least three shares of the stack's own saturation throughput."""
+    unanswered = _unanswered_shares(slices)
+    rows = []
+    for part in config.parts:
+        loads = [load for load in part.loads if parse_load(load).is_own]
+        for scenario in part.scenarios if len(loads) >= LEAST_RATES else ():
+            for stack in part.stacks:
+                keys = [CellKey(part.name, stack, scenario, load) for load in loads]
+                rates = {key: config.offered_rps(stack, key.load) for key in keys}
+                curves = _curves({key: rate for key, rate in rates.items() if rate}, blocks, unanswered)
+                rows += [_judge(keys[0], curves)] if curves else []
+    return rows
+
+
+def find_knees(cells: Sequence[Cell]) -> list[Knee]:
+    """Return a row for every stack and scenario of a part that was measured with at least three numbers of users."""
+    groups: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
+    for cell in cells:
+        users = parse_load(cell.load).users
+        if users and cell.throughput_rps:
+            groups.setdefault((cell.part, cell.stack, cell.scenario), []).append((users, cell.throughput_rps))
+    knees = []
+    for key, points in groups.items():
+        if len(points) >= LEAST_USERS:
+            enough = KNEE_SHARE * max(rate for _, rate in points)
+            users, rate = next((users, rate) for users, rate in sorted(points) if rate >= enough)
+            knees.append(Knee(*key, KNEE_SHARE, users, rate))
+    return knees
+
+
+def find_crossing(rates_rps: Sequence[float], p99_ms: Sequence[float], limit_ms: float) -> tuple[float, Bound]:
+    """Return the rate at which p99 crosses the limit, and whether it does so outside the rates; rates ascend."""
+    smooth = isotonic_regression(np.log(p99_ms)).x
+    limit = math.log(limit_ms)
+    if smooth[0] > limit:
+        return rates_rps[0], "at most"
+    if smooth[-1] <= limit:
+        return rates_rps[-1], "at least"
+    place = int(np.argmax(smooth > limit))
+    share = (limit - smooth[place - 1]) / (smooth[place] - smooth[place - 1])
+    return float(rates_rps[place - 1] + share * (rates_rps[place] - rates_rps[place - 1])), ""
+
+
+def _unanswered_shares(slices: Iterable[SliceRecord]) -> dict[tuple[int, CellKey], float]:
+    counts: dict[tuple[int, CellKey], list[int]] = {}
+    for record in slices:
+        if not record.warm_up:
+            count = counts.setdefault((record.launch, record.key), [0, 0])
+            count[0] += record.failures
+            count[1] += record.failures + record.answers
+    return {key: failed / total for key, (failed, total) in counts.items() if total}
+
+
+def _curves(
+    rates: Mapping[CellKey, float], blocks: BlockValues, unanswered: Mapping[tuple[int, CellKey], float]
+) -> dict[int, list[tuple[float, float]]]:
+    """Return per launch (rate, p99 in ms) by rate, without rates that gave too few samples for a p99."""
+    values: dict[tuple[int, CellKey], list[float]] = {}
+    for (launch, _, key), metrics in blocks.items():
+        p99_ms = metrics.get("p99_ms")
+        if key in rates and p99_ms is not None:
+            values.setdefault((launch, key), []).append(p99_ms)
+    curves: dict[int, list[tuple[float, float]]] = {}
+    for launch, key in unanswered:
+        if key in rates:
+            lost = unanswered[launch, key] > UNANSWERED_SHARE
+            own = [UNANSWERED * LIMIT_P99_MS] if lost else values.get((launch, key))
+            if own:
+                curves.setdefault(launch, []).append((rates[key], min(median(own), UNANSWERED * LIMIT_P99_MS)))
+    return {launch: sorted(curve) for launch, curve in sorted(curves.items()) if len(curve) >= LEAST_RATES}
+
+
+def _judge(key: CellKey, curves: Mapping[int, Sequence[tuple[float, float]]]) -> Capacity:
+    found = [find_crossing([rate for rate, _ in curve], [p99_ms for _, p99_ms in curve], LIMIT_P99_MS) for curve in curves.values()]
+    interval = hodges_lehmann(np.array([rate for rate, _ in found]), LEVELS["exploratory"])
+    assert interval is not None  # noqa: S101 - there are launches
+    bounds: Counter[Bound] = Counter(bound for _, bound in found if bound)
+    return Capacity(
+        part=key.part,
+        stack=key.stack,
+        scenario=key.scenario,
+        limit_p99_ms=LIMIT_P99_MS,
+        capacity_rps=interval.estimate,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        level=interval.level,
+        bound=bounds.most_common(1)[0][0] if bounds else "",
+        lowest_rps=min(rate for curve in curves.values() for rate, _ in curve),
+        highest_rps=max(rate for curve in curves.values() for rate, _ in curve),
+        launches=len(found),
+    )

@@ -1,0 +1,163 @@
+"""Panels of lines over one x axis, below each other: latency by offered rate, throughput and latency by users, throughput by delay.
+
+Takes series of points, gives a sheet. A point may have an interval; what failed is a cross, never a gap. Names stand in a key, so
+that lines that end together need no room beside the axes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench.show import canvas
+from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Page, Sheet
+
+LINE_STYLES: Sequence[Any] = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+_LEFT, _HEAD, _HEIGHT, _FOOT = 0.72, 0.26, 2.1, 0.55
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point; `failed` means that it counts for less than it seems, since requests got no answer."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series under its name; `mark` is an x at which something is to be seen, such as a knee."""
+
+    name: str
+    points: Sequence[Point]
+    colour: str
+    marker: str
+    style: Any = "solid"
+    mark: float | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis: its name with unit, log or from 0; `ticks` where only these make sense, `names` for their words."""
+
+    label: str
+    log: bool = False
+    ticks: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over x, with a horizontal line at `limit` called `limit_name`."""
+
+    heading: str
+    lines: Sequence[Line]
+    y: Scale
+    limit: float | None = None
+    limit_name: str = ""
+
+
+def styled(names_and_colours: Sequence[tuple[str, str]]) -> list[Any]:
+    """Return a line style for each (name, colour): lines of one colour differ in style."""
+    used: dict[str, int] = {}
+    styles = []
+    for _, colour in names_and_colours:
+        styles.append(LINE_STYLES[used.setdefault(colour, 0) % len(LINE_STYLES)])
+        used[colour] += 1
+    return styles
+
+
+def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], page: Page) -> Sheet:
+    """Return the chart: a key of all lines, then the panels, which share the x axis."""
+    named: dict[str, Line] = {}
+    for panel in panels:
+        for line in panel.lines:
+            named.setdefault(line.name, line)
+    keys = [Key(line.name, line.colour, line.marker, line.style) for line in named.values()]
+    key_height = canvas.key_height(keys, page)
+    sheet = Sheet(title, subtitle, key_height + len(panels) * (_HEAD + _HEIGHT + _FOOT), page)
+    canvas.draw_key(sheet, keys)
+    xs = [point.x for panel in panels for line in panel.lines for point in line.points]
+    top = key_height
+    for panel in panels:
+        sheet.text(MARGIN, sheet.body_top + top, panel.heading, size=NOTE_PT, weight="bold")
+        axes = sheet.axes(_LEFT, top + _HEAD, page.width - _LEFT - MARGIN - 0.2, _HEIGHT)
+        ys = [value for line in panel.lines for point in line.points for value in (point.y, point.low, point.high) if value]
+        _scale(axes, "x", x, xs)
+        _scale(axes, "y", panel.y, [*ys, *([panel.limit] if panel.limit else [])])
+        axes.grid(visible=True, zorder=0)
+        for line in panel.lines:
+            _draw_line(axes, line)
+        if panel.limit is not None:
+            axes.axhline(panel.limit, color=TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=2)
+            axes.annotate(
+                panel.limit_name,
+                (0.01, panel.limit),
+                (0, 2),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                fontsize=NOTE_PT,
+                color=MUTED,
+                va="bottom",
+            )
+        top += _HEAD + _HEIGHT + _FOOT
+    return sheet
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    points = sorted(line.points, key=lambda point: point.x)
+    xs, ys = [point.x for point in points], [point.y for point in points]
+    axes.plot(xs, ys, color=line.colour, linestyle=line.style, linewidth=1.6, zorder=3)
+    for point in points:
+        if point.low and point.high:
+            axes.vlines(point.x, point.low, point.high, color=line.colour, linewidth=2.2, zorder=3)
+        if point.failed:
+            axes.plot(point.x, point.y, "X", color=canvas.FAILED, markersize=8, zorder=5)
+        else:
+            look: Any = {"markersize": 5, "color": line.colour}
+            axes.plot(point.x, point.y, line.marker, zorder=4, clip_on=False, **look)
+    if line.mark is not None:
+        at = next((point for point in points if math.isclose(point.x, line.mark)), None)
+        if at:
+            axes.plot(at.x, at.y, "o", markersize=12, markerfacecolor="none", markeredgecolor=line.colour, markeredgewidth=1.2, zorder=4)
+
+
+def _scale(axes: Axes, name: str, scale: Scale, values: Sequence[float]) -> None:
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    set_scale, set_limits = (axes.set_xscale, axes.set_xlim) if name == "x" else (axes.set_yscale, axes.set_ylim)
+    axis.set_label_text(scale.label)
+    highest, lowest = max(values, default=1.0), min(values, default=1.0)
+    if scale.log:
+        set_scale("log")
+        ticks = list(scale.ticks) or _log_ticks(lowest, highest)
+        set_limits(min(lowest / 1.15, ticks[0]), max(highest * 1.15, ticks[-1]))
+    else:
+        ticks = list(scale.ticks) or _even_ticks(highest)
+        set_limits(0, max(highest * 1.06, ticks[-1] if scale.ticks else 0))
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    names = dict(zip(ticks, scale.names, strict=False))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: names.get(value, f"{value:,g}")))
+
+
+def _log_ticks(lowest: float, highest: float) -> list[float]:
+    """Return ticks of 1, 2 and 5 that enclose a range; fewer of them where it is long."""
+    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
+    wide = highest / lowest > 200  # noqa: PLR2004 - more than two decades
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in ((1,) if wide else (1, 2, 5))]
+    low = max((tick for tick in ticks if tick <= lowest), default=ticks[0])
+    high = min((tick for tick in ticks if tick >= highest), default=ticks[-1])
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def _even_ticks(highest: float) -> list[float]:
+    """Return about five round ticks from 0."""
+    power = 10.0 ** math.floor(math.log10(highest / 4))
+    step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit >= highest / 5)
+    return [number * step for number in range(int(highest * 1.06 / step) + 1)]

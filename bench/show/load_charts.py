@@ -1,0 +1,208 @@
+"""The charts of load: latency against the offered rate, throughput and latency against users, waiting for another service.
+
+Same rules as `charts`. What a run has not measured has no chart: each function returns None then.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.findings import Capacity
+from bench.records import Cell
+from bench.show import canvas
+from bench.show.canvas import Page, Sheet
+from bench.show.figures import count_words, format_interval, format_number, is_open, level_words
+from bench.show.finished import FinishedRun
+from bench.show.lines_chart import LINE_STYLES, Line, Panel, Point, Scale, draw_lines, styled
+from bench.show.sentences import Stacks, stack_label, state_words
+
+LEAST_POINTS = 3
+_USERS = re.compile(r"closed-(\d+)")
+_DELAY = re.compile(r"enrich-(\d+)ms")
+
+
+def offered_cells(run: FinishedRun) -> list[Cell]:
+    """Return the cells of the part in which stacks were offered the most different rates."""
+    return _widest(run, lambda cell: cell.offered_rps if is_open(cell.load) else None)
+
+
+def sweep_cells(run: FinishedRun) -> list[Cell]:
+    """Return the cells of the part in which stacks had the most different numbers of users."""
+    return _widest(run, users_of)
+
+
+def enrich_cells(run: FinishedRun) -> list[Cell]:
+    """Return the cells whose requests wait for another service."""
+    return _widest(run, delay_ms)
+
+
+def users_of(cell: Cell) -> float | None:
+    """Return the users of a closed loop."""
+    match = _USERS.fullmatch(cell.load)
+    return float(match[1]) if match else None
+
+
+def delay_ms(cell: Cell) -> float | None:
+    """Return the delay of the other service in the cell's scenario."""
+    match = _DELAY.fullmatch(cell.scenario)
+    return float(match[1]) if match else None
+
+
+def offered_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+    """Draw p50 and p99 of the response time against the rate offered, each stack up to what it carries, with the limit on p99."""
+    cells = offered_cells(run)
+    if not cells:
+        return None
+    limit = run.summary.capacity[0].limit_p99_ms if run.summary.capacity else None
+    panels = [
+        Panel(
+            f"{name} of the response time",
+            _lines(cells, lambda cell: cell.offered_rps, metric, run.stacks),
+            Scale("ms, log scale", log=True),
+            limit=at,
+            limit_name=words,
+        )
+        for name, metric, at, words in (
+            ("p50", "p50_ms", None, ""),
+            ("p99", "p99_ms", limit, f"limit: {format_number(limit)} ms"),
+        )
+    ]
+    subtitle = (
+        f"{cells[0].scenario}, requests come when they are due, whatever is answered. Response time: from when a request was due. "
+        "Lower is better, further right is more. Cross: more than 1 % of the requests got no answer, or the figure is not supported."
+    )
+    title = "; ".join(capacity_words(row, run.stacks) for row in _ends(run.summary.capacity)) or "Latency against the offered rate"
+    return draw_lines(state_words(run.summary) + title, subtitle, Scale("offered requests per second"), panels, page)
+
+
+def capacity_words(row: Capacity, stacks: Stacks) -> str:
+    """Return up to which rate a stack keeps its p99 within the limit."""
+    figure = format_interval(row.capacity_rps, row.ci_low, row.ci_high)
+    bound = f"{row.bound} " if row.bound else ""
+    return f"{stack_label(row.stack, stacks)} keeps p99 within {format_number(row.limit_p99_ms)} ms up to {bound}{figure} req/s"
+
+
+def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+    """Draw throughput and p99 against the number of users, with the knee of each stack."""
+    cells = sweep_cells(run)
+    if not cells:
+        return None
+    knees = {row.stack: float(row.users) for row in run.summary.knees if row.part == cells[0].part}
+    ticks = tuple(sorted({users for cell in cells if (users := users_of(cell))}))
+    names = tuple(f"{users:g}" for users in ticks)
+    panels = [
+        Panel(
+            "throughput, requests per second",
+            _lines(cells, users_of, "throughput_rps", run.stacks, knees),
+            Scale("req/s, higher is better"),
+        ),
+        Panel("p99 of the service time", _lines(cells, users_of, "p99_ms", run.stacks), Scale("ms, log scale", log=True)),
+    ]
+    share = run.summary.knees[0].share if run.summary.knees else 0.0
+    subtitle = (
+        f"{cells[0].scenario}, each user waits for its answer before asking again. Whisker: the interval over "
+        f"{count_words(max(cell.launches for cell in cells), 'launch')}. Ring: the fewest users that reach {share:.0%} of a stack's "
+        "highest throughput; from there on more users only wait longer."
+    )
+    highest = max(cells, key=lambda cell: cell.throughput_rps or 0)
+    most = format_interval(highest.throughput_rps, highest.throughput_ci_low, highest.throughput_ci_high)
+    title = f"More users than needed only wait: the highest throughput is {most} req/s, {stack_label(highest.stack, run.stacks)}"
+    return draw_lines(
+        state_words(run.summary) + title, subtitle, Scale("users, log scale", log=True, ticks=ticks, names=names), panels, page
+    )
+
+
+def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+    """Draw throughput against the delay of the service that each request waits for, with what the threads of a stack allow."""
+    cells = enrich_cells(run)
+    if not cells:
+        return None
+    delays = sorted({delay for cell in cells if (delay := delay_ms(cell)) is not None})
+    places = {delay: float(place) for place, delay in enumerate(delays)}
+    lines = _lines(cells, lambda cell: places.get(delay_ms(cell) or 0.0), "throughput_rps", run.stacks)
+    threads = sorted({count for cell in cells if (count := thread_count(run, cell.stack))})
+    for count, style in zip(threads, LINE_STYLES[1:], strict=False):
+        points = [Point(places[delay], count / delay * 1e3) for delay in delays if delay]
+        lines.append(Line(f"ceiling: {count} threads / delay", points, canvas.MUTED, ".", style))
+    users = users_of(cells[0])
+    subtitle = (
+        f"{f'{users:g} users. ' if users else ''}Each request first asks another service for the passenger's record; the service answers "
+        "after a fixed delay and is a small program beside the load generator. A thread that waits serves nobody else, so threads / delay "
+        f"is a ceiling. Whisker: the interval over {count_words(max(cell.launches for cell in cells), 'launch')}; higher is better."
+    )
+    slowest = [cell for cell in cells if delay_ms(cell) == delays[-1] and cell.throughput_rps]
+    ranked = sorted(slowest, key=lambda cell: cell.throughput_rps or 0)
+    texts = [
+        f"{format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)} ({stack_label(cell.stack, run.stacks)})"
+        for cell in ranked[:: max(1, len(ranked) - 1)]
+    ]
+    title = f"With a wait of {delays[-1]:g} ms: {' to '.join(texts)} requests per second" if texts else "Waiting on another service"
+    x = Scale("delay of the other service, ms", ticks=tuple(places.values()), names=tuple(f"{delay:g}" for delay in delays))
+    panel = Panel("throughput, requests per second", lines, Scale("req/s, log scale", log=True))
+    return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], page)
+
+
+def thread_count(run: FinishedRun, stack: str) -> int | None:
+    """Return the threads that a stack's command asks for, None where it names none."""
+    words = list(run.plan.get("stacks", {}).get(stack, {}).get("command", ()))
+    place = words.index("--threads") + 1 if "--threads" in words else len(words)
+    return int(words[place]) if place < len(words) and words[place].isdigit() else None
+
+
+def _widest(run: FinishedRun, x: Callable[[Cell], float | None]) -> list[Cell]:
+    """Return the cells of the part with the most values of x for one stack and scenario family, if these are enough to draw."""
+    counts: dict[str, dict[str, set[float]]] = {}
+    for cell in run.summary.cells:
+        value = x(cell)
+        if value is not None:
+            counts.setdefault(cell.part, {}).setdefault(cell.stack, set()).add(value)
+    widths = {part: max(len(values) for values in stacks.values()) for part, stacks in counts.items()}
+    best = max(widths, key=lambda part: widths[part], default=None)
+    if best is None or widths[best] < LEAST_POINTS:
+        return []
+    twins = {row.contender for row in run.summary.noise_floor}
+    return [cell for cell in run.summary.cells if cell.part == best and x(cell) is not None and cell.stack not in twins]
+
+
+def _lines(
+    cells: Sequence[Cell],
+    x: Callable[[Cell], float | None],
+    metric: str,
+    stacks: Stacks,
+    marks: Mapping[str, float] | None = None,
+) -> list[Line]:
+    """Return a line per stack; a figure that is missing is a cross at the top, since it is beyond what was measured."""
+    names = list(dict.fromkeys(cell.stack for cell in cells))
+    frameworks = {name: stacks.get(name, {}).get("framework", "") for name in names}
+    styles = dict(zip(names, styled([(name, canvas.colour_of(frameworks[name])) for name in names]), strict=True))
+    top = max((value for cell in cells if (value := getattr(cell, metric))), default=1.0)
+    lines = []
+    for name in names:
+        points = [point for cell in cells if cell.stack == name and (point := _point(cell, x(cell), metric, top))]
+        look: dict[str, Any] = {
+            "colour": canvas.colour_of(frameworks[name]),
+            "marker": canvas.marker_of(frameworks[name]),
+            "style": styles[name],
+        }
+        lines.append(Line(stack_label(name, stacks), points, mark=(marks or {}).get(name), **look))
+    return lines
+
+
+def _point(cell: Cell, x: float | None, metric: str, top: float) -> Point | None:
+    if x is None:
+        return None
+    value: float | None = getattr(cell, metric)
+    if value is None:
+        return Point(x, top, failed=True)
+    ends = (cell.throughput_ci_low, cell.throughput_ci_high) if metric == "throughput_rps" else (None, None)
+    return Point(x, value, *ends, failed=cell.failures > 0.01 * (cell.samples + cell.failures))
+
+
+def _ends(rows: Sequence[Capacity]) -> list[Capacity]:
+    ranked = sorted((row for row in rows if row.capacity_rps), key=lambda row: row.capacity_rps or 0)
+    return [ranked[0], ranked[-1]] if len(ranked) > 1 else ranked
+
+
+def level_of(cells: Sequence[Cell]) -> str:
+    """Return the levels of the cells' intervals."""
+    return " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
