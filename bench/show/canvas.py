@@ -39,7 +39,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.textpath import text_to_path  # noqa: E402
 
-WIDE, NARROW = 7.2, 3.75
+WIDE, HALF, NARROW = 7.2, 5.4, 3.75
 MARGIN = 0.12
 TITLE_PT, TEXT_PT, NOTE_PT, PRINT_PT = 12.0, 10.0, 8.5, 7.5
 # Other systems draw with other fonts: what fits here has to leave a tenth free.
@@ -110,7 +110,7 @@ class Page:
     @property
     def is_narrow(self) -> bool:
         """Whether two texts no longer fit beside each other."""
-        return self.width < WIDE
+        return self.width < HALF
 
 
 class Sheet:

@@ -82,7 +82,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
         band = f"hatched: within ±{format_percent(members[0].margin)}, too small to matter"
         rows.append(Row(f"{words}: {more} is better", band))
         floors = {row: noise_floor_row(row, summary.noise_floor) for row in members}
-        rows += [_ratio_row(row, floor, stacks) for row, floor in floors.items()]
+        rows += [ratio_row(row, floor, stacks) for row, floor in floors.items()]
         judged = [row for row in members if row.role != "exploratory"] or members
         rows += [aa_row(floor, stacks) for floor in dict.fromkeys(floors[row] for row in judged) if floor]
     subtitle = (
@@ -94,7 +94,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
-    sheet = Sheet(state_words(summary) + _ratios_title(summary, stacks), subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(summary) + ratios_title(summary, stacks), subtitle, rows_height(rows, page), page)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
@@ -159,7 +159,8 @@ def _ratio_selection(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return sorted(shown, key=lambda row: (METRICS.index(row.metric), is_open(row.load)))
 
 
-def _ratios_title(summary: Summary, stacks: Stacks) -> str:
+def ratios_title(summary: Summary, stacks: Stacks) -> str:
+    """Return what the two rows of the answer found, as a sentence."""
     rows = [row for row in headline_rows(summary) if row] or [row for row in summary.comparisons if row.metric == "throughput_rps"]
     rows = rows or [row for row in summary.comparisons if row.metric == summary.comparisons[0].metric]
     claims = [
@@ -173,7 +174,8 @@ def _ratios_title(summary: Summary, stacks: Stacks) -> str:
     return f"{words[0].upper()}{words[1:]}: {'; '.join(claims)}"
 
 
-def _ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
+def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
+    """Return the row of a comparison, with the A/A row that it is judged by."""
     judged = row.verdict not in ("not judged", "withheld")
     role = "" if row.role == "exploratory" else f"{row.role}, "
     return Row(

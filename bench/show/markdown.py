@@ -18,8 +18,10 @@ def render_markdown(
     lines = ["# Flask or FastAPI: what would the switch buy?", ""]
     lines += [line for notice in notices for line in (f"> **{escape(notice)}**", "")]
     lines += [f"- {escape(line)}" for line in answer]
+    if "answer" in charts:
+        lines += ["", f"![{escape(charts['answer'].title)}](charts/answer.png)"]
     for section in sections:
-        lines += ["", f"## {section.heading}"] if section.heading else []
+        lines += ["", f"## {section.heading}"]
         lines += [text for line in section.lines for text in ("", escape(line))]
         for block in section.blocks:
             lines += _block_lines(block, charts)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from bench.show.five_lines import SECTIONS
 from bench.show.inline_svg import inline_svg
-from bench.show.sections import Section
+from bench.show.sections import HOW_TO_READ, Section
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -45,6 +45,7 @@ def render_page(
     present = {section.name for section in sections}
     return environment.get_template("report.html").render(
         run=run,
+        how_to_read=HOW_TO_READ["ratios"],
         lines=[(*line.partition(":"), _section_of(line, present)) for line in lines],
         trust=trust,
         notices=notices,

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.price import Price
 from bench.run_folder import RunFolder
 from bench.show import canvas
+from bench.show.answer_chart import answer_sheet
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import latency_sheet, ratios_sheet, throughput_sheet
 from bench.show.finished import FinishedRun, fine_print, read_run
@@ -30,6 +31,7 @@ MAX_TERMINAL_CELLS = 6
 
 # In the order of the report; None where a run has nothing for a chart.
 SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
+    "answer": answer_sheet,
     "ratios": lambda run, page: ratios_sheet(run.summary, run.stacks, page),
     "break-even": lambda run, page: break_even_sheet(run.summary, run.stacks, page),
     "ladder": lambda run, page: ladder_sheet(run.summary, run.stacks, page),
@@ -42,6 +44,10 @@ SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "aa": aa_sheet,
     "drift": drift_sheet,
 }
+
+
+# It stands beside the text.
+WIDTHS: Mapping[str, float] = {"answer": canvas.HALF}
 
 
 def write_report(folder: RunFolder, price: Price | None = None) -> None:
@@ -65,7 +71,7 @@ def draw_charts(run: FinishedRun) -> dict[str, Chart]:
     charts = {}
     with canvas.drawing():
         for name, draw in SHEETS.items():
-            wide, narrow = (draw(run, Page(printed, width)) for width in (canvas.WIDE, canvas.NARROW))
+            wide, narrow = (draw(run, Page(printed, width)) for width in (WIDTHS.get(name, canvas.WIDE), canvas.NARROW))
             if wide and narrow:
                 charts[name] = Chart(name, wide.title, wide.save("svg"), wide.save("png"), narrow.save("svg"))
     return charts

@@ -98,7 +98,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """One section: sentences, blocks, what to know about them, and a text to fold, such as a diff. The first one has no heading."""
+    """One section: sentences, blocks, what to know about them, and a text to fold, such as a diff."""
 
     name: str
     heading: str
@@ -116,7 +116,7 @@ class Section:
 
 def make_sections(run: FinishedRun, charts: Collection[str]) -> list[Section]:
     """Return the sections that have something to say; `charts` are those that were drawn."""
-    makers = (_answer, _break_even, _ladder, _changes, _latency, _stacks, _enrich, _cost, _complexity, _trust)
+    makers = (_comparisons, _break_even, _ladder, _changes, _latency, _stacks, _enrich, _cost, _complexity, _trust)
     return [section for make in makers if not (section := make(run, charts)).is_empty]
 
 
@@ -127,14 +127,14 @@ def _block(charts: Collection[str], chart: str, *tables: Table, folded: Sequence
     return Block(drawn, how_to_read, tuple(table for table in tables if table.rows), tuple(table for table in folded if table.rows))
 
 
-def _answer(run: FinishedRun, charts: Collection[str]) -> Section:
+def _comparisons(run: FinishedRun, charts: Collection[str]) -> Section:
     judged, others = _by_role(run.summary.comparisons)
     tables = (
         comparison_table("Primary and secondary comparisons", judged, run.stacks),
         comparison_table("Exploratory comparisons, without verdict", others, run.stacks),
     )
     block = _block(charts, "ratios", tables[0], folded=tables[1:]) if judged else _block(charts, "ratios", tables[1])
-    return Section("answer", "", blocks=(block,))
+    return Section("comparisons", "Every comparison against the noise", blocks=(block,))
 
 
 def _break_even(run: FinishedRun, charts: Collection[str]) -> Section:
