@@ -37,6 +37,8 @@ PRECISE_MARGINS = 0.5
 
 # A slice is longer than the profile's where that gives too few answers, or where its drain would weigh too much.
 MIN_ANSWERS = 200
+# Where each stack has rates of its own, every launch needs a p99: 662 settled samples of the two slices of a block.
+CAPACITY_ANSWERS = 400
 DRAINS_PER_SLICE = 10
 MAX_SLICE_MS = 4000
 
@@ -76,6 +78,7 @@ def describe_rules() -> dict[str, Any]:
         "precise_margins": PRECISE_MARGINS,
         "slices": {
             "min_answers": MIN_ANSWERS,
+            "capacity_answers": CAPACITY_ANSWERS,
             "drains_per_slice": DRAINS_PER_SLICE,
             "max_slice_ms": MAX_SLICE_MS,
             "later_warm_up_share": LATER_WARM_UP_SHARE,

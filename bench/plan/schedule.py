@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bench.plan.config import BenchConfig
 from bench.plan.loads import Load, parse_load
 from bench.plan.profiles import Part
-from bench.plan.rules import LATER_WARM_UP_SHARE, MAX_SLICE_MS, MIN_ANSWERS
+from bench.plan.rules import CAPACITY_ANSWERS, LATER_WARM_UP_SHARE, MAX_SLICE_MS, MIN_ANSWERS
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
     def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str, warm_up_ms: float | None = None) -> None:
         for stack in order:
             offered = config.offered_rps(stack, cell[1])
-            length_ms = open_length_ms(config, offered) if offered and warm_up_ms is None else warm_up_ms
+            length_ms = open_length_ms(config, offered, parse_load(cell[1])) if offered and warm_up_ms is None else warm_up_ms
             arrivals = f"{seed}/{cell}/{turn}/{offered}" if offered else ""
             slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, length_ms, offered, arrivals))
 
@@ -92,9 +92,10 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
     return slices
 
 
-def open_length_ms(config: BenchConfig, offered_rps: float) -> float:
+def open_length_ms(config: BenchConfig, offered_rps: float, load: Load) -> float:
     """Return the length of a counted slice of an open loop: long enough for the shortest allowed and for enough answers."""
-    return max(config.slice_ms, min(MAX_SLICE_MS, MIN_ANSWERS / offered_rps * 1e3))
+    answers = CAPACITY_ANSWERS if load.is_own else MIN_ANSWERS
+    return max(config.slice_ms, min(MAX_SLICE_MS, answers / offered_rps * 1e3))
 
 
 def count_slices(config: BenchConfig) -> int:

@@ -27,7 +27,7 @@ from bench.show.figures import (
 )
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
-from bench.show.selection import HEADLINE_LOAD, UNLOADED, first_part, headline_cells, headline_load, latency_loads
+from bench.show.selection import HEADLINE_LOAD, UNLOADED, compared_cells, first_part, headline_cells, headline_load, latency_loads
 from bench.show.sentences import (
     Stacks,
     headline_rows,
@@ -42,6 +42,7 @@ from bench.show.sentences import (
 
 # A picture of more rows is no longer read; the table has all of them.
 MAX_RATIO_ROWS = 8
+TUNED = "-raw"
 _ROLE_ORDER: Mapping[Role, int] = {"primary": 0, "secondary": 1, "exploratory": 2}
 _MARKERS: Mapping[Verdict, str] = {
     "better": "^",
@@ -54,18 +55,26 @@ _MARKERS: Mapping[Verdict, str] = {
 
 
 def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
-    """Draw the stacks' throughput in the cells of the answer, scenario by scenario, the first baseline and its twin on top."""
-    load, cells = headline_load(summary), headline_cells(summary)
+    """Draw the throughput of all stacks under the load of the answer, scenario by scenario.
+
+    The first baseline and its twin stand on top, the others by throughput; tuned applications stand apart, since they promise less.
+    """
+    load, cells = headline_load(summary), compared_cells(summary)
     twins = {row.contender for row in summary.noise_floor}
     rows: list[Row] = []
     for scenario in dict.fromkeys(cell.scenario for cell in cells):
         members = [cell for cell in cells if cell.scenario == scenario]
-        rows.append(Row(f"{scenario}, {format_load(load)}", f"part {members[0].part}"))
-        rows += [_throughput_row(cell, stacks, twin=cell.stack in twins) for cell in _pinned(members, summary)]
-    launches = count_words(max((cell.launches for cell in cells), default=0), "launch")
+        rows.append(Row(f"{scenario}, {format_load(load)}", "requests per second"))
+        ordered = _pinned(members, summary)
+        tuned = [cell for cell in ordered if cell.stack.endswith(TUNED)]
+        rows += [_throughput_row(cell, stacks, twin=cell.stack in twins) for cell in ordered if cell not in tuned]
+        rows += [Row("tuned: the body is parsed in one step, answers are bytes", "")] if tuned else []
+        rows += [_throughput_row(cell, stacks, twin=False) for cell in tuned]
+    counts = sorted({cell.launches for cell in cells}) or [0]
+    launches = count_words(counts[0], "launch") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} launches"
     levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
-    subtitle = f"Correct answers per second {under_words(load)}; higher is better.{whisker}"
+    subtitle = f"Correct answers per second {under_words(load)}; higher is better. One serving process on the same cores each.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
     sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, page), page)
     draw_amounts(sheet, rows, "requests per second, higher is better")

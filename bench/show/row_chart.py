@@ -18,6 +18,8 @@ from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Pa
 # The roundest first: they get their place first.
 RATIO_TICKS = (1, 2, 0.5, 4, 0.25, 8, 0.125, 1.5, 3, 0.7, 0.8, 1.25, 0.9, 1.1, 16, 32, 64, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01)
 TICK_DISTANCE = 0.085
+# Amounts that are further apart than this stand on a log axis.
+MAX_LINEAR = 15
 AXIS_HEIGHT = 0.55
 _HALF_BAND = 0.11
 
@@ -58,8 +60,17 @@ class Row:
 
 
 def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str) -> None:
-    """Draw rows on a linear axis from 0."""
-    highest = max((value for row in rows for value in row.values()), default=0.0) or 1.0
+    """Draw rows on a linear axis from 0, on a log axis where the largest would leave nothing of the smallest."""
+    values = [value for row in rows for value in row.values()]
+    highest = max(values, default=0.0) or 1.0
+    if min(values, default=0.0) > 0 and highest / min(values) > MAX_LINEAR:
+        axes = _draw_rows(sheet, rows, (1, 2))
+        axes.set_xscale("log")
+        axes.set_xlim(min(values) / 1.2, highest * 1.2)
+        axes.set_xlabel(f"{unit}, log scale")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        return
     axes = _draw_rows(sheet, rows, (0, highest * 1.04))
     axes.set_xlabel(unit)
     whole = highest > 10  # noqa: PLR2004 - its ticks are whole numbers

@@ -26,6 +26,20 @@ def headline_cells(summary: Summary) -> list[Cell]:
     return [cell for cell in first_part(summary) if cell.load == load]
 
 
+def compared_cells(summary: Summary) -> list[Cell]:
+    """Return the cells of the answer, and those of stacks that other parts measured under its load, each stack once.
+
+    Other engines are left out: they are no way to serve, but another model.
+    """
+    headline = headline_cells(summary)
+    keys = {(cell.scenario, cell.load) for cell in headline}
+    found = {(cell.stack, cell.scenario): cell for cell in headline}
+    for cell in summary.cells:
+        if (cell.scenario, cell.load) in keys and "@" not in cell.stack:
+            found.setdefault((cell.stack, cell.scenario), cell)
+    return list(found.values())
+
+
 def latency_loads(summary: Summary, cells: Sequence[Cell]) -> list[str]:
     """Return the loads to draw: one user, that of the answer, and an open loop if there is one."""
     rates = [cell.load for cell in cells if is_open(cell.load)]

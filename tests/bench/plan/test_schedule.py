@@ -361,4 +361,8 @@ def test_a_rate_below_one_per_slice_gives_some_slices_no_arrival():
 
 @pytest.mark.parametrize(("rate", "length_ms"), [(100_000, 250), (800, 250), (500, 400), (50, 4000), (1, 4000)])
 def test_a_slice_of_an_open_loop_lasts_for_enough_arrivals_within_bounds(rate, length_ms):
-    assert open_length_ms(PLAN, rate) == max(PLAN.slice_ms, length_ms)
+    assert open_length_ms(PLAN, rate, POISSON) == max(PLAN.slice_ms, length_ms)
+
+
+def test_a_slice_at_a_share_of_a_stacks_own_saturation_has_enough_arrivals_for_a_p99_of_each_launch():
+    assert open_length_ms(PLAN, 500, parse_load("own-80")) == 2 * open_length_ms(PLAN, 500, parse_load("open-80")) == 800
