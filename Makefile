@@ -10,7 +10,7 @@ READY := $(VENV)/ready
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench verify test lint train flask fastapi report clean setup
+.PHONY: help bench verify test lint train flask fastapi report readme clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -44,6 +44,9 @@ fastapi: $(CARD) ## serve the model with FastAPI   [PORT=12345]
 
 report: $(READY) ## draw the report of a finished run again   [RUN=results/latest]
 	@$(BIN)/python -m bench report $(RUN)
+
+readme: $(READY) ## write the README's part on the reference run anew
+	@$(BIN)/python -m bench.readme
 
 clean: ## remove what make made; results stay
 	rm -rf $(VENV) shared_model/artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,11 +5,11 @@ from dataclasses import replace
 from bench.records import HIGHER_IS_BETTER, Comparison
 from bench.run_folder import Summary
 from bench.show.canvas import Page, Sheet
-from bench.show.charts import aa_row, ratio_row, ratios_title
+from bench.show.charts import aa_row, ratio_row
 from bench.show.figures import format_load, format_percent, is_open
 from bench.show.finished import FinishedRun
 from bench.show.row_chart import Row, draw_ratios, rows_height
-from bench.show.sentences import Stacks, metric_words, noise_floor_row, scope_words, state_words
+from bench.show.sentences import Stacks, metric_words, noise_floor_row, ratios_words, scope_words, state_words
 
 MAX_ROWS = 4
 
@@ -25,7 +25,7 @@ def answer_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         rows.append(replace(aa_row(floors[0], run.stacks), note=f"{metric_words(floors[0])}, {format_load(floors[0].load)}"))
     margins = ", ".join(dict.fromkeys(format_percent(row.margin) for row in shown))
     subtitle = f"Contender / baseline. Hatched: too small to matter, within ±{margins}."
-    sheet = Sheet(state_words(run.summary) + ratios_title(run.summary, run.stacks), subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(run.summary) + ratios_words(run.summary, run.stacks), subtitle, rows_height(rows, page), page)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 

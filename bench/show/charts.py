@@ -30,9 +30,9 @@ from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
 from bench.show.selection import HEADLINE_LOAD, UNLOADED, compared_cells, first_part, headline_cells, headline_load, latency_loads
 from bench.show.sentences import (
     Stacks,
-    headline_rows,
     metric_words,
     noise_floor_row,
+    ratios_words,
     row_labels,
     stack_label,
     state_words,
@@ -103,7 +103,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
-    sheet = Sheet(state_words(summary) + ratios_title(summary, stacks), subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(summary) + ratios_words(summary, stacks), subtitle, rows_height(rows, page), page)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
@@ -166,21 +166,6 @@ def _ratio_selection(comparisons: Sequence[Comparison]) -> list[Comparison]:
     telling = [row for row in comparisons if row.role != "exploratory" or (row.metric, row.part) == ("throughput_rps", comparisons[0].part)]
     shown = sorted(telling or comparisons, key=lambda row: _ROLE_ORDER[row.role])[:MAX_RATIO_ROWS]
     return sorted(shown, key=lambda row: (METRICS.index(row.metric), is_open(row.load)))
-
-
-def ratios_title(summary: Summary, stacks: Stacks) -> str:
-    """Return what the two rows of the answer found, as a sentence."""
-    rows = [row for row in headline_rows(summary) if row] or [row for row in summary.comparisons if row.metric == "throughput_rps"]
-    rows = rows or [row for row in summary.comparisons if row.metric == summary.comparisons[0].metric]
-    claims = [
-        "{0} {2} times {1}{3}".format(*row_labels(row, stacks), format_ratio(row), "" if format_level(row) else " (no interval)")
-        for row in rows[:2]
-        if row.ratio is not None
-    ]
-    if not claims:
-        return "No ratio was measured"
-    words = metric_words(rows[0])
-    return f"{words[0].upper()}{words[1:]}: {'; '.join(claims)}"
 
 
 def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Verdict
 from bench.run_folder import Summary
-from bench.show.figures import count_words, format_level, format_load, format_percent, split_interval, time_words
+from bench.show.figures import count_words, format_level, format_load, format_percent, format_ratio, split_interval, time_words
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
@@ -52,6 +52,21 @@ def headline_rows(summary: Summary) -> tuple[Comparison | None, Comparison | Non
         rows = [row for row in summary.comparisons if (row.contender, row.baseline) == pair and row.metric == "throughput_rps"]
         found.append(min(rows, key=lambda row: row.role == "exploratory", default=None))
     return found[0], found[1]
+
+
+def ratios_words(summary: Summary, stacks: Stacks) -> str:
+    """Return what the two rows of the answer found, as a sentence."""
+    rows = [row for row in headline_rows(summary) if row] or [row for row in summary.comparisons if row.metric == "throughput_rps"]
+    rows = rows or [row for row in summary.comparisons if row.metric == summary.comparisons[0].metric]
+    claims = [
+        "{0} {2} times {1}{3}".format(*row_labels(row, stacks), format_ratio(row), "" if format_level(row) else " (no interval)")
+        for row in rows[:2]
+        if row.ratio is not None
+    ]
+    if not claims:
+        return "No ratio was measured"
+    words = metric_words(rows[0])
+    return f"{words[0].upper()}{words[1:]}: {'; '.join(claims)}"
 
 
 def comparison_line(row: Comparison, noise_floor: Sequence[Comparison], stacks: Stacks) -> str:
