@@ -14,6 +14,7 @@ from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import latency_sheet, ratios_sheet, throughput_sheet
+from bench.show.cost_chart import cost_sheet
 from bench.show.finished import FinishedRun, fine_print, read_run
 from bench.show.five_lines import answer_lines, trust_lines
 from bench.show.load_charts import enrich_sheet, offered_sheet, sweep_sheet
@@ -41,6 +42,7 @@ SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "throughput": lambda run, page: throughput_sheet(run.summary, run.stacks, page),
     "sweep": sweep_sheet,
     "enrich": enrich_sheet,
+    "cost": cost_sheet,
     "aa": aa_sheet,
     "drift": drift_sheet,
 }

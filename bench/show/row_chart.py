@@ -59,19 +59,19 @@ class Row:
         return [figure for figure in (*figures, *band) if figure is not None]
 
 
-def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str) -> None:
-    """Draw rows on a linear axis from 0, on a log axis where the largest would leave nothing of the smallest."""
+def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str, top: float = 0.0) -> None:
+    """Draw rows on a linear axis from 0, on a log axis where the largest would leave nothing of the smallest; `top` as in `Sheet.axes`."""
     values = [value for row in rows for value in row.values()]
     highest = max(values, default=0.0) or 1.0
     if min(values, default=0.0) > 0 and highest / min(values) > MAX_LINEAR:
-        axes = _draw_rows(sheet, rows, (1, 2))
+        axes = _draw_rows(sheet, rows, (1, 2), top)
         axes.set_xscale("log")
         axes.set_xlim(min(values) / 1.2, highest * 1.2)
         axes.set_xlabel(f"{unit}, log scale")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         return
-    axes = _draw_rows(sheet, rows, (0, highest * 1.04))
+    axes = _draw_rows(sheet, rows, (0, highest * 1.04), top)
     axes.set_xlabel(unit)
     whole = highest > 10  # noqa: PLR2004 - its ticks are whole numbers
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if whole else f"{value:g}"))
@@ -102,17 +102,17 @@ def rows_height(rows: Sequence[Row], page: Page) -> float:
     return sum(_row_height(row, page) for row in rows) + AXIS_HEIGHT + 0.05
 
 
-def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float]) -> Axes:
-    """Draw texts and pictures of all rows; y is inches from the top of the body."""
-    height = sheet.body_height - AXIS_HEIGHT
-    axes = sheet.axes(MARGIN + 0.12, 0, sheet.page.inner - 0.24, height)
+def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float], begin: float = 0.0) -> Axes:
+    """Draw texts and pictures of all rows; y is inches from `begin`, which counts from the top of the body."""
+    height = rows_height(rows, sheet.page) - AXIS_HEIGHT
+    axes = sheet.axes(MARGIN + 0.12, begin, sheet.page.inner - 0.24, height)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlim(*limits)
     top = 0.0
     for row in rows:
-        _write_texts(sheet, row, sheet.body_top + top)
+        _write_texts(sheet, row, sheet.body_top + begin + top)
         if row.marker:
             y = top + _text_height(row, sheet.page) + 0.13
             axes.axhline(y, color=GRID, linewidth=0.7, zorder=0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bench.records import Comparison
 from bench.show.code_words import code_notes, code_table, feature_table
 from bench.show.cost import cost_table
+from bench.show.cost_chart import cost_cells
 from bench.show.figures import format_interval, format_number, is_open, level_words
 from bench.show.finished import FinishedRun
 from bench.show.five_lines import trust_lines
@@ -52,6 +53,7 @@ HOW_TO_READ: Mapping[str, str] = {
         "same time: threads in Flask and in FastAPI's def, as many as come in async def with an async client. A blocking call inside async "
         "def lets nobody else be served."
     ),
+    "cost": "Compare the lengths within a strip. A stack with half the CPU time serves the same requests on half the cores.",
     "aa": "What these rows differ by is noise: the same code runs in both. A difference has to be larger to be believed.",
     "drift": "A flat cloud is a quiet machine; steps that both stacks take together are the machine's, not theirs.",
 }
@@ -191,17 +193,13 @@ def _enrich(run: FinishedRun, charts: Collection[str]) -> Section:
 
 def _cost(run: FinishedRun, charts: Collection[str]) -> Section:
     twins = {row.contender for row in run.summary.noise_floor}
-    first = [cell for cell in first_part(run.summary) if cell.stack not in twins]
-    equal = [cell for cell in first if is_open(cell.load)] or [cell for cell in first if cell in headline_cells(run.summary)]
-    load = equal[0].load if equal else ""
-    shown = [cell for cell in equal if cell.load == load]
-    stacks = {cell.stack for cell in first}
+    stacks = {cell.stack for cell in first_part(run.summary)} - twins
     needs = [row for row in run.summary.resources if row.stack in stacks]
     others = [row for row in run.summary.resources if row.stack not in stacks | twins]
     block = _block(
         charts,
-        "",
-        cost_table(shown, run.price, run.stacks),
+        "cost",
+        cost_table(cost_cells(run), run.price, run.stacks),
         resource_table("Start-up and memory: medians", needs, run.stacks),
         folded=[resource_table("Start-up and memory of the other stacks: medians", others, run.stacks)],
     )
