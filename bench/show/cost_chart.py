@@ -36,9 +36,10 @@ def cost_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     ]
     drawn = [([Row(heading, ""), *rows], unit) for heading, rows, unit in strips if rows]
     level = level_words(cells[0].cpu_level)
+    whisker = f"whisker, the {level} interval" if level else "no interval"
     subtitle = (
-        f"Whole process trees on one core. CPU: whisker, the {level or 'missing'} interval over {count_words(cells[0].launches, 'launch')}; the "
-        "same number is the CPU time of one request in microseconds. Start-up and memory are medians of starts alone on the machine."
+        f"Whole process trees on one core. CPU: {whisker} over {count_words(cells[0].launches, 'launch')}; the same number is the CPU time "
+        "of one request in microseconds. Start-up and memory are medians of starts alone on the machine."
     )
     ranked = sorted(cells, key=lambda cell: cell.cpu_us_per_request or 0)
     ends = [f"{format_number(cell.cpu_us_per_request)} s ({stack_label(cell.stack, run.stacks)})" for cell in (ranked[0], ranked[-1])]

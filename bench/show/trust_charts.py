@@ -10,15 +10,17 @@ from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
 from bench.show.row_chart import Row, draw_ratios, rows_height
 from bench.show.selection import headline_load
-from bench.show.sentences import metric_words, stack_label, state_words
+from bench.show.sentences import metric_words, noise_floor_row, stack_label, state_words
 
-MAX_ROWS = 12
+MAX_ROWS = 8
 LEAST_SLICES = 4
 
 
 def aa_sheet(run: FinishedRun, page: Page) -> Sheet | None:
-    """Draw what two copies of one stack differed by: every row of A/A of the first part, one dot per launch."""
-    floors = [row for row in run.summary.noise_floor if row.ratio is not None][:MAX_ROWS]
+    """Draw what two copies of one stack differed by, one dot per launch: the rows that verdicts rest on, and all of throughput."""
+    judged = [noise_floor_row(row, run.summary.noise_floor) for row in run.summary.comparisons if row.role != "exploratory"]
+    others = [row for row in run.summary.noise_floor if row.metric == "throughput_rps" or not any(judged)]
+    floors = [row for row in dict.fromkeys([*judged, *others]) if row and row.ratio is not None][:MAX_ROWS]
     if not floors:
         return None
     rows: list[Row] = []
