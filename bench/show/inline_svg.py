@@ -29,6 +29,9 @@ ROLES: Mapping[str, str] = {
     canvas.FAILED.lower(): "failed",
 }
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+# Hundredths of a point cannot be seen.
+_GEOMETRY = ("d", "x", "y", "width", "height", "points", "transform", "viewBox")
+_NUMBER = re.compile(r"-?[0-9]+\.[0-9]+")
 _FONT = re.compile(r"(?:(?P<weight>bold|[1-9]00)\s+)?(?P<size>[0-9.]+px)")
 
 
@@ -42,8 +45,9 @@ def inline_svg(svg: bytes, name: str, title: str, css_class: str) -> str:
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
+    referred = _references(root)
     for element in root.iter():
-        _rewrite(element, name)
+        _rewrite(element, name, referred)
     drawing = ET.Element(f"{{{SVG}}}g", {"aria-hidden": "true", "stroke-linejoin": "round", "stroke-linecap": "butt"})
     drawing.extend(list(root))
     label = ET.Element(f"{{{SVG}}}title", {"id": f"{name}-title"})
@@ -56,29 +60,46 @@ def inline_svg(svg: bytes, name: str, title: str, css_class: str) -> str:
     return ET.tostring(image, encoding="unicode")
 
 
-def _rewrite(element: ET.Element, name: str) -> None:
-    given = dict(element.attrib)
-    style = given.pop("style", "")
-    declared = dict(part.split(":", 1) for part in style.split(";") if ":" in part)
-    attributes = {**given, **{key.strip(): value.strip() for key, value in declared.items()}}
-    font = attributes.pop("font", None)
-    if font and (match := _FONT.search(font)):
-        attributes["font-size"] = match["size"]
-        if match["weight"]:
-            attributes["font-weight"] = match["weight"]
-    attributes.pop("font-family", None)
+def _references(root: ET.Element) -> set[str]:
+    """Return the ids that something refers to; all others would only add to the page."""
+    found = set()
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            found |= {value.removeprefix("#")} if key in (f"{{{XLINK}}}href", "href") else set(_REFERENCE.findall(value))
+    return found
+
+
+def _rewrite(element: ET.Element, name: str, referred: set[str]) -> None:
+    attributes = _presentation(element)
     if element.tag == f"{{{SVG}}}text":
         attributes.setdefault("fill", canvas.TEXT)
     element.attrib.clear()
     for key, value in attributes.items():
         if key == "id":
-            element.set(key, f"{name}-{value}")
+            if value in referred:
+                element.set(key, f"{name}-{value}")
         elif key in (f"{{{XLINK}}}href", "href"):
             element.set("href", f"#{name}-{value.removeprefix('#')}")
-        elif key in ("fill", "stroke"):
-            element.set(key, _themed(_REFERENCE.sub(rf"url(#{name}-\1)", value)))
+        elif key in _GEOMETRY:
+            element.set(key, " ".join(_NUMBER.sub(lambda match: f"{round(float(match[0]), 2):g}", value).split()))
         else:
-            element.set(key, _REFERENCE.sub(rf"url(#{name}-\1)", value))
+            own = _REFERENCE.sub(rf"url(#{name}-\1)", value)
+            element.set(key, _themed(own) if key in ("fill", "stroke") else own)
+    element.text = (element.text or "").strip() or None
+    element.tail = None
+
+
+def _presentation(element: ET.Element) -> dict[str, str]:
+    """Return an element's attributes with its style among them; the page has a font of its own."""
+    attributes = dict(element.attrib)
+    declared = [part.split(":", 1) for part in attributes.pop("style", "").split(";") if ":" in part]
+    attributes |= {key.strip(): value.strip() for key, value in declared}
+    font = _FONT.search(attributes.pop("font", ""))
+    if font:
+        attributes["font-size"] = font["size"]
+        attributes |= {"font-weight": font["weight"]} if font["weight"] else {}
+    attributes.pop("font-family", None)
+    return attributes
 
 
 def _themed(colour: str) -> str:

@@ -33,7 +33,6 @@ MAX_TERMINAL_CELLS = 6
 # In the order of the report; None where a run has nothing for a chart.
 SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "answer": answer_sheet,
-    "ratios": lambda run, page: ratios_sheet(run.summary, run.stacks, page),
     "break-even": lambda run, page: break_even_sheet(run.summary, run.stacks, page),
     "ladder": lambda run, page: ladder_sheet(run.summary, run.stacks, page),
     "changes": lambda run, page: changes_sheet(run.summary, run.changes, run.stacks, page),
@@ -43,6 +42,7 @@ SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "sweep": sweep_sheet,
     "enrich": enrich_sheet,
     "cost": cost_sheet,
+    "ratios": lambda run, page: ratios_sheet(run.summary, run.stacks, page),
     "aa": aa_sheet,
     "drift": drift_sheet,
 }

@@ -118,7 +118,7 @@ class Section:
 
 def make_sections(run: FinishedRun, charts: Collection[str]) -> list[Section]:
     """Return the sections that have something to say; `charts` are those that were drawn."""
-    makers = (_comparisons, _break_even, _ladder, _changes, _latency, _stacks, _enrich, _cost, _complexity, _trust)
+    makers = (_break_even, _ladder, _changes, _latency, _stacks, _enrich, _cost, _complexity, _comparisons, _trust)
     return [section for make in makers if not (section := make(run, charts)).is_empty]
 
 
@@ -127,16 +127,6 @@ def _block(charts: Collection[str], chart: str, *tables: Table, folded: Sequence
     drawn = chart if chart in charts else ""
     how_to_read = HOW_TO_READ[chart] if drawn else ""
     return Block(drawn, how_to_read, tuple(table for table in tables if table.rows), tuple(table for table in folded if table.rows))
-
-
-def _comparisons(run: FinishedRun, charts: Collection[str]) -> Section:
-    judged, others = _by_role(run.summary.comparisons)
-    tables = (
-        comparison_table("Primary and secondary comparisons", judged, run.stacks),
-        comparison_table("Exploratory comparisons, without verdict", others, run.stacks),
-    )
-    block = _block(charts, "ratios", tables[0], folded=tables[1:]) if judged else _block(charts, "ratios", tables[1])
-    return Section("comparisons", "Every comparison against the noise", blocks=(block,))
 
 
 def _break_even(run: FinishedRun, charts: Collection[str]) -> Section:
@@ -210,6 +200,16 @@ def _complexity(run: FinishedRun, charts: Collection[str]) -> Section:
     rows = run.summary.complexity
     block = _block(charts, "", code_table(rows, run.summary.resources, run.stacks), feature_table(run.summary.features, run.stacks))
     return Section("complexity", "Development complexity", blocks=(block,), note=code_notes(rows) if rows else "", folded_text=run.diff)
+
+
+def _comparisons(run: FinishedRun, charts: Collection[str]) -> Section:
+    judged, others = _by_role(run.summary.comparisons)
+    tables = (
+        comparison_table("Primary and secondary comparisons", judged, run.stacks),
+        comparison_table("Exploratory comparisons, without verdict", others, run.stacks),
+    )
+    block = _block(charts, "ratios", tables[0], folded=tables[1:]) if judged else _block(charts, "ratios", tables[1])
+    return Section("comparisons", "Every comparison against the noise", blocks=(block,))
 
 
 def _trust(run: FinishedRun, charts: Collection[str]) -> Section:

@@ -6,7 +6,8 @@ from bench.records import Cell
 from bench.run_folder import Summary
 from bench.show.figures import is_open
 
-HEADLINE_LOAD, UNLOADED, OPEN_LOAD = "closed-16", "closed-1", "open-60"
+HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
+MAX_OPEN_LOADS = 3
 
 
 def first_part(summary: Summary) -> list[Cell]:
@@ -41,6 +42,6 @@ def compared_cells(summary: Summary) -> list[Cell]:
 
 
 def latency_loads(summary: Summary, cells: Sequence[Cell]) -> list[str]:
-    """Return the loads to draw: one user, that of the answer, and an open loop if there is one."""
-    rates = [cell.load for cell in cells if is_open(cell.load)]
-    return list(dict.fromkeys([UNLOADED, headline_load(summary), *([OPEN_LOAD] if OPEN_LOAD in rates else rates[:1])]))
+    """Return the loads to draw: one user, that of the answer, and the open loops, a few of them."""
+    rates = dict.fromkeys(cell.load for cell in cells if is_open(cell.load))
+    return list(dict.fromkeys([UNLOADED, headline_load(summary), *list(rates)[:MAX_OPEN_LOADS]]))
