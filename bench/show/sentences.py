@@ -109,10 +109,8 @@ def notices(summary: Summary) -> list[str]:
     withheld = sum(row.verdict == "withheld" for row in summary.comparisons)
     if not summary.validity.valid:
         lines.append("Not a valid run: no verdict is given, the figures are for diagnosis only.")
-        lines += [f"Warning: {warning.text} {warning.next_step}" for warning in summary.validity.warnings]
+        return [*lines, *(f"Warning: {warning.text} {warning.next_step}" for warning in summary.validity.warnings)]
     lines += [f"Suspect: {warning.text} {warning.next_step}" for warning in summary.validity.warnings if warning.code == "layering"]
-    if not summary.validity.valid:
-        return lines
     if withheld:
         lines.append(f"Withheld: {withheld} of {count_words(len(summary.comparisons), 'comparison')} without verdict; the rows say why.")
     elif all(row.verdict == "not judged" for row in summary.comparisons):
