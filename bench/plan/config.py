@@ -39,7 +39,7 @@ class BenchConfig(Profile):
     def plan(self) -> dict[str, Any]:
         """Return the plan as plain data: all that decides what is done and how it is judged."""
         plan = asdict(self)
-        plan["stacks"] = {name: {**asdict(stack), "folder": stack.folder and stack.folder.name} for name, stack in self.stacks.items()}
+        plan["stacks"] = {name: {**asdict(stack), **_folder_names(stack)} for name, stack in self.stacks.items()}
         plan["bodies"] = {name: SCENARIOS[name].body.decode() for part in self.parts for name in part.scenarios}
         plan["roles"] = [{"row": list(row), "role": role, "level": LEVELS[role]} for row, role in self.roles.items()]
         plan["rules"] = describe_rules()
@@ -139,6 +139,11 @@ def make_config(
     )
     _check_parts(config)
     return config
+
+
+def _folder_names(stack: Stack) -> dict[str, str | None]:
+    """Return the folders of a stack without where they lie: the plan is the same on every machine."""
+    return {name: path.name if path else None for name, path in (("folder", stack.folder), ("source", stack.source))}
 
 
 _FIRST_PAIR = next(key[1:3] for key, role in ROLES.items() if role == "primary")

@@ -21,8 +21,10 @@ _PROFILE_KEYS = {
     "repeats": int,
     "pairs": list,
     "changes": list,
+    "complexity": bool,
     "parts": list,
 }
+_OPTIONAL_PROFILE_KEYS = ("changes", "complexity")
 _PART_KEYS = {
     "name": str,
     "stacks": list,
@@ -81,6 +83,7 @@ class Profile:
 
     `starts` is how often each stack of the first part is started alone, for its start-up time; `repeats` how often a launch that
     trips a gate is measured again. `changes` are [what, contender, baseline]: single changes from one start, compared in throughput.
+    With `complexity` the code and the features of the first pair are looked at, and stacks are asked for their own account of time.
     """
 
     profile: str
@@ -92,6 +95,7 @@ class Profile:
     repeats: int
     pairs: tuple[tuple[str, str], ...]
     changes: tuple[tuple[str, str, str], ...] = ()
+    complexity: bool = False
     parts: tuple[Part, ...]
 
 
@@ -103,7 +107,8 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
         message = f"There is no profile {name!r}; there are: {', '.join(profiles)}."
         raise ConfigError(message)
     place = f"{path.name} [{name}]"
-    table = check_keys(place, profiles[name], _PROFILE_KEYS, tuple(key for key in _PROFILE_KEYS if key != "changes"))
+    required = tuple(key for key in _PROFILE_KEYS if key not in _OPTIONAL_PROFILE_KEYS)
+    table = check_keys(place, profiles[name], _PROFILE_KEYS, required)
     numbers = _read_numbers(place, table)
     if table["settle_ms"] * 2 > table["slice_ms"]:
         message = f"{place}: settle_ms {table['settle_ms']} leaves too little of slice_ms {table['slice_ms']}; at most half."
@@ -113,7 +118,15 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
         message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
         raise ConfigError(message)
     pairs, changes = _read_pairs(place, table["pairs"]), _read_changes(place, table.get("changes", []))
-    return Profile(profile=name, purpose=table["purpose"], pairs=pairs, changes=changes, parts=parts, **numbers)
+    return Profile(
+        profile=name,
+        purpose=table["purpose"],
+        pairs=pairs,
+        changes=changes,
+        complexity=table.get("complexity", False),
+        parts=parts,
+        **numbers,
+    )
 
 
 def profile_purposes(path: Path | None = None) -> dict[str, str]:

@@ -1,9 +1,13 @@
 """Stacks: from their data file to checked records. A name may carry an engine and a twin mark: `flask-gthread@pandas-twin`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 from bench.errors import ConfigError
 from bench.plan.tables import check_keys, read_toml
@@ -18,7 +22,8 @@ TWIN = "-twin"
 class Stack:
     """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one.
 
-    `floor` names the stack of the same server without a framework.
+    `floor` names the stack of the same server without a framework. `source` is the folder of the application's Python files and
+    `requires` are the distributions that application and server ask for by name: what is known of its code is counted from these.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Stack:
     floor: str = ""
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    source: Path | None = None
+    requires: tuple[str, ...] = ()
 
     @property
     def baseline_name(self) -> str:
@@ -51,6 +58,8 @@ _KEYS: Mapping[str, type] = {
     "floor": str,
     "folder": str,
     "environment": dict,
+    "source": str,
+    "requires": list,
 }
 
 
@@ -115,5 +124,30 @@ def _read_stack(path: Path, name: str, table: object) -> Stack:
         raise ConfigError(message) from None
     if "folder" in fields:
         fields["folder"] = (path.parent / fields["folder"]).absolute()
+    if "source" in fields:
+        fields["source"] = _find_source(place, path.parent, fields["source"])
+    fields["requires"] = _read_requires(place, fields.get("requires", []))
     fields.setdefault("label", name)
     return Stack(name=name, **{**fields, "command": tuple(words)})
+
+
+def _find_source(place: str, beside: Path, name: str) -> Path:
+    """Return the folder of an application: one beside the stacks file, or that of a package, which is looked up and not imported."""
+    folder = (beside / name).resolve()
+    if folder.is_dir():
+        return folder
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        message = f"{place}: source {name!r} is neither a folder, relative to this file, nor a package that can be imported."
+        raise ConfigError(message)
+    return Path(spec.submodule_search_locations[0])
+
+
+def _read_requires(place: str, texts: Sequence[Any]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            Requirement(text)
+        except (InvalidRequirement, TypeError):
+            message = f"{place}: requires must hold names of distributions, such as 'flask', not {text!r}."
+            raise ConfigError(message) from None
+    return tuple(texts)

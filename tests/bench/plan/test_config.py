@@ -219,8 +219,8 @@ def test_the_hash_of_a_plan_does_not_depend_on_where_a_stacks_file_lies(tmp_path
     hashes = set()
     for place in ("here", "there"):
         path = tmp_path / place / "mine.toml"
-        path.parent.mkdir()
-        path.write_text('[mine]\ncommand = ["serve", "{port}"]\nfolder = "app"')
+        (path.parent / "app").mkdir(parents=True)
+        path.write_text('[mine]\ncommand = ["serve", "{port}"]\nfolder = "app"\nsource = "app"')
         hashes.add(hash_plan(make_config("smoke", stacks_files=[path], compare=[("mine", FLASK)]).plan()))
     assert len(hashes) == 1
 
@@ -241,6 +241,7 @@ def changed_part(**changes):
             for name in ("slice_ms", "settle_ms", "warm_up_ms", "starts", "seed")
         ),
         pytest.param(lambda config: replace(config, profile="other"), id="profile"),
+        pytest.param(lambda config: replace(config, complexity=False), id="complexity"),
         pytest.param(lambda config: replace(config, pairs=config.pairs[::-1]), id="pairs"),
         pytest.param(lambda config: replace(config, parts=config.parts[:-1]), id="parts"),
         pytest.param(lambda config: replace(config, saturation_rps={FASTAPI: 9000.0}), id="saturation_rps"),
@@ -260,6 +261,8 @@ def changed_part(**changes):
         pytest.param(changed_stack(fixed=True), id="stack fixed"),
         pytest.param(changed_stack(folder=Path("other")), id="stack folder"),
         pytest.param(changed_stack(environment={"A": "1"}), id="stack environment"),
+        pytest.param(changed_stack(source=Path("other")), id="stack source"),
+        pytest.param(changed_stack(requires=("other",)), id="stack requires"),
     ],
 )
 def test_the_hash_of_a_plan_changes_with(change):

@@ -26,7 +26,7 @@ def read(tmp_path):
 
 
 def test_every_key_of_a_profile_is_read(read):
-    text = PROFILE.replace("starts = 0", "starts = 5").replace("launches = 2", "launches = 20\nfirst_look = 12")
+    text = PROFILE.replace("starts = 0", "starts = 5\ncomplexity = true").replace("launches = 2", "launches = 20\nfirst_look = 12")
     assert read(text) == Profile(
         profile="mine",
         purpose="a test.",
@@ -36,6 +36,7 @@ def test_every_key_of_a_profile_is_read(read):
         starts=5,
         repeats=2,
         pairs=(("fastapi-uvicorn", "flask-gthread"),),
+        complexity=True,
         parts=(
             Part(
                 "headline",
@@ -52,6 +53,11 @@ def test_every_key_of_a_profile_is_read(read):
 
 def test_a_part_without_a_first_look_is_measured_to_its_end(read):
     assert [part.first_look for part in read(PROFILE).parts] == [None]
+
+
+def test_complexity_is_measured_where_a_profile_asks_for_it(read):
+    assert not read(PROFILE).complexity
+    assert [name for name in PROFILES if read_profile(name).complexity] == ["default", "thorough"]
 
 
 def test_a_load_may_have_a_number_of_blocks_of_its_own(read):
@@ -111,7 +117,11 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         (
             "slice_ms",
             "slize_ms",
-            ["mine.toml [mine]", "'slize_ms'", "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, parts"],
+            [
+                "mine.toml [mine]",
+                "'slize_ms'",
+                "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, changes, complexity, parts",
+            ],
         ),
         (
             "launches",
@@ -143,6 +153,7 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         ),
         ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [mine] part 1", "mirrored must be a true or false"]),
         ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [mine] part 1", "first_look must be a whole number", "'12'"]),
+        ("repeats = 2", "repeats = 2\ncomplexity = 1", ["mine.toml [mine]", "complexity must be a true or false", "1"]),
         ("slice_ms = 250", "slice_ms = 19", ["mine.toml [mine]", "slice_ms is 19", "20 to 10000"]),
         ("settle_ms = 40", "settle_ms = -1", ["mine.toml [mine]", "settle_ms is -1", "0 to 5000"]),
         ("settle_ms = 40", "settle_ms = 126", ["mine.toml [mine]", "settle_ms 126", "slice_ms 250", "at most half"]),

@@ -1,11 +1,16 @@
 """A stack is data; a fault in a stacks file, or in a name, is one sentence that says what is allowed."""
 
+import subprocess
+import sys
+
 import pytest
 from plan_files import refusal
+from serving import ROOT
 
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks, resolve_stack
 
 HEADLINE = ["flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian"]
+CORE = {"flask_app:create_app", "fastapi_app:create_app", "flask_app"}
 COMMAND = 'command = ["serve", "{port}"]'
 
 
@@ -53,6 +58,7 @@ def test_a_stack_needs_a_command_only(read):
 
 
 def test_every_key_of_a_stack_is_read(read, tmp_path):
+    (tmp_path / "app" / "code").mkdir(parents=True)
     [stack] = read(
         f"""
         [mine]
@@ -65,6 +71,8 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         fixed = false
         folder = "app"
         environment = {{ MODE = "fast" }}
+        source = "app/code"
+        requires = ["flask>=3", "uvicorn[standard]"]
         """
     ).values()
     assert stack == Stack(
@@ -78,7 +86,41 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         fixed=False,
         folder=tmp_path / "app",
         environment={"MODE": "fast"},
+        source=tmp_path / "app" / "code",
+        requires=("flask>=3", "uvicorn[standard]"),
     )
+
+
+def test_a_source_may_be_a_package_whose_folder_is_looked_up(read, bundled):
+    [stack] = read(f'[mine]\n{COMMAND}\nsource = "flask_app"').values()
+    assert stack.source == bundled["flask-gthread"].source == ROOT / "flask_app"
+
+
+def test_a_folder_beside_the_file_goes_before_a_package_of_its_name(read, tmp_path):
+    (tmp_path / "flask_app").mkdir()
+    [stack] = read(f'[mine]\n{COMMAND}\nsource = "flask_app"').values()
+    assert stack.source == tmp_path / "flask_app"
+
+
+def test_a_package_is_looked_up_without_being_imported():
+    program = "import sys; from bench.plan.stacks import *; load_stacks(BUNDLED_STACKS); print({'flask', 'flask_app'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_every_bundled_stack_that_serves_a_core_application_names_its_source_and_what_it_needs_of_it(bundled):
+    core = {name for name, stack in bundled.items() if any(word.removesuffix("()") in CORE for word in stack.command)}
+    assert {name for name, stack in bundled.items() if stack.source} == {name for name, stack in bundled.items() if stack.requires} == core
+    for name in core:
+        framework = bundled[name].framework.lower()
+        assert (bundled[name].source.name, bundled[name].requires[0]) == (f"{framework}_app", framework)
+
+
+def test_every_server_of_a_bundled_stack_is_among_what_it_needs(bundled):
+    for stack in bundled.values():
+        if stack.requires:
+            servers = {"gunicorn", "uvicorn", "granian"} & set(stack.command)
+            assert servers == {"gunicorn", "uvicorn", "granian"} & set(stack.requires)
+            assert ("uvloop" in stack.command) == ("uvloop" in stack.requires)
 
 
 def test_a_stack_of_a_later_file_replaces_the_bundled_one(tmp_path):
@@ -102,6 +144,13 @@ def test_a_stack_of_a_later_file_replaces_the_bundled_one(tmp_path):
         (f'[mine]\n{COMMAND}\nengine = "nump"', ["mine.toml [mine]", "'nump'", "numpy, sklearn", "spin-"]),
         (f"[mine]\n{COMMAND}\nfixed = 1", ["mine.toml [mine]", "fixed must be a true or false", "1"]),
         (f"[mine]\n{COMMAND}\nenvironment = {{ N = 1 }}", ["mine.toml [mine]", "environment", "texts"]),
+        (f"[mine]\n{COMMAND}\nsource = 1", ["mine.toml [mine]", "source must be a text", "1"]),
+        (f'[mine]\n{COMMAND}\nsource = "no_such_thing"', ["mine.toml [mine]", "'no_such_thing'", "neither a folder", "nor a package"]),
+        (f'[mine]\n{COMMAND}\nsource = "no/such/thing"', ["mine.toml [mine]", "'no/such/thing'", "relative to this file"]),
+        (f'[mine]\n{COMMAND}\nsource = "ast"', ["mine.toml [mine]", "'ast'", "nor a package"]),
+        (f"[mine]\n{COMMAND}\nrequires = 'flask'", ["mine.toml [mine]", "requires must be a list", "'flask'"]),
+        (f"[mine]\n{COMMAND}\nrequires = [1]", ["mine.toml [mine]", "names of distributions", "not 1"]),
+        (f"[mine]\n{COMMAND}\nrequires = ['flask', 'a b']", ["mine.toml [mine]", "names of distributions", "'a b'"]),
         (f"[mine-twin]\n{COMMAND}", ["mine.toml [mine-twin]", "does not end in '-twin'"]),
         (f'["mine@numpy"]\n{COMMAND}', ["mine.toml [mine@numpy]", "no blank, '@' or '/'"]),
         (f'["a/b"]\n{COMMAND}', ["mine.toml [a/b]", "no blank, '@' or '/'"]),
