@@ -108,7 +108,7 @@ def await_ready(running: RunningStack) -> bool:
             raise StackError(running.describe_death())
         if _answers(running):
             running.ready_s = (time.perf_counter_ns() - running.started_ns) / 1e9
-            return _owns_port(running)
+            return count_listeners(running) > 0
         time.sleep(POLL_S)
     message = (
         f"{running.stack.name} was not ready after {START_TIMEOUT_S:g} s: no 200 on {running.stack.ready}. "
@@ -251,6 +251,16 @@ def pinned(cores: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def count_listeners(running: RunningStack) -> int:
+    """Return how many sockets of a stack's processes listen on its port; none: whatever answers there is not the stack."""
+    listeners = 0
+    for pid in running.pids():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            connections = psutil.Process(pid).net_connections("tcp")
+            listeners += sum(one.status == psutil.CONN_LISTEN and one.laddr.port == running.port for one in connections)
+    return listeners
+
+
 def free_port() -> int:
     """Return a port that was free a moment ago; whoever uses it must check that it got it."""
     with socket.socket() as probe:
@@ -268,15 +278,6 @@ def _answers(running: RunningStack) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _owns_port(running: RunningStack) -> bool:
-    for pid in running.pids():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for connection in psutil.Process(pid).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == running.port:
-                    return True
-    return False
 
 
 def _is_taken(port: int) -> bool:
