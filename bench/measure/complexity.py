@@ -1,0 +1,105 @@
+"""Development complexity of the two stacks of a run's first pair: their code, what it needs, how long it takes to import, features.
+
+Packages are counted for what application and server ask for by name. The shared model's own (NumPy, pydantic ...) are not among
+that, but what a framework asks for itself counts for it: pydantic for FastAPI.
+"""
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.errors import StackError
+from bench.findings import AppCode, Feature
+from bench.measure.environment import Cores
+from bench.measure.features import probe_stack
+from bench.measure.packages import count_installed_bytes, find_distributions
+from bench.measure.processes import pinned, server_environment
+from bench.measure.source_code import count_code, diff_sources, read_source
+from bench.plan.config import BenchConfig
+from bench.plan.stacks import Stack
+
+IMPORTS = 5
+IMPORT_TIMEOUT_S = 60
+_IMPORT = "import time; begin_s = time.perf_counter(); import {name}; print(time.perf_counter() - begin_s)"
+
+
+class Complexity(NamedTuple):
+    """Rows of the contender, then of the baseline; `diff` leads from the baseline's source to the contender's."""
+
+    code: list[AppCode]
+    features: list[Feature]
+    diff: str
+
+
+def measure_complexity(config: BenchConfig, cores: Cores, say: Callable[[str], None]) -> Complexity:
+    """Count the code of the first pair and probe both stacks, each alone; raise `StackError` if one does not start.
+
+    A stack whose code cannot be counted has no row, and `say` is told the reason.
+    """
+    stacks = [config.stacks[name] for pair in config.pairs[:1] for name in pair]
+    code = [row for stack in stacks if (row := measure_code(stack, cores, say)) is not None]
+    features = [feature for stack in stacks for feature in probe_stack(stack, cores)]
+    return Complexity(code, features, _diff(stacks, code))
+
+
+def measure_code(stack: Stack, cores: Cores, say: Callable[[str], None]) -> AppCode | None:
+    """Return what the code of a stack's application amounts to; None if its data name no source or no packages, or with a reason."""
+    if stack.source is None or not stack.requires:
+        return None
+    try:
+        figures = count_code(read_source(stack.source))
+        distributions = find_distributions(stack.requires)
+        import_s = measure_import(stack, stack.source, cores)
+    except (OSError, SyntaxError, UnicodeDecodeError, PackageNotFoundError, StackError) as error:
+        say(f"{stack.name}: no figures of its code. {error}")
+        return None
+    return AppCode(
+        stack=stack.name,
+        source=stack.source.name,
+        **figures._asdict(),
+        requires=", ".join(stack.requires),
+        packages=len(distributions),
+        installed_bytes=count_installed_bytes(distributions),
+        import_s=import_s,
+        imports=IMPORTS,
+    )
+
+
+def measure_import(stack: Stack, source: Path, cores: Cores) -> float:
+    """Return the median time in seconds of importing a package in a fresh process; raise `StackError` if it is none or fails."""
+    if not (source / "__init__.py").is_file() or not source.name.isidentifier():
+        message = f"{source.name} is a folder of files, not a package that can be imported."
+        raise StackError(message)
+    with pinned(cores.servers):
+        return statistics.median(_time_import(stack, source) for _ in range(IMPORTS))
+
+
+def _time_import(stack: Stack, source: Path) -> float:
+    try:
+        done = subprocess.run(  # noqa: S603 - the package is the user's own
+            [sys.executable, "-c", _IMPORT.format(name=source.name)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=source.parent,
+            env=server_environment(stack),
+            timeout=IMPORT_TIMEOUT_S,
+        )
+        return float(done.stdout.split()[-1])  # a package may print something itself
+    except subprocess.TimeoutExpired:
+        message = f"Importing {source.name} took more than {IMPORT_TIMEOUT_S} s."
+        raise StackError(message) from None
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        message = f"{source.name} cannot be imported: {last}."
+        raise StackError(message) from None
+
+
+def _diff(stacks: list[Stack], code: list[AppCode]) -> str:
+    sources = [stack.source for stack in stacks if stack.source and any(row.stack == stack.name for row in code)]
+    return diff_sources(sources[1], sources[0]) if len(sources) == 2 else ""  # noqa: PLR2004 - of two
