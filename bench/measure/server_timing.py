@@ -1,0 +1,78 @@
+"""What stacks say of their own time: the Server-Timing header, which is off while anything else is measured."""
+
+import contextlib
+import re
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from bench.errors import StackError
+from bench.findings import ServerTiming
+from bench.measure.environment import Cores
+from bench.measure.processes import RunningStack, launch_stacks, pinned
+from bench.plan.config import BenchConfig
+from bench.plan.scenarios import SCENARIOS
+from bench.plan.stacks import TWIN, Stack
+
+SCENARIO = SCENARIOS["predict-1"]
+REQUESTS = 300
+WARM_UP_REQUESTS = 50
+TIMEOUT_S = 10.0
+STEPS = ("preprocess", "predict")
+NO_MODEL = "constant"
+ON = {"SERVE_TIMING": "1"}
+_DURATION = re.compile(r"([\w-]+)\s*;\s*dur=(\d+(?:\.\d+)?)")
+
+
+def measure_server_timing(config: BenchConfig, cores: Cores) -> Iterator[ServerTiming]:
+    """Ask each stack of `timed_stacks`, started alone; one that sends no such header has no row.
+
+    Raises `StackError` if one does not start or answer.
+    """
+    for stack in timed_stacks(config):
+        yield from measure_timing(stack, cores)
+
+
+def timed_stacks(config: BenchConfig) -> list[Stack]:
+    """Return the whole stacks of the part that has floors: neither the floors nor copies without a model nor twins. None without it."""
+    parts = [[config.stacks[name] for name in part.stacks] for part in config.parts]
+    ladder = next((stacks for stacks in parts if any(stack.fixed for stack in stacks)), [])
+    return [stack for stack in ladder if not (stack.fixed or stack.engine == NO_MODEL or stack.name.endswith(TWIN))]
+
+
+def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:
+    """Start one stack, send it requests one after another, and stop it; yield the medians of what it said, if it said anything."""
+    with contextlib.ExitStack() as exits:
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        timed = replace(stack, environment={**stack.environment, **ON})
+        (running,) = launch_stacks([timed], cores.servers, folder, exits)
+        exits.enter_context(pinned(cores.generator))
+        said = [parse_timing(header) for header in _ask_in_turn(running)][WARM_UP_REQUESTS:]
+    if said and all(set(STEPS) <= set(times) for times in said):
+        preprocess_us, predict_us = (statistics.median(times[step] for times in said) for step in STEPS)
+        yield ServerTiming(stack.name, SCENARIO.name, len(said), preprocess_us, predict_us)
+
+
+def parse_timing(header: str) -> Mapping[str, float]:
+    """Return the microseconds of each step that a Server-Timing header names with a duration, which it gives in milliseconds."""
+    return {step: round(float(milliseconds) * 1000, 3) for step, milliseconds in _DURATION.findall(header)}
+
+
+def _ask_in_turn(running: RunningStack) -> Iterator[str]:
+    """Yield the Server-Timing header of each answer; of the first alone if it has none."""
+    with contextlib.closing(HTTPConnection("127.0.0.1", running.port, timeout=TIMEOUT_S)) as connection:
+        for _ in range(REQUESTS):
+            try:
+                connection.request("POST", SCENARIO.path, SCENARIO.body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                response.read()
+            except (OSError, HTTPException) as error:
+                message = f"{running.stack.name} does not answer {SCENARIO.name} with Server-Timing on ({type(error).__name__}: {error})."
+                raise StackError(message) from None
+            header = response.headers.get("Server-Timing", "")
+            yield header
+            if not header:
+                return
