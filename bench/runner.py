@@ -8,8 +8,10 @@ from bench.errors import BenchError, ConfigError, Interrupted, StackError
 from bench.interrupts import shielded, stopped_by_signals
 from bench.judge.tables import read_launch
 from bench.judge.validity import MARKED, REPEATED, check_launch
+from bench.measure.complexity import measure_complexity
 from bench.measure.environment import SLOW_UVICORN, Cores, choose_cores, describe_machine, find_spoilers
 from bench.measure.launches import measure_launch
+from bench.measure.server_timing import measure_server_timing
 from bench.measure.start_up import measure_starts
 from bench.plan.config import BenchConfig
 from bench.plan.schedule import PlannedLaunch, PlannedSlice, count_slices, schedule_launch, schedule_run
@@ -43,6 +45,9 @@ def run(config: BenchConfig, command: str, results: Path = RESULTS) -> tuple[Run
         try:
             progress.say(session.opening_line())
             session.keep_starts(measure_starts(config, cores))
+            if config.complexity:
+                session.keep_timing(measure_server_timing(config, cores))
+                session.keep_complexity(*measure_complexity(config, cores, progress.say))
             for planned in schedule_run(config.parts):
                 slices = schedule_launch(config, planned.part, planned.ordinal)
                 if session.is_enough(planned.part):

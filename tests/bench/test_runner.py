@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench import runner
+from bench.findings import AppCode, Feature
 from bench.plan.config import make_config
 from bench.plan.profiles import Part
 from bench.records import StartUp
@@ -137,3 +138,21 @@ def test_without_repeats_a_launch_that_trips_a_gate_is_kept_and_marked_at_once(t
     monkeypatch.setattr("bench.judge.validity.STEAL_LIMIT", -1.0)
     folder = measure(two(), tmp_path)
     assert {(gate.attempt, gate.action) for gate in folder.read_summary().validity.gates} == {(1, "kept and marked")}
+
+
+def test_the_code_the_features_and_the_own_account_of_time_are_measured_if_the_plan_asks_for_it(tmp_path):
+    config = make_config("smoke", launches=1)
+    config = replace(config, complexity=True, parts=(replace(config.parts[0], scenarios=("predict-1",)),))
+    folder = measure(config, tmp_path)
+    summary = folder.read_summary()
+    assert [row.stack for row in summary.complexity] == ["fastapi-uvicorn", "flask-gthread"]
+    assert {row.stack for row in summary.features} == {"fastapi-uvicorn", "flask-gthread"}
+    assert summary.server_timing == ()  # no part has floors
+    assert folder.read_text("adapters.diff").startswith("--- flask_app/__init__.py\n+++ fastapi_app/__init__.py\n")
+    assert folder.read_rows("complexity.csv", AppCode) == list(summary.complexity)
+    assert folder.read_rows("features.csv", Feature) == list(summary.features)
+
+
+def test_nothing_of_it_is_measured_if_the_plan_does_not_ask_for_it(two, tmp_path):
+    folder = measure(two(), tmp_path)
+    assert not {"complexity.csv", "features.csv", "server_timing.csv", "adapters.diff"} & {path.name for path in folder.path.iterdir()}
