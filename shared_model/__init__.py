@@ -11,5 +11,6 @@ from shared_model.options import Options as Options
 from shared_model.options import announce as announce
 from shared_model.options import bind_socket as bind_socket
 from shared_model.options import read_environment as read_environment
+from shared_model.options import read_upstream as read_upstream
 from shared_model.options import run_alone as run_alone
 from shared_model.service import Service as Service

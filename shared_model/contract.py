@@ -154,7 +154,9 @@ class Kind(Enum):
     TOO_LARGE = (413, "Content Too Large", "The body is larger than 1 MiB. Send the passengers in several requests.")
     NOT_JSON = (415, "Unsupported Media Type", "Send the body as application/json, without content encoding.")
     INVALID = (422, "Unprocessable Content", "The body is JSON, but not a valid array of passengers; see errors.")
+    NO_ENQUIRY = (422, "Unprocessable Content", "Send whole numbers as passenger, 1 to 1000000, and as delay_ms, 0 to 1000.")
     INTERNAL = (500, "Internal Server Error", "The server failed to answer this request. Its log says why.")
+    NO_RECORD = (502, "Bad Gateway", "The passenger service did not answer with a record of the passenger.")
     NOT_READY = (503, "Service Unavailable", "The model is not ready. The server's log says what to do.")
 
     def __init__(self, status: int, title: str, detail: str) -> None:

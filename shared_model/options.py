@@ -65,6 +65,15 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
     return Options(engine=engine, model_dir=model_dir, timing=timing == "1")
 
 
+def read_upstream(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the passenger service that SERVE_UPSTREAM sets; raise `OptionError` if it is none."""
+    address = environ.get("SERVE_UPSTREAM", "")
+    if not address.startswith("http://"):
+        message = f"SERVE_UPSTREAM is {address!r}; set it to the address of the passenger service, such as http://127.0.0.1:8001."
+        raise OptionError(message)
+    return address
+
+
 def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Options:
     """Return the options of a command line; a wrong one ends the program with one clear line and exit status 2."""
     parser = _Parser(prog=f"python -m {program}", description=f"Serve the Titanic model with {program}; stop it with Ctrl-C.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared_model.artefacts import DEFAULT_FOLDER
-from shared_model.options import OptionError, Options, announce, bind_socket, parse_arguments, read_environment, run_alone
+from shared_model.options import OptionError, Options, announce, bind_socket, parse_arguments, read_environment, read_upstream, run_alone
 
 
 def refusal(capsys, *arguments):
@@ -53,6 +53,18 @@ def test_the_command_line_outranks_the_environment(environment):
 def test_settings_are_taken_from_the_environment(tmp_path):
     environ = {"SERVE_ENGINE": "forest", "SERVE_MODEL_DIR": str(tmp_path), "SERVE_TIMING": "1"}
     assert read_environment(environ) == Options(engine="forest", model_dir=tmp_path, timing=True)
+
+
+def test_the_address_of_the_passenger_service_is_taken_from_the_environment():
+    assert read_upstream({"SERVE_UPSTREAM": "http://127.0.0.1:8001"}) == "http://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize("environ", [{}, {"SERVE_UPSTREAM": ""}, {"SERVE_UPSTREAM": "127.0.0.1:8001"}])
+def test_without_an_address_of_the_passenger_service_one_line_says_what_to_set(environ):
+    with pytest.raises(OptionError) as caught:
+        read_upstream(environ)
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"SERVE_UPSTREAM is {environ.get('SERVE_UPSTREAM', '')!r}; set it to the address")
 
 
 @pytest.mark.parametrize("environ", [{}, {"SERVE_ENGINE": "", "SERVE_MODEL_DIR": "", "SERVE_TIMING": ""}, {"SERVE_TIMING": "0"}])
