@@ -1,5 +1,6 @@
 """Other Flask applications that the bench compares with the core one; each is named by `bench/stacks.toml`."""
 
+import itertools
 import traceback
 from typing import Any
 
@@ -7,9 +8,10 @@ from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from flask_app.body import JSONRequest
-from flask_app.errors import register_errors
-from shared_model import Service, contract, read_environment
+from flask_app.errors import problem_response, register_errors
+from shared_model import Service, contract, enquiry, read_environment, read_upstream
 from shared_model.artefacts import load_set
+from shared_model.contract import Failure, Kind
 
 
 def create_article_app() -> Flask:
@@ -19,7 +21,7 @@ def create_article_app() -> Flask:
     `query.to_numpy()` (a frame would make it warn at each request), and the predictions become plain integers by `tolist`
     (a list of NumPy integers is no JSON).
     """
-    import pandas as pd  # noqa: PLC0415 - the other applications of this module start without it
+    import pandas as pd
 
     artefacts = load_set(read_environment().model_dir)
     lr: Any = artefacts.load_estimator("model.joblib")
@@ -69,6 +71,38 @@ def create_raw_app() -> Flask:
     def predict() -> ResponseReturnValue:
         values, _ = service.predict(contract.parse(request.get_data()))
         return Response(contract.prediction_bytes(values), content_type=contract.JSON_TYPE)
+
+    @app.get("/readyz")
+    def readyz() -> ResponseReturnValue:
+        service.check_ready()
+        return jsonify(contract.OK)
+
+    return app
+
+
+def create_enrich_app() -> Flask:
+    """Return the application that first asks another service for the passenger: the thread of a request waits for the answer."""
+    import httpx
+
+    service = Service(read_environment())
+    # As many connections as requests wait, all of them kept.
+    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
+    settings: Any = {"base_url": read_upstream(), "timeout": enquiry.UPSTREAM_TIMEOUT_S, "limits": unlimited, "trust_env": False}
+    clients = itertools.cycle([httpx.Client(**settings) for _ in range(enquiry.CLIENTS)])
+    app = Flask(__name__, static_folder=None)
+    app.request_class = JSONRequest
+    register_errors(app)
+
+    @app.errorhandler(httpx.HTTPError)
+    def answer_no_record(_error: Exception) -> ResponseReturnValue:
+        return problem_response(Failure(Kind.NO_RECORD))
+
+    @app.post("/enrich")
+    def enrich() -> ResponseReturnValue:
+        asked = enquiry.parse_enquiry(request.get_data())
+        record = next(clients).get(asked.path)
+        values, _ = service.predict([enquiry.parse_record(record.status_code, record.content)])
+        return jsonify(prediction=values)
 
     @app.get("/readyz")
     def readyz() -> ResponseReturnValue:
