@@ -22,6 +22,7 @@ from bench.measure.environment import Cores
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
 from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions, read_memory
+from bench.measure.upstream import launch_upstream, tell_address
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
 from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
@@ -71,7 +72,9 @@ def measure_launch(
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         names = dict.fromkeys(place.stack for place in planned)
         scenarios = {name: list(dict.fromkeys(place.scenario for place in planned if place.stack == name)) for name in names}
-        running = launch_stacks([config.stacks[name] for name in names], cores.servers, folder, exits)
+        stacks = [config.stacks[name] for name in names]
+        services = launch_upstream(stacks, cores, folder, exits)
+        running = launch_stacks(tell_address(stacks, services), cores.servers, folder, exits)
         accepted = {stack.stack.name: check_stack(stack, scenarios[stack.stack.name]) for stack in running}
         conditions = {stack.stack.name: read_conditions(stack) for stack in running}
         if not config.allow_unequal:
@@ -83,7 +86,7 @@ def measure_launch(
         facts: list[dict[str, Any]] = []
         deaths: dict[str, str] = {}
         for place, fact in enumerate(generate(plan, folder, exits)):
-            for stack in running:
+            for stack in (*services, *running):
                 if death := stack.describe_death():
                     deaths.setdefault(stack.stack.name, death)
                 stack.bound_log()

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.measure.environment import Cores
 from bench.measure.parity import check_answer
 from bench.measure.processes import launch_stacks, read_memory
+from bench.measure.upstream import launch_upstream, tell_address
 from bench.plan.config import BenchConfig
 from bench.plan.scenarios import SCENARIOS, expected_answer
 from bench.plan.stacks import TWIN, Stack
@@ -35,7 +36,8 @@ def measure_start(stack: Stack, start: int, scenarios: Sequence[str], cores: Cor
     expected_answer(scenario, stack)  # computed beforehand: it must not count
     with contextlib.ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        (running,) = launch_stacks([stack], cores.servers, folder, exits)
+        services = launch_upstream([stack], cores, folder, exits)
+        (running,) = launch_stacks(tell_address([stack], services), cores.servers, folder, exits)
         check_answer(running, scenario)
         first_prediction_s = (time.perf_counter_ns() - running.started_ns) / 1e9
         return StartUp(stack.name, start, running.ready_s, first_prediction_s, *read_memory(running))

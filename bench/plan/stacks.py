@@ -24,6 +24,7 @@ class Stack:
 
     `floor` names the stack of the same server without a framework. `source` is the folder of the application's Python files and
     `requires` are the distributions that application and server ask for by name: what is known of its code is counted from these.
+    An `upstream` stack asks the service of `bench.upstream`, which is started for it, and answers nothing but enquiries.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stack:
     engine: str = "numpy"
     fixed: bool = False
     floor: str = ""
+    upstream: bool = False
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     source: Path | None = None
@@ -56,6 +58,7 @@ _KEYS: Mapping[str, type] = {
     "engine": str,
     "fixed": bool,
     "floor": str,
+    "upstream": bool,
     "folder": str,
     "environment": dict,
     "source": str,
