@@ -194,7 +194,7 @@ def _list(chosen: argparse.Namespace) -> int:
         print(f"  {name:18} {stack.label}")
     print("Scenarios")
     for name, scenario in SCENARIOS.items():
-        print(f"  {name:18} {'GET' if scenario.passengers is None else 'POST'} {scenario.path}, {len(scenario.body)} bytes")
+        print(f"  {name:18} {scenario.method} {scenario.path}, {len(scenario.body)} bytes")
     print("Runs")
     runs = [str(path) for path in list_runs(chosen.results)]
     print("\n".join(f"  {run}" for run in runs or ["none yet: make bench"]))

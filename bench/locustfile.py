@@ -25,9 +25,9 @@ class ModelUser(FastHttpUser):
         """Send one request of a scenario and mark it as failed if its answer is not the expected one."""
         scenario = SCENARIOS[name]
         expected = expected_answer(scenario, DEFAULT_STACK)
-        posts = scenario.passengers is not None
+        posts = scenario.method == "POST"
         with self.client.request(
-            "POST" if posts else "GET",
+            scenario.method,
             scenario.path,
             data=scenario.body.decode() if posts else None,
             headers={"Content-Type": "application/json"} if posts else {},

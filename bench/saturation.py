@@ -11,6 +11,7 @@ from bench.measure.launches import measure_launch
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
 from bench.plan.profiles import Part
+from bench.plan.scenarios import check_scenario
 from bench.plan.schedule import schedule_launch
 from bench.plan.stacks import TWIN
 
@@ -21,13 +22,16 @@ BLOCKS = 2
 def calibrate_loads(config: BenchConfig, cores: Cores, say: Callable[[str], None]) -> BenchConfig:
     """Return the plan with the saturation throughput (req/s) of each stack that needs it: the median slice of one launch.
 
-    Raises `BenchError` if that launch fails, or if a stack of the first pair gave no rate.
+    Raises `BenchError` if a stack cannot answer what all are asked, if that launch fails, or if a stack of the first pair gave no
+    rate.
     """
     names = config.needs_calibration()
     if not names:
         return config
     say(f"Finding what {len(names)} stacks carry with 16 users: it fixes the rates of the open loops.")
     scenario = next(part.scenarios[0] for part in config.parts if any(parse_load(load).percent for load in part.loads))
+    for name in names:
+        check_scenario(scenario, config.stacks[name])
     part = Part("calibration", tuple(names), (scenario,), (LOAD,), launches=1, blocks=BLOCKS)
     trial = replace(config, parts=(part,))
     slices = schedule_launch(trial, part, 1)

@@ -61,7 +61,7 @@ def read_value(body: bytes) -> Any:
 def _describe(running: RunningStack, scenario: Scenario, expected: Answer, got: str) -> str:
     return (
         f"{running.stack.name} answers {scenario.name} differently than its engine {running.stack.engine!r}, so nothing was measured.\n"
-        f"    request:  {_shorten(scenario.passengers)}\n"
+        f"    request:  {_shorten(scenario.document)}\n"
         f"    expected: {expected.status} {_shorten(expected.value)}\n"
         f"    got:      {got}"
     )

@@ -13,32 +13,44 @@ from typing import Any
 from bench.errors import ConfigError
 from bench.floors import ANSWER
 from bench.plan.stacks import Stack
+from bench.upstream import PASSENGERS
 from shared_model import Options, Service, contract
 from shared_model.contract import Failure
 
 RANDOM_REQUESTS = 12
 MISSING_SHARE = 0.2
+DELAYS_MS = (0, 5, 20, 50, 100)
+PREDICT, ENRICH = "/predict", "/enrich"
 _SEED = 40945
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of request. `passengers` is the document of a POST to `/predict`; None makes it a GET of `path`."""
+    """One kind of request: a POST of `document` as JSON to `path`, or a GET where there is none."""
 
     name: str
     path: str
-    passengers: Sequence[Mapping[str, Any]] | None = None
+    document: Any = None
+
+    @property
+    def passengers(self) -> Sequence[Mapping[str, Any]] | None:
+        """The passengers whose survival is asked for; None for a request that names none."""
+        return self.document if self.path == PREDICT else None
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return "GET" if self.document is None else "POST"
 
     @property
     def body(self) -> bytes:
         """The request's body."""
-        return b"" if self.passengers is None else json.dumps(self.passengers).encode()
+        return b"" if self.document is None else json.dumps(self.document).encode()
 
     def request(self, port: int) -> bytes:
         """Return the whole request as it goes over the wire to this port of the loopback address."""
-        method = "GET" if self.passengers is None else "POST"
-        head = f"{method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-        if self.passengers is not None:
+        head = f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+        if self.document is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n"
         return head.encode() + b"\r\n" + self.body
 
@@ -71,10 +83,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         Scenario("hello", "/"),
-        Scenario("predict-1", "/predict", [{"Age": 35, "Sex": "male", "Embarked": "S"}]),
-        Scenario("predict-4", "/predict", contract.EXAMPLE),
-        Scenario("predict-100", "/predict", _draw_passengers(100, "predict-100", complete=True)),
-        Scenario("invalid", "/predict", [{"Age": 35, "Sex": "male", "Embarked": "Southampton"}]),
+        Scenario("predict-1", PREDICT, [{"Age": 35, "Sex": "male", "Embarked": "S"}]),
+        Scenario("predict-4", PREDICT, contract.EXAMPLE),
+        Scenario("predict-100", PREDICT, _draw_passengers(100, "predict-100", complete=True)),
+        Scenario("invalid", PREDICT, [{"Age": 35, "Sex": "male", "Embarked": "Southampton"}]),
+        *(Scenario(f"enrich-{delay_ms}ms", ENRICH, {"passenger": 3, "delay_ms": delay_ms}) for delay_ms in DELAYS_MS),
     )
 }
 
@@ -84,11 +97,18 @@ def check_scenario(name: str, stack: Stack) -> Scenario:
     if name not in SCENARIOS:
         message = f"There is no scenario {name!r}; there are: {', '.join(SCENARIOS)}."
         raise ConfigError(message)
-    able = ("predict-1",) if stack.fixed else ("hello", "predict-1", "predict-4", "predict-100") if stack.engine == "article" else SCENARIOS
+    able = _answerable(stack)
     if name not in able:
         message = f"Stack {stack.name!r} cannot answer scenario {name!r}, only {', '.join(able)}."
         raise ConfigError(message)
     return SCENARIOS[name]
+
+
+def _answerable(stack: Stack) -> list[str]:
+    if stack.fixed:
+        return ["predict-1"]
+    refused = {"invalid"} if stack.engine == "article" else set()  # the article's handler refuses nothing
+    return [name for name, scenario in SCENARIOS.items() if (scenario.path == ENRICH) == stack.upstream and name not in refused]
 
 
 def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
@@ -96,11 +116,14 @@ def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
     chosen = [SCENARIOS[name] for name in names]
     if stack.fixed:
         return chosen
+    if stack.upstream:
+        golden = [Scenario(f"golden-{number}", ENRICH, {"passenger": number, "delay_ms": 0}) for number in PASSENGERS]
+        return [*chosen, *golden]
     complete = stack.engine == "article"  # the article's handler fails on missing values
     if not complete:
-        chosen += [SCENARIOS["predict-4"], Scenario("golden-missing", "/predict", [{}, {"Age": 0.5}, {"Sex": None, "Embarked": "q"}])]
+        chosen += [SCENARIOS["predict-4"], Scenario("golden-missing", PREDICT, [{}, {"Age": 0.5}, {"Sex": None, "Embarked": "q"}])]
     for number in range(RANDOM_REQUESTS):
-        chosen.append(Scenario(f"random-{number}", "/predict", _draw_passengers(1 + number, f"random-{number}", complete=complete)))
+        chosen.append(Scenario(f"random-{number}", PREDICT, _draw_passengers(1 + number, f"random-{number}", complete=complete)))
     return chosen
 
 
@@ -108,10 +131,11 @@ def expected_answer(scenario: Scenario, stack: Stack) -> Answer:
     """Return what the stack must answer."""
     if stack.fixed:
         return Answer(200, json.loads(ANSWER))
-    if scenario.passengers is None:
+    if scenario.document is None:
         return Answer(200, contract.WELCOME)
+    asked = [PASSENGERS[scenario.document["passenger"]]] if scenario.passengers is None else list(scenario.passengers)
     try:
-        passengers = contract.validate_passengers(list(scenario.passengers))
+        passengers = contract.validate_passengers(asked)
     except Failure as failure:
         return Answer(failure.kind.status, failure.document())
     return Answer(200, {"prediction": _service(stack.engine).predict(passengers).values})

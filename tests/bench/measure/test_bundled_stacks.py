@@ -6,8 +6,10 @@ import pytest
 from serving import Connection, message
 
 from bench.errors import ConfigError
+from bench.measure.environment import Cores
 from bench.measure.parity import check_stack
 from bench.measure.processes import launch_stacks, read_conditions
+from bench.measure.upstream import launch_upstream, tell_address
 from bench.plan.scenarios import SCENARIOS, check_scenario
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 
@@ -19,8 +21,10 @@ CLOSING = {"flask-sync", "flask-dev"}  # these answer one request per connection
 @pytest.fixture(scope="module", params=STACKS)
 def running(request, tmp_path_factory):
     """Each stack in turn, started once for all of its tests."""
+    stacks, folder = [STACKS[request.param]], tmp_path_factory.mktemp(request.param)
     with contextlib.ExitStack() as exits:
-        [started] = launch_stacks([STACKS[request.param]], (), tmp_path_factory.mktemp(request.param), exits)
+        services = launch_upstream(stacks, Cores((), ()), folder, exits)
+        [started] = launch_stacks(tell_address(stacks, services), (), folder, exits)
         yield started
 
 
@@ -37,7 +41,7 @@ def answerable(stack):
 
 def test_it_passes_the_gate_on_every_scenario_that_it_can_answer(running):
     names = answerable(running.stack)
-    assert {"hello", "predict-1", "predict-4", "predict-100"} <= set(names)
+    assert ({"enrich-0ms", "enrich-50ms"} if running.stack.upstream else {"hello", "predict-1", "predict-4", "predict-100"}) <= set(names)
     assert check_stack(running, names).keys() == set(names)
 
 
@@ -49,9 +53,9 @@ def test_fastapi_runs_on_uvloop(running):
     assert running.stack.framework != "FastAPI" or read_conditions(running)["uvloop"]
 
 
-@pytest.mark.parametrize("scenario", ["hello", "predict-1"])
-def test_a_connection_is_kept_unless_the_server_always_closes_it(running, scenario):
-    request = SCENARIOS[scenario].request(running.port)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_connection_is_kept_unless_the_server_always_closes_it(running, place):
+    request = SCENARIOS[answerable(running.stack)[place]].request(running.port)
     with Connection(running.port) as connection:
         first = connection.ask(request)
         if running.stack.name in CLOSING:

@@ -2,22 +2,28 @@
 
 import itertools
 import re
+import signal
 import time
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from bench.errors import GeneratorError, ParityError, StackError
+from bench.errors import ConfigError, GeneratorError, Interrupted, ParityError, StackError
 from bench.judge.tables import Tables, read_launch
 from bench.measure import launches
-from bench.measure.environment import Cores
+from bench.measure.environment import Cores, choose_cores
 from bench.measure.launches import measure_launch, write_samples
+from bench.measure.start_up import measure_start
+from bench.plan.config import make_config as plan_profile
 from bench.plan.loads import parse_load
+from bench.plan.profiles import Part
 from bench.plan.schedule import draw_arrivals, schedule_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records import SAMPLE_COLUMNS
+from bench.saturation import calibrate_loads
 
 UNPINNED = Cores((), ())
 SLICE, CONNECTION, INTENDED, SENT, FIRST_BYTE, DONE, STATUS, CORRECT = range(8)
@@ -286,3 +292,90 @@ def test_a_pair_with_unequal_serving_processes_is_refused_unless_asked_for(make_
         measure(config)
     result = measure(replace(config, allow_unequal=True))
     assert [result.conditions[f"workers-{count}"]["serving_processes"] for count in (1, 2)] == [1, 2]
+
+
+# --- stacks that ask the upstream service ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def enrich_config(make_config):
+    """Return a function that plans one stack of the bundled file which waits for the upstream service."""
+
+    def make(name="fastapi-enrich"):
+        config = make_config(load_stacks(BUNDLED_STACKS)[name])
+        return replace(config, parts=(Part("enrich", (name,), ("enrich-5ms",), ("closed-4",), launches=1, blocks=1, mirrored=False),))
+
+    return make
+
+
+def find_upstream():
+    """Return the upstream services that this process has started and that run."""
+    children = psutil.Process().children()
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and "bench.upstream" in child.cmdline()]
+
+
+def measure_enrich(config, on_slice, cores=UNPINNED):
+    return measure_launch(config, 1, schedule_launch(config, config.parts[0], 1), cores, on_slice)
+
+
+@pytest.mark.parametrize("name", ["fastapi-enrich", "flask-enrich-8"])
+def test_the_upstream_service_runs_for_a_launch_that_needs_it_and_its_delay_is_in_every_service_time(enrich_config, name):
+    seen = []
+    result = measure_enrich(enrich_config(name), lambda _: seen.append(len(find_upstream())))
+    assert seen == [1, 1]
+    assert find_upstream() == []
+    assert len(result.samples) >= 200
+    assert (result.samples[:, CORRECT] == 1).all()
+    assert (result.samples[:, DONE] - result.samples[:, SENT] >= 5e6).all()
+    assert result.conditions[name]["environment"]["SERVE_UPSTREAM"].startswith("http://127.0.0.1:")
+    assert (result.deaths, result.model_ms) == ({}, {})
+
+
+def test_the_upstream_service_shares_the_cores_of_the_generator(enrich_config):
+    cores = choose_cores()
+    seen = []
+    measure_enrich(enrich_config(), lambda _: seen.append(sorted(find_upstream()[0].cpu_affinity())), cores)
+    assert set(map(tuple, seen)) == {cores.generator or tuple(sorted(psutil.Process().cpu_affinity()))}
+
+
+def test_no_upstream_service_runs_where_no_stack_asks_it(make_stub, make_config):
+    seen = []
+    measure_enrich(make_config(make_stub()), lambda _: seen.append(find_upstream()))
+    assert not any(seen)
+
+
+def test_the_upstream_service_is_stopped_when_a_signal_stops_the_launch(enrich_config):
+    def interrupt(_):
+        assert find_upstream()
+        raise Interrupted(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        measure_enrich(enrich_config(), interrupt)
+    assert find_upstream() == []
+
+
+def test_an_upstream_service_that_ends_by_itself_is_told_and_its_failures_are_errors(enrich_config):
+    def kill(planned):
+        if planned.warm_up:
+            find_upstream()[0].kill()
+
+    result = measure_enrich(enrich_config(), kill)
+    assert list(result.deaths) == ["upstream"]
+    assert result.deaths["upstream"].startswith("upstream ended by itself (signal SIGKILL)")
+    last = counted(result)[-1]
+    assert (last[STATUS], last[CORRECT]) == (502, 0)
+
+
+def test_a_start_of_a_stack_that_asks_the_upstream_service_is_measured_beside_it():
+    start = measure_start(load_stacks(BUNDLED_STACKS)["flask-enrich-8"], 1, ["enrich-5ms"], UNPINNED)
+    assert 0 < start.ready_s < start.first_prediction_s
+    assert find_upstream() == []
+
+
+def test_a_saturation_is_not_sought_with_a_scenario_that_a_stack_cannot_answer():
+    config = plan_profile("quick")
+    part = replace(config.parts[0], loads=("open-60",))
+    waiting = replace(part, name="enrich", stacks=("fastapi-enrich",), scenarios=("enrich-5ms",))
+    stacks = {**config.stacks, "fastapi-enrich": load_stacks(BUNDLED_STACKS)["fastapi-enrich"]}
+    with pytest.raises(ConfigError, match=r"Stack 'fastapi-enrich' cannot answer scenario 'predict-1', only enrich-0ms, "):
+        calibrate_loads(replace(config, parts=(part, waiting), stacks=stacks), UNPINNED, lambda _: None)

@@ -130,6 +130,13 @@ def test_a_floor_is_asked_nothing_but_its_one_answer(plan_mine):
     assert message == "Stack 'null-wsgi-gthread' cannot answer scenario 'predict-4', only predict-1."
 
 
+@pytest.mark.parametrize(("stack", "scenario"), [("fastapi-enrich", "predict-1"), ("flask-granian", "enrich-20ms")])
+def test_an_enquiry_is_for_stacks_that_ask_the_upstream_service_and_they_get_nothing_else(plan_mine, stack, scenario):
+    text = PROFILE + SECOND_PART.replace('"hello"', f'"{scenario}"')
+    message = refusal(plan_mine, '"flask-granian"', f'"{stack}"', text)
+    assert message.startswith(f"Stack '{stack}' cannot answer scenario '{scenario}', only ")
+
+
 @pytest.mark.parametrize("launches", [-1, 0, 201])
 def test_a_number_of_launches_out_of_range_is_refused(launches):
     message = refusal(make_config, "smoke", launches=launches)
@@ -259,6 +266,7 @@ def changed_part(**changes):
         pytest.param(changed_stack(ready="/other"), id="stack ready"),
         pytest.param(changed_stack(engine="pandas"), id="stack engine"),
         pytest.param(changed_stack(fixed=True), id="stack fixed"),
+        pytest.param(changed_stack(upstream=True), id="stack upstream"),
         pytest.param(changed_stack(folder=Path("other")), id="stack folder"),
         pytest.param(changed_stack(environment={"A": "1"}), id="stack environment"),
         pytest.param(changed_stack(source=Path("other")), id="stack source"),

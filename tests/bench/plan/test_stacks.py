@@ -53,6 +53,20 @@ def test_no_bundled_gunicorn_opens_a_control_socket(bundled):
     assert all(("gunicorn" in stack.command) == ("--no-control-socket" in stack.command) for stack in bundled.values())
 
 
+def test_the_bundled_stacks_that_ask_the_upstream_service_are_those_called_enrich(bundled):
+    assert {name for name, stack in bundled.items() if stack.upstream} == {name for name in bundled if "-enrich" in name}
+
+
+@pytest.mark.parametrize("threads", [8, 32, 128])
+def test_a_flask_that_waits_has_the_threads_that_its_name_says(bundled, threads):
+    assert f"--threads {threads} " in " ".join(bundled[f"flask-enrich-{threads}"].command)
+
+
+def test_the_bundled_file_explains_every_key_of_a_stack():
+    text = BUNDLED_STACKS.read_text("utf-8").partition("\n[")[0]
+    assert {key for key in Stack.__dataclass_fields__ if f"#   {key} " not in text} == {"name"}
+
+
 def test_a_stack_needs_a_command_only(read):
     assert read(f"[mine]\n{COMMAND}") == {"mine": Stack("mine", ("serve", "{port}"), label="mine")}
 
@@ -69,6 +83,8 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         label = "My server"
         engine = "spin-3ms"
         fixed = false
+        floor = "nothing"
+        upstream = true
         folder = "app"
         environment = {{ MODE = "fast" }}
         source = "app/code"
@@ -84,6 +100,8 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         "My server",
         "spin-3ms",
         fixed=False,
+        floor="nothing",
+        upstream=True,
         folder=tmp_path / "app",
         environment={"MODE": "fast"},
         source=tmp_path / "app" / "code",
@@ -143,6 +161,7 @@ def test_a_stack_of_a_later_file_replaces_the_bundled_one(tmp_path):
         (f'[mine]\n{COMMAND}\nready = "health"', ["mine.toml [mine]", "ready", "'health'", "'/'"]),
         (f'[mine]\n{COMMAND}\nengine = "nump"', ["mine.toml [mine]", "'nump'", "numpy, sklearn", "spin-"]),
         (f"[mine]\n{COMMAND}\nfixed = 1", ["mine.toml [mine]", "fixed must be a true or false", "1"]),
+        (f'[mine]\n{COMMAND}\nupstream = "yes"', ["mine.toml [mine]", "upstream must be a true or false", "'yes'"]),
         (f"[mine]\n{COMMAND}\nenvironment = {{ N = 1 }}", ["mine.toml [mine]", "environment", "texts"]),
         (f"[mine]\n{COMMAND}\nsource = 1", ["mine.toml [mine]", "source must be a text", "1"]),
         (f'[mine]\n{COMMAND}\nsource = "no_such_thing"', ["mine.toml [mine]", "'no_such_thing'", "neither a folder", "nor a package"]),
