@@ -76,9 +76,9 @@ def code_notes(rows: Sequence[AppCode]) -> str:
     """Return how the figures were taken."""
     imports = count_words(max((row.imports for row in rows), default=0), "fresh process")
     return (
-        "Lines and complexity (McCabe's, counted by radon) are of the applications that serve the comparison, without variants. A route is "
-        "one decorator: FastAPI takes one more for HEAD. Packages are the framework and its server with all that these need in turn; those of "
-        "the shared model are left out, except pydantic, which FastAPI asks for itself. "
+        "Lines and complexity (McCabe's, counted by radon) are of the applications that serve the comparison, without variants. A route "
+        "is one decorator: FastAPI takes one more for HEAD. Packages are the framework and its server with all that these need in turn; "
+        "those of the shared model are left out, except pydantic, which FastAPI asks for itself. "
         f"Import times are medians of {imports}."
     )
 

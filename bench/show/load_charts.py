@@ -32,8 +32,8 @@ def sweep_cells(run: FinishedRun) -> list[Cell]:
 
 
 def enrich_cells(run: FinishedRun) -> list[Cell]:
-    """Return the cells whose requests wait for another service."""
-    return _widest(run, delay_ms)
+    """Return the cells whose requests wait for another service, of all parts."""
+    return [cell for cell in run.summary.cells if delay_ms(cell) is not None]
 
 
 def users_of(cell: Cell) -> float | None:

@@ -49,9 +49,9 @@ HOW_TO_READ: Mapping[str, str] = {
     ),
     "throughput": "Each dot is a stack's throughput over all launches, its whisker the interval; hollow dots are second copies of a stack.",
     "enrich": (
-        "At no delay the stacks are as far apart as at other requests. With a longer one, what counts is how many requests can wait at the "
-        "same time: threads in Flask and in FastAPI's def, as many as come in async def with an async client. A blocking call inside async "
-        "def lets nobody else be served."
+        "At no delay the client that asks the other service costs more than the framework. With a longer one, what counts is how many "
+        "requests can wait at the same time: threads in Flask and in FastAPI's def, as many as come in async def with an async client. A "
+        "blocking call inside async def lets nobody else be served."
     ),
     "cost": "Compare the lengths within a strip. A stack with half the CPU time serves the same requests on half the cores.",
     "aa": "What these rows differ by is noise: the same code runs in both. A difference has to be larger to be believed.",

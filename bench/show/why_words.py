@@ -123,9 +123,9 @@ def server_timing_words(summary: Summary, stacks: Stacks) -> list[str]:
     """Return, for each stack that was asked, its own account of the model's part beside the ladder's."""
     steps = {row.stack: row for row in summary.ladder if row.step == "model"}
     return [
-        f"The model's step, checked: {stack_label(row.stack, stacks)} itself reports {format_number(row.preprocess_us)} us of preprocessing "
-        f"and {format_number(row.predict_us)} us of prediction (Server-Timing: wall time, medians of {row.requests:,} single requests to an "
-        "otherwise idle server, whose caches are colder than under load); the ladder gives "
+        f"The model's step, checked: {stack_label(row.stack, stacks)} reports {format_number(row.preprocess_us)} us of preprocessing and "
+        f"{format_number(row.predict_us)} us of prediction (Server-Timing: wall time, medians of {row.requests:,} single requests to a "
+        "server that is idle otherwise, whose caches are colder than under load); the ladder gives "
         f"{format_interval(steps[row.stack].cpu_us, steps[row.stack].ci_low, steps[row.stack].ci_high)} us of CPU time."
         for row in summary.server_timing
         if row.stack in steps
