@@ -14,14 +14,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.findings import BreakEven, BreakEvenPoint
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
-from bench.show.row_chart import RATIO_TICKS
+from bench.show.row_chart import ratio_ticks
 
 NO_MODEL = "constant"
 _MARKERS = ("D", "^", "s", "o")
 _COLOUR = canvas.FRAMEWORK_COLOURS["FastAPI"]
 _LEFT, _RIGHT, _HEIGHT, _LABEL_PT = 0.72, 0.3, 3.4, 0.46
 _LEVEL = 11 / canvas.POINTS_PER_INCH
-_TICK_DISTANCE = 0.05
+_TICK_DISTANCE = 0.04
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,12 @@ def draw_break_even(title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, 
     levels = _engine_levels(points, axis)
     keys = [Key(name, _COLOUR, _MARKERS[number % len(_MARKERS)], hollow=number % 2 == 1) for number, (_, name) in enumerate(pairs)]
     key_height = canvas.key_height(keys, page) + 0.1
-    foot = 0.5 + _LEVEL * (max(level for level, _ in levels.values()) + 1) + 0.25
+    label = canvas.wrap("time of one prediction, ms, log scale; above: engines measured", NOTE_PT, axis.width)
+    foot = 0.5 + _LEVEL * (max(level for level, _ in levels.values()) + 1) + 0.25 + (len(label) - 1) * NOTE_PT * canvas.LINE
     sheet = Sheet(title, subtitle, key_height + _HEIGHT + foot, page)
     canvas.draw_key(sheet, keys)
     axes = sheet.axes(_LEFT, key_height, axis.width, _HEIGHT)
-    _scale_x(axes, axis, levels)
+    _scale_x(axes, axis, levels, "\n".join(label))
     _scale_y(axes, pairs, margin)
     for number, (row, _) in enumerate(pairs):
         _draw_pair(axes, axis, row, number)
@@ -85,7 +86,7 @@ def _engine_levels(points: Sequence[BreakEvenPoint], axis: _Axis) -> dict[str, t
     return levels
 
 
-def _scale_x(axes: Axes, axis: _Axis, levels: Mapping[str, tuple[int, float]]) -> None:
+def _scale_x(axes: Axes, axis: _Axis, levels: Mapping[str, tuple[int, float]], label: str) -> None:
     """Set the log axis, with a slot for no model left of a break, and the engines' names below it."""
     axes.set_xscale("log")
     axes.set_xlim(axis.left_ms, axis.right_ms)
@@ -95,7 +96,7 @@ def _scale_x(axes: Axes, axis: _Axis, levels: Mapping[str, tuple[int, float]]) -
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "no model" if math.isclose(value, axis.slot_ms) else f"{value:g}"))
     axes.axvline(axis.start_ms / 1.3, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     depth = max(level for level, _ in levels.values()) + 1
-    axes.set_xlabel("time of one prediction, ms, log scale; above: engines measured", labelpad=4 + 11 * depth)
+    axes.set_xlabel(label, labelpad=4 + 11 * depth)
     for engine, (level, model_ms) in levels.items():
         axes.annotate(
             engine,
@@ -117,12 +118,7 @@ def _scale_y(axes: Axes, pairs: Sequence[tuple[BreakEven, str]], margin: float) 
     pad = 0.14 * (high - low)
     axes.set_yscale("log", base=2)
     axes.set_ylim(math.exp(low - pad), math.exp(high + pad))
-    ticks: list[float] = []
-    for tick in RATIO_TICKS:
-        apart = all(abs(math.log(tick / other)) > _TICK_DISTANCE * (high - low) for other in ticks)
-        if math.exp(low - pad) <= tick <= math.exp(high + pad) and apart:
-            ticks.append(tick)
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_major_locator(FixedLocator(ratio_ticks(*axes.get_ylim(), _TICK_DISTANCE)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     axes.set_ylabel("contender / baseline, requests per second")

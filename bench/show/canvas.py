@@ -1,8 +1,8 @@
 """What all charts share: palette, sheet of paper with title, subtitle and fine print, exact text widths, repeatable bytes.
 
 Every picture exists in two widths: for the desk and for the phone. Lengths are inches from the top left corner of the sheet, type
-sizes are points. matplotlib draws through `Figure` alone: no
-display, no window, no global state, whatever backend the environment names.
+sizes are points. matplotlib draws through `Figure` alone: no display, no window, no global state, whatever backend the environment
+names.
 """
 
 import atexit
@@ -123,10 +123,11 @@ class Sheet:
             (wrap(title, TITLE_PT, page.inner, bold=True), TITLE_PT, "bold", TEXT),
             (wrap(subtitle, NOTE_PT, page.inner), NOTE_PT, "normal", MUTED),
         ]
-        prints = wrap(page.fine_print, PRINT_PT, page.inner)
+        print_pt = NOTE_PT if page.is_narrow else PRINT_PT  # a phone shows it smaller than it is
+        prints = wrap(page.fine_print, print_pt, page.inner)
         self.body_top = MARGIN + sum(len(lines) * size * LINE for lines, size, _, _ in heads) + 0.14
         self.body_height = body_height
-        self.height = self.body_top + body_height + 0.1 + len(prints) * PRINT_PT * LINE + MARGIN
+        self.height = self.body_top + body_height + 0.1 + len(prints) * print_pt * LINE + MARGIN
         self.figure = Figure(figsize=(page.width, self.height), facecolor="white")
         FigureCanvasAgg(self.figure)
         top = MARGIN
@@ -136,7 +137,7 @@ class Sheet:
                 top += size * LINE
             top += 0.04
         for number, line in enumerate(prints):
-            self.text(MARGIN, self.body_top + body_height + 0.1 + number * PRINT_PT * LINE, line, size=PRINT_PT, color=MUTED)
+            self.text(MARGIN, self.body_top + body_height + 0.1 + number * print_pt * LINE, line, size=print_pt, color=MUTED)
 
     def text(
         self, left: float, top: float, text: str, *, size: float = TEXT_PT, weight: str = "normal", color: str = TEXT, ha: str = "left"

@@ -60,19 +60,22 @@ def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Sta
     styles = _styles(panels, stacks)
     keys = [Key(stack_label(name, stacks), colour, marker, style) for name, (colour, marker, style) in styles.items()] * page.is_narrow
     key_height = canvas.key_height(keys, page)
-    sheet = Sheet(title, subtitle, key_height + sum(_HEAD + panel.height + _FOOT for panel in panels), page)
+    headings = [canvas.wrap(panel.heading, NOTE_PT, page.inner, bold=True) for panel in panels]
+    heads = [_HEAD + (len(lines) - 1) * NOTE_PT * canvas.LINE for lines in headings]
+    height = key_height + sum(head + panel.height + _FOOT for head, panel in zip(heads, panels, strict=True))
+    sheet = Sheet(title, subtitle, height, page)
     canvas.draw_key(sheet, keys)
     top = key_height
     width = page.width - _LEFT - MARGIN - 0.3 if page.is_narrow else _WIDTH
-    for panel in panels:
-        heading = canvas.shorten(panel.heading, NOTE_PT, page.inner, bold=True)
-        sheet.text(MARGIN, sheet.body_top + top, heading, size=NOTE_PT, weight="bold")
-        axes = sheet.axes(_LEFT, top + _HEAD, width, panel.height)
+    for panel, lines, head in zip(panels, headings, heads, strict=True):
+        for number, line in enumerate(lines):
+            sheet.text(MARGIN, sheet.body_top + top + number * NOTE_PT * canvas.LINE, line, size=NOTE_PT, weight="bold")
+        axes = sheet.axes(_LEFT, top + head, width, panel.height)
         _scale_axes(axes, [point for line in panel.lines for point in line])
         ends = _draw_lines(axes, panel.lines, styles, stacks)
         if not page.is_narrow:
             _label_ends(axes, panel.height, ends, page.width - MARGIN - _LEFT - _WIDTH - 0.3)
-        top += _HEAD + panel.height + _FOOT
+        top += head + panel.height + _FOOT
     return sheet
 
 

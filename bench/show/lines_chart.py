@@ -16,7 +16,7 @@ from bench.show import canvas
 from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Page, Sheet
 
 LINE_STYLES: Sequence[Any] = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
-_LEFT, _HEAD, _HEIGHT, _FOOT = 0.72, 0.26, 2.1, 0.55
+_LEFT, _HEAD, _HEIGHT, _FOOT = 0.8, 0.26, 2.1, 0.55
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,13 @@ def _draw_line(axes: Axes, line: Line) -> None:
     points = sorted(line.points, key=lambda point: point.x)
     xs, ys = [point.x for point in points], [point.y for point in points]
     axes.plot(xs, ys, color=line.colour, linestyle=line.style, linewidth=1.6, zorder=3)
-    for point in points:
-        if point.low and point.high:
-            axes.vlines(point.x, point.low, point.high, color=line.colour, linewidth=2.2, zorder=3)
-        if point.failed:
-            axes.plot(point.x, point.y, "X", color=canvas.FAILED, markersize=8, zorder=5)
-        else:
-            look: Any = {"markersize": 5, "color": line.colour}
-            axes.plot(point.x, point.y, line.marker, zorder=4, clip_on=False, **look)
+    ends = [(point.x, point.low, point.high) for point in points if point.low and point.high]
+    if ends:
+        axes.vlines(*zip(*ends, strict=True), color=line.colour, linewidth=2.2, zorder=3)
+    answered, failed = ([point for point in points if point.failed == is_failed] for is_failed in (False, True))
+    look: Any = {"color": line.colour, "markersize": 5}
+    axes.plot([point.x for point in answered], [point.y for point in answered], line.marker, zorder=4, clip_on=False, **look)
+    axes.plot([point.x for point in failed], [point.y for point in failed], "X", color=canvas.FAILED, markersize=8, zorder=5)
     if line.mark is not None:
         at = next((point for point in points if math.isclose(point.x, line.mark)), None)
         if at:

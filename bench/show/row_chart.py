@@ -17,7 +17,7 @@ from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Pa
 
 # The roundest first: they get their place first.
 RATIO_TICKS = (1, 2, 0.5, 4, 0.25, 8, 0.125, 1.5, 3, 0.7, 0.8, 1.25, 0.9, 1.1, 16, 32, 64, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01)
-TICK_DISTANCE = 0.085
+TICK_DISTANCE = 0.08
 # Amounts that are further apart than this stand on a log axis.
 MAX_LINEAR = 15
 AXIS_HEIGHT = 0.55
@@ -87,14 +87,18 @@ def draw_ratios(sheet: Sheet, rows: Sequence[Row], label: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(*limits)
     axes.set_xlabel(label)
-    ticks: list[float] = []
-    for tick in RATIO_TICKS:
-        apart = all(abs(math.log(tick / other)) > TICK_DISTANCE * (high - low) for other in ticks)
-        if limits[0] <= tick <= limits[1] and apart:
-            ticks.append(tick)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(*limits, TICK_DISTANCE * canvas.WIDE / sheet.page.width)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
+
+
+def ratio_ticks(low: float, high: float, distance: float) -> list[float]:
+    """Return round ratios of a log axis from low to high, ascending, apart by at least this share of its length."""
+    ticks: list[float] = []
+    for tick in RATIO_TICKS:
+        if low <= tick <= high and all(abs(math.log(tick / other)) > distance * math.log(high / low) for other in ticks):
+            ticks.append(tick)
+    return sorted(ticks)
 
 
 def rows_height(rows: Sequence[Row], page: Page) -> float:

@@ -5,10 +5,10 @@ from statistics import median
 from bench.show import canvas
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import aa_row
-from bench.show.figures import count_words, format_percent
+from bench.show.figures import count_words, format_load, format_percent
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
-from bench.show.row_chart import Row, draw_ratios, rows_height
+from bench.show.row_chart import TICK_DISTANCE, Row, draw_ratios, ratio_ticks, rows_height
 from bench.show.selection import headline_load
 from bench.show.sentences import metric_words, noise_floor_row, stack_label, state_words
 
@@ -62,5 +62,7 @@ def drift_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         "Throughput of every slice of the first comparison over its stack's median. Drift of the machine moves both stacks alike, so their "
         "ratio within a launch is what counts."
     )
-    panel = Panel(f"{first.scenario}, {load}", lines, Scale("slice / median of its stack"))
+    ticks = tuple(ratio_ticks(min(*values, 0.9), max(*values, 1.1), TICK_DISTANCE))
+    y = Scale("slice / median of its stack, log scale", log=True, ticks=ticks, names=tuple(f"{tick:g}x" for tick in ticks))
+    panel = Panel(f"{first.scenario}, {format_load(load)}", lines, y)
     return draw_lines(state_words(run.summary) + title, subtitle, Scale("minutes since the first load"), [panel], page)

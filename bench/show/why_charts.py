@@ -84,7 +84,7 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
         return None
     start = measured[0].baseline
     load = f"{measured[0].scenario}, {format_load(measured[0].load)}"
-    heading = Row(f"{load}, start: {stack_label(start, stacks)}", "requests per second: more is better")
+    heading = Row(load, "requests per second: more is better", f"start: {stack_label(start, stacks)}")
     rows = [heading, *(_change_row(row, words, stacks) for row in measured)]
     best = measured[0]
     what = words.get((best.contender, best.baseline), best.contender)
