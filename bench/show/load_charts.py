@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.findings import Capacity
-from bench.records import Cell
+from bench.records import HIGHER_IS_BETTER, Cell, Metric
 from bench.show import canvas
 from bench.show.canvas import Page, Sheet
-from bench.show.figures import count_words, format_interval, format_number, is_open, level_words
+from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import LINE_STYLES, Line, Panel, Point, Scale, draw_lines, styled
 from bench.show.sentences import Stacks, stack_label, state_words
 
 LEAST_POINTS = 3
+PERCENTILES: tuple[Metric, Metric] = ("p50_ms", "p99_ms")
 _USERS = re.compile(r"closed-(\d+)")
 _DELAY = re.compile(r"enrich-(\d+)ms")
 
@@ -54,22 +55,15 @@ def offered_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     if not cells:
         return None
     limit = run.summary.capacity[0].limit_p99_ms if run.summary.capacity else None
+    ms = Scale("ms, log scale", log=True)
+    p50, p99 = (_lines(cells, lambda cell: cell.offered_rps, metric, run.stacks) for metric in PERCENTILES)
     panels = [
-        Panel(
-            f"{name} of the response time",
-            _lines(cells, lambda cell: cell.offered_rps, metric, run.stacks),
-            Scale("ms, log scale", log=True),
-            limit=at,
-            limit_name=words,
-        )
-        for name, metric, at, words in (
-            ("p50", "p50_ms", None, ""),
-            ("p99", "p99_ms", limit, f"limit: {format_number(limit)} ms"),
-        )
+        Panel("p50 of the response time", p50, ms),
+        Panel("p99 of the response time", p99, ms, limit, f"limit: {limit or 0:g} ms"),
     ]
     subtitle = (
         f"{cells[0].scenario}, requests come when they are due, whatever is answered. Response time: from when a request was due. "
-        "Lower is better, further right is more. Cross: more than 1 % of the requests got no answer, or the figure is not supported."
+        f"Lower is better, further right is more.{_cross_words(panels)}"
     )
     title = "; ".join(capacity_words(row, run.stacks) for row in _ends(run.summary.capacity)) or "Latency against the offered rate"
     return draw_lines(state_words(run.summary) + title, subtitle, Scale("offered requests per second"), panels, page)
@@ -79,7 +73,7 @@ def capacity_words(row: Capacity, stacks: Stacks) -> str:
     """Return up to which rate a stack keeps its p99 within the limit."""
     figure = format_interval(row.capacity_rps, row.ci_low, row.ci_high)
     bound = f"{row.bound} " if row.bound else ""
-    return f"{stack_label(row.stack, stacks)} keeps p99 within {format_number(row.limit_p99_ms)} ms up to {bound}{figure} req/s"
+    return f"{stack_label(row.stack, stacks)} keeps p99 within {row.limit_p99_ms:g} ms up to {bound}{figure} req/s"
 
 
 def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
@@ -98,15 +92,17 @@ def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         ),
         Panel("p99 of the service time", _lines(cells, users_of, "p99_ms", run.stacks), Scale("ms, log scale", log=True)),
     ]
-    share = run.summary.knees[0].share if run.summary.knees else 0.0
-    subtitle = (
-        f"{cells[0].scenario}, each user waits for its answer before asking again. Whisker: the interval over "
-        f"{count_words(max(cell.launches for cell in cells), 'launch')}. Ring: the fewest users that reach {share:.0%} of a stack's "
-        "highest throughput; from there on more users only wait longer."
-    )
+    subtitle = f"{cells[0].scenario}, each user waits for its answer before asking again. {_whisker_words(cells)}{_cross_words(panels)}"
+    if knees:
+        share = format_percent(run.summary.knees[0].share)
+        subtitle += (
+            f" Ring: the fewest users that reach {share} of a stack's highest throughput; from there on more users only wait longer."
+        )
     highest = max(cells, key=lambda cell: cell.throughput_rps or 0)
     most = format_interval(highest.throughput_rps, highest.throughput_ci_low, highest.throughput_ci_high)
     title = f"More users than needed only wait: the highest throughput is {most} req/s, {stack_label(highest.stack, run.stacks)}"
+    if highest.throughput_rps is None:
+        title = "No throughput was measured"
     return draw_lines(
         state_words(run.summary) + title, subtitle, Scale("users, log scale", log=True, ticks=ticks, names=names), panels, page
     )
@@ -124,11 +120,13 @@ def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     for count, style in zip(threads, LINE_STYLES[1:], strict=False):
         points = [Point(places[delay], count / delay * 1e3) for delay in delays if delay]
         lines.append(Line(f"ceiling: {count} threads / delay", points, canvas.MUTED, ".", style))
+    x = Scale("delay of the other service, ms", ticks=tuple(places.values()), names=tuple(f"{delay:g}" for delay in delays))
+    panel = Panel("throughput, requests per second", lines, Scale("req/s, log scale", log=True))
     users = users_of(cells[0])
     subtitle = (
         f"{f'{users:g} users. ' if users else ''}Each request first asks another service for the passenger's record; the service answers "
         "after a fixed delay and is a small program beside the load generator. A thread that waits serves nobody else, so threads / delay "
-        f"is a ceiling. Whisker: the interval over {count_words(max(cell.launches for cell in cells), 'launch')}; higher is better."
+        f"is a ceiling. Higher is better. {_whisker_words(cells)}{_cross_words([panel])}"
     )
     slowest = [cell for cell in cells if delay_ms(cell) == delays[-1] and cell.throughput_rps]
     ranked = sorted(slowest, key=lambda cell: cell.throughput_rps or 0)
@@ -137,8 +135,6 @@ def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         for cell in ranked[:: max(1, len(ranked) - 1)]
     ]
     title = f"With a wait of {delays[-1]:g} ms: {' to '.join(texts)} requests per second" if texts else "Waiting on another service"
-    x = Scale("delay of the other service, ms", ticks=tuple(places.values()), names=tuple(f"{delay:g}" for delay in delays))
-    panel = Panel("throughput, requests per second", lines, Scale("req/s, log scale", log=True))
     return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], page)
 
 
@@ -167,18 +163,19 @@ def _widest(run: FinishedRun, x: Callable[[Cell], float | None]) -> list[Cell]:
 def _lines(
     cells: Sequence[Cell],
     x: Callable[[Cell], float | None],
-    metric: str,
+    metric: Metric,
     stacks: Stacks,
     marks: Mapping[str, float] | None = None,
 ) -> list[Line]:
-    """Return a line per stack; a figure that is missing is a cross at the top, since it is beyond what was measured."""
+    """Return a line per stack; a figure that is missing is a cross at the worse end of what was measured."""
     names = list(dict.fromkeys(cell.stack for cell in cells))
     frameworks = {name: stacks.get(name, {}).get("framework", "") for name in names}
     styles = dict(zip(names, styled([(name, canvas.colour_of(frameworks[name])) for name in names]), strict=True))
-    top = max((value for cell in cells if (value := getattr(cell, metric))), default=1.0)
+    values = [value for cell in cells if (value := getattr(cell, metric))]
+    worst = (min if metric in HIGHER_IS_BETTER else max)(values, default=1.0)
     lines = []
     for name in names:
-        points = [point for cell in cells if cell.stack == name and (point := _point(cell, x(cell), metric, top))]
+        points = [point for cell in cells if cell.stack == name and (point := _point(cell, x(cell), metric, worst))]
         look: dict[str, Any] = {
             "colour": canvas.colour_of(frameworks[name]),
             "marker": canvas.marker_of(frameworks[name]),
@@ -188,14 +185,20 @@ def _lines(
     return lines
 
 
-def _point(cell: Cell, x: float | None, metric: str, top: float) -> Point | None:
+def _point(cell: Cell, x: float | None, metric: Metric, worst: float) -> Point | None:
     if x is None:
         return None
     value: float | None = getattr(cell, metric)
     if value is None:
-        return Point(x, top, failed=True)
+        return Point(x, worst, failed=True)
     ends = (cell.throughput_ci_low, cell.throughput_ci_high) if metric == "throughput_rps" else (None, None)
     return Point(x, value, *ends, failed=cell.failures > 0.01 * (cell.samples + cell.failures))
+
+
+def _cross_words(panels: Sequence[Panel]) -> str:
+    """Return what a cross is, where there is one."""
+    crosses = any(point.failed for panel in panels for line in panel.lines for point in line.points)
+    return " Cross: more than 1 % of the requests got no answer, or there is no figure." if crosses else ""
 
 
 def _ends(rows: Sequence[Capacity]) -> list[Capacity]:
@@ -203,6 +206,8 @@ def _ends(rows: Sequence[Capacity]) -> list[Capacity]:
     return [ranked[0], ranked[-1]] if len(ranked) > 1 else ranked
 
 
-def level_of(cells: Sequence[Cell]) -> str:
-    """Return the levels of the cells' intervals."""
-    return " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
+def _whisker_words(cells: Sequence[Cell]) -> str:
+    """Return what the whiskers are, with their levels."""
+    launches = count_words(max(cell.launches for cell in cells), "launch")
+    levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_ci_low is not None))
+    return f"Whisker: the {levels} interval over {launches}." if levels else f"No interval: {launches}."

@@ -235,7 +235,7 @@ def _by_role(rows: Sequence[Comparison]) -> tuple[list[Comparison], list[Compari
 
 def _capacity_table(run: FinishedRun) -> Table:
     rows = run.summary.capacity
-    limit = f" of {format_number(rows[0].limit_p99_ms)} ms" if rows else ""
+    limit = f" of {rows[0].limit_p99_ms:g} ms" if rows else ""
     figures = [format_interval(row.capacity_rps, row.ci_low, row.ci_high) for row in rows]
     return make_table(
         f"Capacity: the highest offered rate within the limit{limit} on p99",
