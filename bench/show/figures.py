@@ -22,7 +22,8 @@ def split_interval(estimate: float | None, low: float | None, high: float | None
     if estimate is None or low is None or high is None:
         return format_number(estimate), ""
     half_width = (high - low) / 2
-    places = 1 - math.floor(math.log10(half_width)) if half_width > 0 else 3
+    digits, size = (2, half_width) if half_width > 0 else (4, abs(estimate))
+    places = digits - 1 - math.floor(math.log10(size)) if size else 0
     return _rounded(estimate, places), f"{_rounded(low, places)} to {_rounded(high, places)}"
 
 
@@ -98,7 +99,7 @@ def time_words(load: str) -> str:
 
 def count_words(count: int, noun: str) -> str:
     """Return `1 launch`, `12 launches`, `2 users`."""
-    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("ch", "s")) else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
 
 

@@ -71,7 +71,8 @@ def _load_line(summary: Summary, price: Price) -> str:
     cells = {cell.stack: cell for cell in first_part(summary) if cell.load == rows[0].load and cell.scenario == rows[0].scenario}
     contender, baseline = (cells.get(name) for name in AS_DEPLOYED)
     offered = contender.offered_rps if contender else None
-    words = f"At equal load, {format_number(offered)} req/s offered to both, as usually deployed: {'; '.join(map(_moved_words, rows))}"
+    rate = f", {format_number(offered)} req/s offered to both" if offered else ""
+    words = f"At equal load{rate}, as usually deployed: {'; '.join(map(_moved_words, rows))}"
     costs = [cell.cpu_us_per_request for cell in (contender, baseline) if cell and cell.cpu_us_per_request]
     if len(costs) < len(AS_DEPLOYED):
         return f"{words}."
