@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.findings import Capacity, LadderRow, ServerTiming
 from bench.records import (
     HIGHER_IS_BETTER,
     METRICS,
@@ -22,6 +23,7 @@ from bench.records import (
     WarmUpPoint,
 )
 
+ROWS = [SliceRecord, Cell, Comparison, Quantile, WarmUpPoint, StartUp, Memory, Resources, LadderRow, Capacity, ServerTiming]
 SOURCES = sorted(Path(bench.__file__).parent.rglob("*.py"))
 WALL_CLOCKS = {"time", "time_ns", "clock", "localtime", "gmtime", "ctime"}
 
@@ -37,17 +39,18 @@ def test_every_request_without_a_correct_answer_in_time_is_a_failure(kind):
     assert kind(**values).failures == 321
 
 
-@pytest.mark.parametrize("kind", [SliceRecord, Cell, Comparison, Quantile, WarmUpPoint, StartUp, Memory, Resources])
+@pytest.mark.parametrize("kind", ROWS)
 def test_every_quantity_of_a_row_has_its_unit_in_its_name(kind):
     names = {
         "launch", "slice", "start", "part", "block", "stack", "scenario", "load", "warm_up", "generator_limited", "contender",
-        "baseline", "metric", "role", "verdict", "reason", "time",
+        "baseline", "metric", "role", "verdict", "reason", "time", "step", "bound",
     }  # fmt: skip
-    counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts"}
-    ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile", "throughput_level"}
-    rates = {"throughput_ci_low", "throughput_ci_high", "cpu_us_per_request"}
+    counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts", "requests"}
+    ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile"}
+    ratios |= {"throughput_level", "cpu_level"}
+    rates = {"throughput_ci_low", "throughput_ci_high", "cpu_us_per_request", "cpu_ci_low", "cpu_ci_high"}
     others = {field.name for field in fields(kind)} - names - counts - ratios - rates
-    assert [name for name in others if not name.endswith(("_ns", "_ms", "_s", "_rps", "_ratio", "_bytes"))] == []
+    assert [name for name in others if not name.endswith(("_ns", "_us", "_ms", "_s", "_rps", "_ratio", "_bytes"))] == []
 
 
 def test_every_latency_is_a_metric_and_a_lower_one_is_better():

@@ -17,7 +17,18 @@ import pytest
 import bench
 from bench import records, run_folder
 from bench.errors import RunFolderError
-from bench.findings import BreakEven, BreakEvenPoint, CurvePoint, LadderRow, Threshold
+from bench.findings import (
+    AppCode,
+    BreakEven,
+    BreakEvenPoint,
+    Capacity,
+    CurvePoint,
+    Feature,
+    Knee,
+    LadderRow,
+    ServerTiming,
+    Threshold,
+)
 from bench.judge.resources import summarise_resources
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import write_samples
@@ -48,6 +59,9 @@ FILES = {
     "starts.csv": StartUp,
     "memory.csv": Memory,
     "model_times.csv": ModelTime,
+    "server_timing.csv": ServerTiming,
+    "complexity.csv": AppCode,
+    "features.csv": Feature,
 }
 SCHEMA = json.loads((Path(bench.__file__).parent / "summary.schema.json").read_text("utf-8"))
 NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
@@ -109,6 +123,18 @@ def test_an_empty_table_is_read_back_as_no_rows(mini):
     assert mini.read_rows("none.csv", Quantile) == []
 
 
+def test_a_text_is_read_back_and_one_that_was_not_written_is_empty(mini):
+    mini.write_text("some.diff", "-ü\n+<b>\n")
+    assert mini.read_text("some.diff") == "-ü\n+<b>\n"
+    assert mini.read_text("none.diff") == ""
+
+
+def test_a_text_that_is_no_text_is_a_sentence(mini):
+    (mini.path / "some.diff").write_bytes(b"\xff")
+    with pytest.raises(RunFolderError, match=r"some\.diff cannot be read"):
+        mini.read_text("some.diff")
+
+
 def test_the_summary_is_read_back_as_it_was_written(mini):
     summary = mini.read_summary()
     assert summary.validity.gates[0] == Gate(7, 1, "steal_ratio", "the whole launch", 0.031, 0.02, "repeated")
@@ -137,7 +163,7 @@ def test_the_miniature_run_has_one_row_per_try_as_the_manifest_of_a_run_has(mini
     tries = [(row["launch"], row["attempt"]) for row in manifest["launches"]]
     assert tries == sorted(set(tries))
     kept = {row["launch"] for row in manifest["launches"] if row["kept"]}
-    assert len(kept) == sum(row["kept"] for row in manifest["launches"]) == 20
+    assert len(kept) == sum(row["kept"] for row in manifest["launches"]) == 40
     repeated = {(gate.launch, gate.attempt) for gate in mini.read_summary().validity.gates if gate.action == "repeated"}
     assert {(row["launch"], row["attempt"]) for row in manifest["launches"] if not row["kept"]} == repeated
 
@@ -163,6 +189,11 @@ def test_the_shipped_schema_describes_the_summary_exactly(mini):
         "break_even_point": BreakEvenPoint,
         "curve_point": CurvePoint,
         "threshold": Threshold,
+        "capacity_row": Capacity,
+        "knees_row": Knee,
+        "server_timing_row": ServerTiming,
+        "complexity_row": AppCode,
+        "features_row": Feature,
     }
     for name, kind in kinds.items():
         assert SCHEMA["$defs"][name]["required"] == [field.name for field in fields(kind)]
@@ -282,7 +313,10 @@ def test_a_folder_that_is_no_run_is_a_sentence_with_a_remedy(tmp_path):
         RunFolder.open(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["validity", "cells", "comparisons", "environment", "resources"])
+@pytest.mark.parametrize(
+    "damage",
+    ["validity", "cells", "comparisons", "environment", "resources", "changes", "break_even", "capacity", "complexity", "features"],
+)
 def test_a_summary_that_lacks_something_is_a_sentence(mini, damage):
     document = json.loads((mini.path / "summary.json").read_text("utf-8"))
     del document[damage]
