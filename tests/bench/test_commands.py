@@ -14,9 +14,10 @@ from bench.errors import StackError
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+from bench.records import RESULTS_SCHEMA
 from bench.run_folder import RunFolder
 
-COMMANDS = ["run", "report", "list", "verify", "calibrate"]
+COMMANDS = ["run", "report", "answer", "list", "verify", "calibrate"]
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 
@@ -176,7 +177,7 @@ def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):
     RunFolder(tmp_path / "run").write_text("manifest.json", '{"schema": 1}')
     assert main(["report", str(tmp_path / "run")]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads 2.")
+    assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads {RESULTS_SCHEMA}.")
 
 
 # --- pipes and signs ------------------------------------------------------------------------------------------------
