@@ -15,9 +15,11 @@ from run_variants import MINI_RUN, VARIANTS, make_run
 from bench.records import Quantile
 from bench.run_folder import RunFolder
 from bench.show import canvas
-from bench.show.charts import draw_charts, latency_sheet, ratios_sheet, throughput_sheet
+from bench.show.canvas import NARROW, WIDE, Page
+from bench.show.charts import ratios_sheet, throughput_sheet
+from bench.show.finished import read_run
 from bench.show.latency_chart import spread
-from bench.show.report import write_report
+from bench.show.report import SHEETS, draw_charts, write_report
 from bench.show.selection import headline_load
 
 FINE_PRINT = "CPython 3.11.7, flask 3.1.2; some CPU, 1 server core; commit abc; 2026-11-25T09:00:00Z; run r"
@@ -26,7 +28,6 @@ import sys
 from pathlib import Path
 from bench.run_folder import RunFolder
 from bench.show.report import write_report
-from bench.show.selection import headline_load
 
 write_report(RunFolder.open(Path(sys.argv[1])))
 """
@@ -37,23 +38,37 @@ def run(request, tmp_path_factory):
     return VARIANTS[request.param](tmp_path_factory.mktemp("run") / request.param)
 
 
-def draw_sheets(folder):
-    summary, stacks = folder.read_summary(), folder.read_manifest()["stacks"]
-    quantiles = folder.read_rows("distributions.csv", Quantile)
+def draw_sheets(folder, width=WIDE):
+    """Return every chart that a run has, by name, in one of its widths."""
+    finished, page = read_run(folder), Page(FINE_PRINT, width)
     with canvas.drawing():
-        yield ratios_sheet(summary, stacks, FINE_PRINT)
-        yield throughput_sheet(summary, stacks, FINE_PRINT)
-        yield latency_sheet(summary, quantiles, stacks, FINE_PRINT)
+        drawn = {name: draw(finished, page) for name, draw in SHEETS.items()}
+    return {name: sheet for name, sheet in drawn.items() if sheet}
 
 
-def draw_mini_run():
-    folder = RunFolder.open(MINI_RUN)
-    return draw_charts(folder.read_summary(), folder.read_rows("distributions.csv", Quantile), folder.read_manifest()["stacks"], FINE_PRINT)
+def texts_of(sheet):
+    return [text.get_text() for text in sheet.figure.texts]
+
+
+def words_of(sheet):
+    return " ".join(texts_of(sheet))
+
+
+@pytest.fixture(scope="module")
+def drawn(run):
+    """Return every chart of a variant by its width; a test may look at them, and change none."""
+    return {width: draw_sheets(run, width) for width in (WIDE, NARROW)}
+
+
+@pytest.fixture(scope="module")
+def sheets():
+    """Return every chart of the miniature run at the desk's width; a test may look at them, and change none."""
+    return draw_sheets(RunFolder.open(MINI_RUN))
 
 
 @pytest.fixture(scope="module")
 def mini_charts():
-    return draw_mini_run()
+    return draw_charts(read_run(RunFolder.open(MINI_RUN)))
 
 
 def read_words(svg):
@@ -73,42 +88,82 @@ def text_boxes(sheet):
     return [(text.get_text(), Text.get_window_extent(text)) for text in visible]
 
 
-def test_no_text_is_cut_and_no_two_texts_overlap(run):
-    for sheet in draw_sheets(run):
-        boxes = text_boxes(sheet)
-        width, height = sheet.figure.get_size_inches() * sheet.figure.dpi
-        assert not [text for text, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
+def test_the_miniature_run_has_every_chart(sheets):
+    assert list(sheets) == list(SHEETS)
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_no_text_is_cut_and_no_two_texts_overlap(drawn, width):
+    found = {}
+    for name, sheet in drawn[width].items():
+        with canvas.drawing():
+            boxes = text_boxes(sheet)
+        right, top = sheet.figure.get_size_inches() * sheet.figure.dpi
+        cut = [text for text, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > right or box.y1 > top]
         overlaps = [
             (first, second)
             for (first, one), (second, other) in itertools.combinations(boxes, 2)
             if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
         ]
-        assert not overlaps
+        if cut or overlaps:
+            found[name] = (cut, overlaps)
+    assert found == {}
 
 
-def test_every_picture_is_as_wide_as_the_column_and_carries_its_fine_print(run):
-    for sheet in draw_sheets(run):
-        assert sheet.figure.get_figwidth() == 7.2
-        assert FINE_PRINT in " ".join(text.get_text() for text in sheet.figure.texts)
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_every_picture_is_as_wide_as_the_column_and_carries_its_fine_print(drawn, width):
+    for sheet in drawn[width].values():
+        assert sheet.figure.get_figwidth() == width
+        assert FINE_PRINT in words_of(sheet)
 
 
-def test_every_title_says_something_and_a_bad_run_says_it_first(mini_charts, tmp_path):
-    titles = [chart.title for chart in mini_charts]
-    assert titles == [
-        (
-            "Requests per second: FastAPI on uvicorn 2.008 (1.988 to 2.028) times Flask on gunicorn gthread; "
-            "FastAPI on granian 0.9020 (0.8937 to 0.9104) times Flask on granian"
-        ),
-        (
-            "Requests per second, predict-1: 5,050 (4,994 to 5,111) with Flask on gunicorn gthread to 10,140 (10,030 to 10,260) "
-            "with FastAPI on uvicorn"
-        ),
-        "With 1 user the median answer took 0.163 ms (FastAPI on uvicorn) to 0.283 ms (FastAPI with def on uvicorn)",
-    ]
+def test_the_narrow_form_of_a_chart_says_what_the_wide_one_says(drawn):
+    wide, narrow = ([(name, sheet.title) for name, sheet in drawn[width].items()] for width in (WIDE, NARROW))
+    assert narrow == wide
+
+
+TITLES = {
+    "ratios": (
+        "Requests per second: FastAPI on uvicorn 2.008 (1.990 to 2.026) times Flask on gunicorn gthread; "
+        "FastAPI on granian 0.9020 (0.8925 to 0.9116) times Flask on granian"
+    ),
+    "break-even": (
+        "FastAPI on uvicorn / Flask on gunicorn gthread: 2.096 (2.086 to 2.113) times the requests per second with engine constant, "
+        "1.0684 (1.0630 to 1.0813) with spin-10ms"
+    ),
+    "ladder": (
+        "CPU time of one request: 108.8 (107.5 to 110.1) us (FastAPI on uvicorn) to 219.6 (217.0 to 222.3) us (Flask on gunicorn gthread)"
+    ),
+    "changes": (
+        "The largest single change from The article's Flask on gunicorn gthread: engine: NumPy for pandas and scikit-learn, "
+        "13.12 (12.93 to 13.31) times the requests per second"
+    ),
+    "latency": "With 1 user the median answer took 0.163 ms (FastAPI on uvicorn) to 0.283 ms (FastAPI with def on uvicorn)",
+    "offered": (
+        "Flask on gunicorn gthread keeps p99 within 10 ms up to 4,807 (4,789 to 4,819) req/s; "
+        "FastAPI on uvicorn keeps p99 within 10 ms up to 9,344 (9,273 to 9,382) req/s"
+    ),
+    "throughput": (
+        "Requests per second, predict-1: 5,050 (4,994 to 5,111) with Flask on gunicorn gthread to 10,140 (10,030 to 10,260) "
+        "with FastAPI on uvicorn"
+    ),
+    "sweep": "More users than needed only wait: the highest throughput is 10,330 (10,170 to 10,490) req/s, FastAPI on uvicorn",
+    "enrich": (
+        "With a wait of 100 ms: 9.96 (9.81 to 10.12) (FastAPI on uvicorn, blocking client in async def) to 637.5 (627.9 to 647.6) "
+        "(FastAPI on uvicorn, async client) requests per second"
+    ),
+    "aa": "Two copies of the same code: 0 of 12 intervals exclude 1",
+    "drift": "Over the run single slices ranged from 0.97 to 1.03 of their stack's median",
+}
+
+
+def test_every_title_says_something_and_a_bad_run_says_it_first(sheets, tmp_path):
+    assert {name: sheet.title for name, sheet in sheets.items()} == TITLES
     for name, words in (("partial", "Partial run. "), ("invalid", "Not valid, for diagnosis only. ")):
-        sheets = draw_sheets(VARIANTS[name](tmp_path / name))
-        assert [sheet.title for sheet in sheets] == [words + title for title in titles]
-    assert "2.01 times Flask on gunicorn gthread (no interval)" in next(draw_sheets(VARIANTS["smoke"](tmp_path / "smoke"))).title
+        bad = draw_sheets(VARIANTS[name](tmp_path / name))
+        assert {chart: sheet.title for chart, sheet in bad.items()} == {chart: words + title for chart, title in TITLES.items()}
+    smoke = draw_sheets(VARIANTS["smoke"](tmp_path / "smoke"))
+    assert "2.01 times Flask on gunicorn gthread (no interval)" in smoke["ratios"].title
 
 
 @pytest.mark.parametrize(
@@ -125,23 +180,22 @@ def test_verdicts_differ_by_shape(verdict, marker, face):
     summary = RunFolder.open(MINI_RUN).read_summary()
     summary = replace(summary, comparisons=(replace(summary.comparisons[0], verdict=verdict),), noise_floor=())
     with canvas.drawing():
-        (axes,) = ratios_sheet(summary, RunFolder.open(MINI_RUN).read_manifest()["stacks"], "").figure.axes
+        (axes,) = ratios_sheet(summary, RunFolder.open(MINI_RUN).read_manifest()["stacks"], Page("")).figure.axes
     dots = [line for line in axes.lines if list(line.get_xdata()) == [summary.comparisons[0].ratio]]
     assert [(dot.get_marker(), dot.get_markerfacecolor()) for dot in dots] == [(marker, face)]
     whiskers = [lines for lines in axes.collections if lines.get_linewidth() == [2.2]]
     assert [lines.get_linestyle()[0][1] is not None for lines in whiskers] == [verdict == "undecided"]
 
 
-def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary():
-    summary = RunFolder.open(MINI_RUN).read_summary()
-    sheet = next(draw_sheets(RunFolder.open(MINI_RUN)))
+def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary(sheets):
+    summary, sheet = RunFolder.open(MINI_RUN).read_summary(), sheets["ratios"]
     floor = summary.noise_floor[0]
     drawn = [list(line.get_xdata()) for line in sheet.figure.axes[0].lines]
     assert [floor.ratio] in drawn
     assert list(floor.launch_ratios) in drawn
-    texts = [text.get_text() for text in sheet.figure.texts]
+    texts = texts_of(sheet)
     assert "A/A: Flask on gunicorn gthread again" in texts
-    assert "1.0030 (0.9949 to 1.0112), 95.3 %" in texts
+    assert "1.0030 (0.9934 to 1.0126), 95.3 %" in texts
     assert "hatched: within ±2 %, too small to matter" in texts
     assert "hatched: within ±10 %, too small to matter" in texts
 
@@ -152,16 +206,16 @@ def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
     wide = tuple(replace(row, ratio=1.04) for row in summary.noise_floor)
     rows = replace(summary, comparisons=summary.comparisons[:1], noise_floor=wide)
     with canvas.drawing():
-        sheet = ratios_sheet(rows, folder.read_manifest()["stacks"], "")
+        sheet = ratios_sheet(rows, folder.read_manifest()["stacks"], Page(""))
     (axes,) = sheet.figure.axes
-    assert "Dashed lines beside the band: A/A" in " ".join(text.get_text() for text in sheet.figure.texts)
+    assert "Dashed lines beside the band: A/A" in words_of(sheet)
     places = {round(float(segment[0][0]), 4) for lines in axes.collections for segment in getattr(lines, "get_segments", list)()}
     assert {1.04, round(1 / 1.04, 4)} <= places
 
 
 def latency_of(folder):
-    *_, sheet = draw_sheets(folder)
-    return sheet, [text.get_text() for text in sheet.figure.texts]
+    sheet = draw_sheets(folder)["latency"]
+    return sheet, texts_of(sheet)
 
 
 def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
@@ -225,17 +279,16 @@ def test_a_rate_of_ones_own_is_no_equal_load(tmp_path):
     assert "predict-1, 80 % of its own saturation: response time" in texts
 
 
-def test_the_throughput_chart_has_the_cells_of_the_answer_and_no_other_part():
-    _, sheet, _ = draw_sheets(RunFolder.open(MINI_RUN))
-    (axes,) = sheet.figure.axes
-    texts = [text.get_text() for text in sheet.figure.texts]
+def test_the_throughput_chart_has_the_cells_of_the_answer_and_no_other_part(sheets):
+    (axes,) = sheets["throughput"].figure.axes
+    texts = texts_of(sheets["throughput"])
     assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 7
     assert "part headline" in texts
     assert not [text for text in texts if "Nothing on" in text or "constant" in text]
 
 
-def test_the_ratios_of_latency_under_an_open_loop_are_of_response_times():
-    texts = [text.get_text() for text in next(draw_sheets(RunFolder.open(MINI_RUN))).figure.texts]
+def test_the_ratios_of_latency_under_an_open_loop_are_of_response_times(sheets):
+    texts = texts_of(sheets["ratios"])
     assert "p95 response time: less is better" in texts
     assert not [text for text in texts if "service time" in text]
 
@@ -246,16 +299,19 @@ def test_the_ratios_chart_leaves_exploratory_rows_of_other_parts_to_the_tables()
     row = next(row for row in summary.comparisons if row.role == "primary")
     other = replace(row, part="break-even", role="exploratory", verdict="not judged", reason="exploratory", ratio=3.0)
     with canvas.drawing():
-        sheet = ratios_sheet(replace(summary, comparisons=(*summary.comparisons, other)), folder.read_manifest()["stacks"], "")
+        sheet = ratios_sheet(replace(summary, comparisons=(*summary.comparisons, other)), folder.read_manifest()["stacks"], Page(""))
     assert [3.0] not in [list(line.get_xdata()) for line in sheet.figure.axes[0].lines]
-    assert "43 comparisons more in comparisons.csv." in " ".join(text.get_text() for text in sheet.figure.texts)
+    assert "43 comparisons more in comparisons.csv." in words_of(sheet)
 
 
 def test_a_run_of_one_open_loop_has_titles_of_what_it_compares(tmp_path):
-    ratios, throughput, latency = draw_sheets(VARIANTS["open"](tmp_path / "run"))
-    assert ratios.title.startswith("CPU time per request: FastAPI on uvicorn 0.4953 (0.4920 to 0.4986) times Flask on gunicorn gthread; ")
-    assert "Correct answers per second at equal rate, 60 % of saturation;" in " ".join(text.get_text() for text in throughput.figure.texts)
-    assert latency.title.startswith("At equal rate, 60 % of saturation the median answer took 0.0813 ms (Nothing on granian (WSGI)) to ")
+    drawn = draw_sheets(VARIANTS["open"](tmp_path / "run"))
+    first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4916 to 0.4990) times Flask on gunicorn gthread; "
+    assert drawn["ratios"].title.startswith(first)
+    assert "Correct answers per second at equal rate, 60 % of saturation;" in words_of(drawn["throughput"])
+    assert drawn["latency"].title.startswith(
+        "At equal rate, 60 % of saturation the median answer took 0.0813 ms (Nothing on granian (WSGI)) to "
+    )
 
 
 def test_unfinished_and_unsent_requests_are_counted_beside_the_throughput():
@@ -263,14 +319,15 @@ def test_unfinished_and_unsent_requests_are_counted_beside_the_throughput():
     summary = folder.read_summary()
     cells = tuple(replace(cell, errors=1, unfinished=2, not_sent=3) for cell in summary.cells[:1])
     with canvas.drawing():
-        sheet = throughput_sheet(replace(summary, cells=cells), folder.read_manifest()["stacks"], "")
-    assert "5,050 (4,994 to 5,111), 1 error, 2 unfinished, 3 not sent" in [text.get_text() for text in sheet.figure.texts]
+        sheet = throughput_sheet(replace(summary, cells=cells), folder.read_manifest()["stacks"], Page(""))
+    assert "5,050 (4,994 to 5,111), 1 error, 2 unfinished, 3 not sent" in texts_of(sheet)
 
 
 def test_a_row_without_figure_is_named_and_has_no_dot(tmp_path):
-    ratios, throughput, _ = draw_sheets(VARIANTS["nulls"](tmp_path / "run"))
-    assert "no figure" in [text.get_text() for text in ratios.figure.texts]
-    assert "no correct answer, 40 errors" in [text.get_text() for text in throughput.figure.texts]
+    drawn = draw_sheets(VARIANTS["nulls"](tmp_path / "run"))
+    ratios, throughput = drawn["ratios"], drawn["throughput"]
+    assert "no figure" in texts_of(ratios)
+    assert "no correct answer, 40 errors" in texts_of(throughput)
     assert not [line for sheet in (ratios, throughput) for line in sheet.figure.axes[0].lines if line.get_marker() in {"D", "p"}]
 
 
@@ -282,13 +339,15 @@ def test_the_load_of_the_answer(tmp_path):
 
 
 def test_the_same_run_gives_the_same_bytes(mini_charts):
-    assert draw_mini_run() == mini_charts
+    assert draw_charts(read_run(RunFolder.open(MINI_RUN))) == mini_charts
 
 
 def test_an_svg_keeps_its_text_and_names_no_date_and_no_stranger(mini_charts):
-    for chart in mini_charts:
-        assert "Flask on gunicorn gthread" in read_words(chart.svg)
-        assert not re.search(rb"<dc:date>|href=\"https?:|url\(['\"]?https?:", chart.svg)
+    assert list(mini_charts) == list(SHEETS)
+    for chart in mini_charts.values():
+        for svg in (chart.svg, chart.narrow_svg):
+            assert "Flask on gunicorn gthread" in read_words(svg) or chart.name == "enrich"
+            assert not re.search(rb"<dc:date>|href=\"https?:|url\(['\"]?https?:", svg)
         assert chart.png.startswith(b"\x89PNG")
 
 
