@@ -41,7 +41,8 @@ from matplotlib.textpath import text_to_path  # noqa: E402
 
 WIDE, HALF, NARROW = 7.2, 5.4, 3.75
 MARGIN = 0.12
-TITLE_PT, TEXT_PT, NOTE_PT, PRINT_PT = 12.0, 10.0, 8.5, 7.5
+# The page shows a chart so large that the smallest is 11 pixels.
+TITLE_PT, TEXT_PT, NOTE_PT = 12.0, 10.0, 8.5
 # Other systems draw with other fonts: what fits here has to leave a tenth free.
 SLACK = 1.1
 POINTS_PER_INCH = 72
@@ -123,11 +124,10 @@ class Sheet:
             (wrap(title, TITLE_PT, page.inner, bold=True), TITLE_PT, "bold", TEXT),
             (wrap(subtitle, NOTE_PT, page.inner), NOTE_PT, "normal", MUTED),
         ]
-        print_pt = NOTE_PT if page.is_narrow else PRINT_PT  # a phone shows it smaller than it is
-        prints = wrap(page.fine_print, print_pt, page.inner)
+        prints = wrap(page.fine_print, NOTE_PT, page.inner)
         self.body_top = MARGIN + sum(len(lines) * size * LINE for lines, size, _, _ in heads) + 0.14
         self.body_height = body_height
-        self.height = self.body_top + body_height + 0.1 + len(prints) * print_pt * LINE + MARGIN
+        self.height = self.body_top + body_height + 0.1 + len(prints) * NOTE_PT * LINE + MARGIN
         self.figure = Figure(figsize=(page.width, self.height), facecolor="white")
         FigureCanvasAgg(self.figure)
         top = MARGIN
@@ -137,7 +137,7 @@ class Sheet:
                 top += size * LINE
             top += 0.04
         for number, line in enumerate(prints):
-            self.text(MARGIN, self.body_top + body_height + 0.1 + number * print_pt * LINE, line, size=print_pt, color=MUTED)
+            self.text(MARGIN, self.body_top + body_height + 0.1 + number * NOTE_PT * LINE, line, size=NOTE_PT, color=MUTED)
 
     def text(
         self, left: float, top: float, text: str, *, size: float = TEXT_PT, weight: str = "normal", color: str = TEXT, ha: str = "left"

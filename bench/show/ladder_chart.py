@@ -7,13 +7,15 @@ from matplotlib.axes import Axes
 
 from bench.findings import LadderRow, Step
 from bench.show import canvas
-from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT_PT, Key, Page, Sheet
+from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, TEXT_PT, Key, Page, Sheet
 from bench.show.figures import format_interval
 from bench.show.why_words import STEP_WORDS
 
 _COLOURS: Mapping[Step, str] = {"server": canvas.SERVER_COLOUR, "framework": canvas.OTHER_COLOUR, "model": canvas.MODEL_COLOUR}
-_ROW, _BAR, _FOOT, _RIGHT = 0.66, 0.24, 0.6, 0.2
+_ROW, _BAR, _FOOT, _RIGHT = 0.82, 0.24, 0.6, 0.2
 _LINE = TEXT_PT * canvas.LINE
+# Below a bar stand the figures of its steps: in the text's colour, which no step's colour leaves readable in both themes.
+_BELOW = 0.24
 # A step of at least this share of the longest bar has room for its figure.
 _ROOM = 0.09
 
@@ -51,7 +53,7 @@ def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], page: Page) -> S
     for number, bar in enumerate(bars):
         top = number * row_height
         _write_texts(sheet, bar, key_height + top)
-        _draw_bar(axes, bar, top + row_height - _BAR - 0.08, longest)
+        _draw_bar(axes, bar, top + row_height - _BAR - _BELOW, longest)
     return sheet
 
 
@@ -73,8 +75,7 @@ def _draw_bar(axes: Axes, bar: Bar, top: float, longest: float) -> None:
         width = bar.steps[step].cpu_us if step in bar.steps else None
         if width is None or width <= 0:
             continue
-        y = top + _BAR / 2
-        axes.barh(y, width, _BAR, begin, color=colour, edgecolor="white", linewidth=1.5, zorder=2)
+        axes.barh(top + _BAR / 2, width, _BAR, begin, color=colour, edgecolor="white", linewidth=1.5, zorder=2)
         if width / longest > _ROOM:
-            axes.text(begin + width / 2, y, f"{width:.0f}", ha="center", va="center", fontsize=NOTE_PT, color="white", zorder=3)
+            axes.text(begin + width / 2, top + _BAR + 0.02, f"{width:.0f}", ha="center", va="top", fontsize=NOTE_PT, color=TEXT)
         begin += width

@@ -20,7 +20,7 @@ from bench.show.figures import (
 )
 from bench.show.ladder_chart import bars_of, draw_ladder
 from bench.show.row_chart import Row, draw_ratios, rows_height
-from bench.show.sentences import Stacks, stack_label, state_words
+from bench.show.sentences import Stacks, scope_words, stack_label, state_words
 from bench.show.why_words import pair_words
 
 MAX_PAIRS = 4
@@ -40,8 +40,17 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
     )
     if any(point.off_curve for row in rows for point in row.points):
         subtitle += " *: off the curve, there the model does more than add its time."
-    pairs = [(row, pair_words(row, stacks)) for row in rows]
+    pairs = list(zip(rows, _pair_names(rows, stacks, page), strict=True))
     return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, margin, page)
+
+
+def _pair_names(rows: Sequence[BreakEven], stacks: Stacks, page: Page) -> list[str]:
+    """Return how the key calls each pair: on a narrow page, where its stacks have no room, by what it stands for alone."""
+    scopes = [scope_words((row.contender, row.baseline), stacks) for row in rows]
+    return [
+        scope if page.is_narrow and scope and scopes.count(scope) == 1 else pair_words(row, stacks)
+        for row, scope in zip(rows, scopes, strict=True)
+    ]
 
 
 def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
@@ -63,7 +72,7 @@ def ladder_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
     bars = bars_of(summary.ladder, {name: stack_label(name, stacks) for name in {row.stack for row in summary.ladder}})
     subtitle = (
         f"{first.scenario}, the same {format_number(first.offered_rps)} req/s for all. Server: the same server with an application that "
-        "does nothing; framework and validation: what the application without a model adds; model: what the model adds. At the right: "
+        "does nothing; framework and validation: what the application without a model adds; model: what the model adds. With each name: "
         "the total with its interval."
     )
     totals = sorted((bar for bar in bars), key=lambda bar: bar.steps["total"].cpu_us or 0)

@@ -154,6 +154,7 @@ def null_run(folder: Path) -> RunFolder:
             "throughput_rps",
             "throughput_ci_low",
             "throughput_ci_high",
+            "throughput_level",
             "p50_ms",
             "p95_ms",
             "p99_ms",
@@ -168,6 +169,7 @@ def null_run(folder: Path) -> RunFolder:
             "cpu_us_per_request",
             "cpu_ci_low",
             "cpu_ci_high",
+            "cpu_level",
             "kernel_ratio",
         )
     )
