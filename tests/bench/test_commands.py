@@ -14,6 +14,7 @@ from bench.errors import StackError
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+from bench.price import Price
 from bench.records import RESULTS_SCHEMA
 from bench.run_folder import RunFolder
 
@@ -152,6 +153,80 @@ def test_a_report_of_no_run_says_what_to_give(capsys, tmp_path):
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"bench: {tmp_path}")
     assert "give the folder of a run, for example results/latest" in line
+
+
+# --- the price ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mini(tmp_path):
+    """Return a copy of the miniature run."""
+    shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
+    return RunFolder.open(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "terms", "shares"),
+    [
+        ([], "0.04 per core hour, 30 % used", "0.04 per core hour, of which 30 % or 70 % is used"),
+        (["--core-hour-price", "0.5"], "0.5 per core hour, 30 % used", "0.5 per core hour, of which 30 % or 70 % is used"),
+        (["--utilisation", "0.5"], "0.04 per core hour, 50 % used", "0.04 per core hour, of which 50 % is used"),
+        (
+            ["--utilisation", "1", "--core-hour-price", "0", "--utilisation", "0.1"],
+            "0 per core hour, 100 % used",
+            "0 per core hour, of which 100 % or 10 % is used",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, options, terms, shares):
+    said = shown(capsys, "report", str(mini.path), *options)
+    page, markdown = ((mini.path / name).read_text("utf-8") for name in ("report.html", "report.md"))
+    for text in (said, page, markdown):
+        assert f"of money ({terms})." in text.replace("\\", "")
+    for text in (page, markdown):
+        assert shares in text
+
+
+def test_a_report_keeps_to_the_price_of_its_run_in_what_is_not_asked_for(capsys, mini):
+    plan = {**mini.read_manifest()["plan"], "price": {"per_core_hour": 7, "utilisations": [0.9]}}
+    mini.write_manifest({**mini.read_manifest(), "plan": plan})
+    assert "(7 per core hour, 90 % used)" in shown(capsys, "report", str(mini.path))
+    assert "(7 per core hour, 20 % used)" in shown(capsys, "report", str(mini.path), "--utilisation", "0.2")
+
+
+def test_a_run_is_planned_with_the_price_that_is_asked_for(capsys, monkeypatch, mini):
+    planned = []
+
+    def note(config, *_):
+        planned.append(config)
+        return mini, None
+
+    monkeypatch.setattr("bench.commands.run", note)
+    shown(capsys, "run", "--profile", "smoke", "--core-hour-price", "0.5", "--utilisation", "0.2", "--utilisation", "0.4")
+    shown(capsys, "run", "--profile", "smoke")
+    assert [config.price for config in planned] == [Price(0.5, (0.2, 0.4)), Price()]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--core-hour-price", "-1", "bench: --core-hour-price is -1; a price is 0 or more."),
+        ("--core-hour-price", "inf", "bench: --core-hour-price is inf; a price is 0 or more."),
+        ("--utilisation", "0", "bench: --utilisation is 0; it is a share of a core's time, over 0 and up to 1."),
+        ("--utilisation", "70", "bench: --utilisation is 70; it is a share of a core's time, over 0 and up to 1."),
+        ("--core-hour-price", "cheap", "argument --core-hour-price: invalid float value: 'cheap'"),
+    ],
+)
+def test_a_price_that_is_none_is_one_line_and_nothing_is_measured(refusal, option, value, words):
+    assert words in refusal(f"{option}={value}")
+
+
+def test_a_price_that_is_none_leaves_the_report_of_a_run_alone(capsys, mini):
+    assert main(["report", str(mini.path), "--utilisation", "2"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == "bench: --utilisation is 2; it is a share of a core's time, over 0 and up to 1."
+    assert not (mini.path / "report.html").exists()
 
 
 # --- a run that did not end well ------------------------------------------------------------------------------------
