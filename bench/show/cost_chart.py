@@ -39,8 +39,10 @@ def cost_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     whisker = f"whisker, the {level} interval" if level else "no interval"
     subtitle = (
         f"Whole process trees on one core. CPU: {whisker} over {count_words(cells[0].launches, 'launch')}; the same number is the CPU time "
-        "of one request in microseconds. Start-up and memory are medians of starts alone on the machine."
+        "of one request in microseconds."
     )
+    if known:
+        subtitle += " Start-up and memory are medians of starts alone on the machine."
     ranked = sorted(cells, key=lambda cell: cell.cpu_us_per_request or 0)
     ends = [f"{format_number(cell.cpu_us_per_request)} s ({stack_label(cell.stack, run.stacks)})" for cell in (ranked[0], ranked[-1])]
     title = f"A million answers take {' to '.join(dict.fromkeys(ends))} of CPU time"

@@ -129,11 +129,14 @@ def test_a_step_below_zero_keeps_its_figure_in_the_table():
 
 def test_what_stacks_say_of_themselves_stands_beside_the_model_step_of_the_ladder():
     assert server_timing_words(SUMMARY, STACKS)[0] == (
-        "Checked: Flask on gunicorn gthread itself reports 3.10 us of preprocessing and 4.40 us of prediction per request (Server-Timing, "
-        "medians of 1,000 requests); the ladder gives 6.9 (4.3 to 9.5) us for the model."
+        "The model's step, checked: Flask on gunicorn gthread reports 3.10 us of preprocessing and 4.40 us of prediction (Server-Timing: "
+        "wall time, medians of 1,000 single requests to a server that is idle otherwise, whose caches are colder than under load); "
+        "the ladder gives 6.9 (4.3 to 9.5) us of CPU time."
     )
     without = replace(SUMMARY, ladder=tuple(row for row in SUMMARY.ladder if row.stack != "flask-gthread"))
-    assert [line.partition(" itself")[0] for line in server_timing_words(without, STACKS)] == ["Checked: FastAPI on uvicorn"]
+    assert [line.partition(" reports")[0] for line in server_timing_words(without, STACKS)] == [
+        "The model's step, checked: FastAPI on uvicorn"
+    ]
 
 
 # --- single changes -------------------------------------------------------------------------------------------------
