@@ -99,6 +99,8 @@ def _presentation(element: ET.Element) -> dict[str, str]:
         attributes["font-size"] = font["size"]
         attributes |= {"font-weight": font["weight"]} if font["weight"] else {}
     attributes.pop("font-family", None)
+    if attributes.get("transform", "").startswith("rotate(-0 "):
+        del attributes["transform"]
     return attributes
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.findings import BreakEven
-from bench.records import Cell, Comparison, Quantile, Resources
+from bench.records import Cell, Comparison, Quantile, Resources, SliceRecord
 from bench.run_folder import RunFolder, Summary
 
 MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
@@ -250,7 +250,7 @@ def overloaded_run(folder: Path) -> RunFolder:
 
 
 def large_run(folder: Path) -> RunFolder:
-    """Twelve stacks in two scenarios and with more and more users, among them a server that outruns the generator."""
+    """As much as the longest profile measures, and twelve stacks with more and more users, one of which outruns the generator."""
 
     def change(summary: Summary) -> Summary:
         first, *_ = summary.cells
@@ -265,9 +265,23 @@ def large_run(folder: Path) -> RunFolder:
             for cell in swept
             for number in range(12)
         ]
-        return replace(summary, cells=tuple(cells))
+        others = [replace(cell, part=f"part-{number}") for number in range(4) for cell in _of_part(summary, "capacity")]
+        rows, floor = (
+            tuple(replace(row, part=part, launch_ratios=row.launch_ratios * 2) for part in parts for row in rows)
+            for rows, parts in (
+                (summary.comparisons, ("headline", *(f"part-{number}" for number in range(6)))),
+                (summary.noise_floor, ("headline", "part-0", "part-1")),
+            )
+        )
+        return replace(summary, cells=(*cells, *others), comparisons=rows, noise_floor=floor)
 
     run = make_run(folder, change)
+    slices = [record for record in run.read_rows("slices.csv", SliceRecord) if record.load == "closed-16" and not record.warm_up]
+    run.write_rows("slices.csv", [replace(record, launch=record.launch + 40 * turn) for turn in range(8) for record in slices], SliceRecord)
+    conditions = run.read_manifest()["conditions"]
+    many = {f"{name}@{number}": row for name, row in conditions.items() for number in range(4)}
+    run.write_manifest({**run.read_manifest(), "conditions": many})
+    run.write_text("adapters.diff", "+    return service.predict(passengers) if passengers else None\n" * 400)
     points = [
         Quantile("headline", f"stack-{number}", "predict-1", "closed-16", "service", q, 1.2 + number / 50 + q, 900)
         for number in range(12)
