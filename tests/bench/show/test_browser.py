@@ -14,6 +14,7 @@ from bench.show.report import write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DESK, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
+A4 = {"width": 672, "height": 1000}  # within margins of 16 mm
 TEXTS = "[...document.querySelectorAll('svg text')].filter(text => text.checkVisibility())"
 
 
@@ -156,8 +157,11 @@ def test_text_stands_out_from_the_page_in_both_themes(browser, report, scheme):
 
 
 def test_paper_is_white_without_contents_and_with_all_that_is_folded(browser, report):
-    with opened(browser, report, color_scheme="dark") as page:
+    with opened(browser, report, A4, color_scheme="dark") as page:
         page.emulate_media(media="print", color_scheme="dark")
+        assert (
+            page.evaluate("Math.max(...[...document.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right))") <= A4["width"]
+        )
         assert paper(page) == (255, 255, 255)
         assert rgb(page.evaluate("getComputedStyle(document.body).backgroundColor")) == (255, 255, 255)
         assert contrast(rgb(page.evaluate("getComputedStyle(document.body).color")), (255, 255, 255)) > 7
