@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from bench.findings import AppCode, Feature, ServerTiming
 from bench.judge.tables import MeasuredLaunch
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import LaunchResult
@@ -91,3 +92,20 @@ def test_starts_and_memory_are_on_disk_and_summed_up(make_session):
     assert session.folder.read_rows("memory.csv", Memory) == [Memory(1, "stub-good", 10, 9, 12, 11)]
     [row] = session.folder.read_summary().resources
     assert (row.starts, row.ready_s, row.launches, row.loaded_pss_bytes) == (3, 0.7, 1, 11)
+
+
+def test_what_stacks_say_of_their_time_and_of_their_code_is_on_disk_and_in_the_summary(make_session):
+    session = make_session()
+    timing = [ServerTiming("stub-good", "predict-1", 100, 3.0, 4.5)]
+    code = [AppCode("stub-good", "app", 2, 90, 9, 3, 14, 4, "read", "flask", 7, 5_000_000, 0.2, 5)]
+    features = [Feature("stub-good", "docs", "GET /docs", has=False, found="404")]
+    session.keep_timing(iter(timing))
+    session.keep_complexity(code, features, "-old\n+new\n")
+    folder = session.folder
+    assert folder.read_rows("server_timing.csv", ServerTiming) == timing
+    assert folder.read_rows("complexity.csv", AppCode) == code
+    assert folder.read_rows("features.csv", Feature) == features
+    assert folder.read_text("adapters.diff") == "-old\n+new\n"
+    session.write_tables(partial=False)
+    summary = folder.read_summary()
+    assert (list(summary.server_timing), list(summary.complexity), list(summary.features)) == (timing, code, features)
