@@ -17,12 +17,11 @@ from bench.show.sentences import (
     headline_lines,
     interval_words,
     metric_words,
-    scope_words,
     stack_label,
     validity_line,
     verdict_words,
 )
-from bench.show.why_words import NAMED_THRESHOLD, threshold_words
+from bench.show.why_words import NAMED_THRESHOLD, short_pair, threshold_words
 
 # The section of the report that has more on a line, by how the line begins.
 SECTIONS: Mapping[str, str] = {"Break-even": "break-even", "At equal load": "latency", "Code": "complexity"}
@@ -52,10 +51,7 @@ def _break_even_line(summary: Summary, stacks: Stacks) -> str:
 
 def _near_words(row: BreakEven, stacks: Stacks) -> str:
     threshold = next(found for found in row.thresholds if found.within == NAMED_THRESHOLD)
-    pair = (
-        scope_words((row.contender, row.baseline), stacks) or f"{stack_label(row.contender, stacks)} / {stack_label(row.baseline, stacks)}"
-    )
-    return f"{pair}, {threshold_words(row, threshold)}"
+    return f"{short_pair(row, stacks)}, {threshold_words(row, threshold)}"
 
 
 def _load_line(summary: Summary, price: Price) -> str:

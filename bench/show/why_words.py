@@ -32,6 +32,11 @@ def pair_words(row: BreakEven, stacks: Stacks) -> str:
     return f"{scope}: {names}" if scope else names
 
 
+def short_pair(row: BreakEven, stacks: Stacks) -> str:
+    """Return `as usually deployed`; the names of a pair that stands for nothing."""
+    return scope_words((row.contender, row.baseline), stacks) or pair_words(row, stacks)
+
+
 def break_even_line(row: BreakEven, stacks: Stacks) -> str:
     """Return from which model time on the pair's ratio is near 1, as a sentence."""
     threshold = next(found for found in row.thresholds if found.within == NAMED_THRESHOLD)
@@ -73,7 +78,7 @@ def break_even_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
         "Throughput ratio by the time of one prediction",
         [
             Column("engine", [point.engine for _, point in points]),
-            Column("pair", [pair_words(row, stacks) for row, _ in points]),
+            Column("pair", [short_pair(row, stacks) for row, _ in points]),
             _numbers(
                 "one prediction, ms", [format_interval(point.model_ms, point.model_ms_low, point.model_ms_high) for _, point in points]
             ),
@@ -91,7 +96,7 @@ def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
     return make_table(
         "From how many ms of model time on the ratio is near 1",
         [
-            Column("pair", [pair_words(row, stacks) for row in rows]),
+            Column("pair", [short_pair(row, stacks) for row in rows]),
             *(
                 _numbers(f"within {format_percent(share)}", [_threshold_cell(row.thresholds[place]) for row in rows])
                 for place, share in enumerate(within)
