@@ -12,6 +12,7 @@ from bench.show import canvas
 from bench.show.canvas import NARROW, WIDE, Page
 from bench.show.finished import read_run
 from bench.show.row_chart import ratio_ticks
+from bench.show.sentences import noise_floor_row
 from bench.show.trust_charts import LEAST_SLICES, MAX_ROWS, aa_sheet, drift_sheet
 
 RUN = read_run(RunFolder.open(MINI_RUN))
@@ -36,12 +37,26 @@ def ticks_of(axis):
     return [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
 
 
-def test_every_copy_is_drawn_with_its_launches_up_to_as_many_as_can_be_read():
-    (axes,) = drawn(aa_sheet, RUN).figure.axes
-    shown = RUN.summary.noise_floor[:MAX_ROWS]
-    drawn_points = [tuple(map(float, line.get_xdata())) for line in axes.lines]
-    assert len(RUN.summary.noise_floor) > MAX_ROWS
-    assert [row for row in shown if (row.ratio,) not in drawn_points or row.launch_ratios not in drawn_points] == []
+def points_drawn(run):
+    (axes,) = drawn(aa_sheet, run).figure.axes
+    return [tuple(map(float, line.get_xdata())) for line in axes.lines]
+
+
+def test_the_copies_that_verdicts_rest_on_and_all_of_throughput_are_drawn_with_their_launches():
+    judged = [noise_floor_row(row, RUN.summary.noise_floor) for row in RUN.summary.comparisons if row.role != "exploratory"]
+    wanted = [row for row in RUN.summary.noise_floor if row in judged or row.metric == "throughput_rps"]
+    points = points_drawn(RUN)
+    assert {row.metric for row in wanted} == {"throughput_rps", "cpu_us_per_request", "p95_ms"}
+    assert [row for row in wanted if (row.ratio,) not in points or row.launch_ratios not in points] == []
+    others = [row for row in RUN.summary.noise_floor if row not in wanted]
+    assert [row for row in others if row.launch_ratios in points] == []
+
+
+def test_no_more_copies_are_drawn_than_can_be_read():
+    row = RUN.summary.noise_floor[0]
+    many = [replace(row, load=f"closed-{users}", launch_ratios=(1.0, 1.0 + users / 1e3)) for users in range(1, MAX_ROWS + 4)]
+    points = points_drawn(with_floor(*many))
+    assert [row.launch_ratios in points for row in many] == [True] * MAX_ROWS + [False] * 3
 
 
 @pytest.mark.parametrize(
