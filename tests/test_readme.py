@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from serving import ROOT
 
+from bench.errors import ConfigError
+from bench.readme import BEGIN, END, REFERENCE, render_reference, replace_reference
+
 README = (ROOT / "README.md").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
 
@@ -24,6 +27,21 @@ def test_every_make_target_is_in_the_readme(target):
 
 def test_every_subcommand_is_in_the_readme():
     assert {name for name in subcommands() if f"python -m bench {name}" not in README} == set()
+
+
+def test_the_part_on_the_reference_run_is_what_its_files_say(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert replace_reference(README, render_reference(REFERENCE)) == README
+
+
+def test_the_part_on_the_reference_run_is_replaced_and_nothing_else():
+    assert replace_reference(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\nnew\n{END}\nb\n"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}"])
+def test_a_readme_without_the_marks_is_left_alone(text):
+    with pytest.raises(ConfigError, match="once each, in this order"):
+        replace_reference(text, "new")
 
 
 def test_the_readme_is_short():

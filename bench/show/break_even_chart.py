@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.findings import BreakEven, BreakEvenPoint
+from bench.records import Comparison
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
 from bench.show.row_chart import ratio_ticks
@@ -43,12 +44,24 @@ class _Axis:
         return self.slot_ms if point.engine == NO_MODEL else point.model_ms
 
 
-def draw_break_even(title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], margin: float, page: Page) -> Sheet:
-    """Return the chart of pairs, each with its name; `margin` is the band of ratios too small to matter."""
+@dataclass(frozen=True)
+class Floor:
+    """A/A beside the pairs: the ratio of two copies of one stack, at the time of a prediction of theirs."""
+
+    name: str
+    model_ms: float
+    row: Comparison
+
+
+def draw_break_even(
+    title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], floor: Floor | None, margin: float, page: Page
+) -> Sheet:
+    """Return the chart of pairs, each with its name, and of A/A; `margin` is the band of ratios too small to matter."""
     points = [point for row, _ in pairs for point in row.points]
     axis = _make_axis(points, page.width - _LEFT - MARGIN - _RIGHT)
     levels = _engine_levels(points, axis)
     keys = [Key(name, _COLOUR, _MARKERS[number % len(_MARKERS)], hollow=number % 2 == 1) for number, (_, name) in enumerate(pairs)]
+    keys += [Key(floor.name, AA_GREY, "D", hollow=True)] if floor else []
     key_height = canvas.key_height(keys, page) + 0.1
     label = canvas.wrap("time of one prediction, ms, log scale; above: engines measured", NOTE_PT, axis.width)
     foot = 0.5 + _LEVEL * (max(level for level, _ in levels.values()) + 1) + 0.25 + (len(label) - 1) * NOTE_PT * canvas.LINE
@@ -59,6 +72,10 @@ def draw_break_even(title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, 
     _scale_y(axes, pairs, margin)
     for number, (row, _) in enumerate(pairs):
         _draw_pair(axes, axis, row, number)
+    if floor and floor.row.ratio:
+        if floor.row.ci_low is not None and floor.row.ci_high is not None:
+            axes.vlines(floor.model_ms, floor.row.ci_low, floor.row.ci_high, color=AA_GREY, linewidth=2.2, zorder=3)
+        axes.plot(floor.model_ms, floor.row.ratio, "D", color=AA_GREY, markerfacecolor="white", markersize=5, zorder=4)
     _label_points(axes, axis, [row for row, _ in pairs])
     return sheet
 

@@ -6,8 +6,9 @@ from bench.findings import BreakEven
 from bench.records import Comparison
 from bench.run_folder import Summary
 from bench.show import canvas
-from bench.show.break_even_chart import draw_break_even
+from bench.show.break_even_chart import Floor, draw_break_even
 from bench.show.canvas import Page, Sheet
+from bench.show.charts import aa_row
 from bench.show.figures import (
     count_words,
     format_interval,
@@ -41,7 +42,23 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
     if any(point.off_curve for row in rows for point in row.points):
         subtitle += " *: off the curve, there the model does more than add its time."
     pairs = list(zip(rows, _pair_names(rows, stacks, page), strict=True))
-    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, margin, page)
+    floor = _floor_beside(rows[0], summary, stacks)
+    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, floor, margin, page)
+
+
+def _floor_beside(row: BreakEven, summary: Summary, stacks: Stacks) -> Floor | None:
+    """Return the A/A that was measured beside a pair, at the time of the engine that both copies have."""
+    aa = _part_floor(row.part, row.load, summary)
+    if not aa:
+        return None
+    engine = stacks.get(aa.baseline, {}).get("engine", "")
+    times = [point.model_ms for point in row.points if point.engine == engine]
+    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", times[0], aa) if times else None
+
+
+def _part_floor(part: str, load: str, summary: Summary) -> Comparison | None:
+    rows = (row for row in summary.noise_floor if (row.part, row.load, row.metric) == (part, load, "throughput_rps"))
+    return next((row for row in rows if row.ratio), None)
 
 
 def _pair_names(rows: Sequence[BreakEven], stacks: Stacks, page: Page) -> list[str]:
@@ -94,7 +111,8 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
     start = measured[0].baseline
     load = f"{measured[0].scenario}, {format_load(measured[0].load)}"
     heading = Row(load, "requests per second: more is better", f"start: {stack_label(start, stacks)}")
-    rows = [heading, *(_change_row(row, words, stacks) for row in measured)]
+    floor = _part_floor(measured[0].part, measured[0].load, summary)
+    rows = [heading, *(_change_row(row, words, stacks) for row in measured), *([aa_row(floor, stacks)] if floor else [])]
     best = measured[0]
     what = words.get((best.contender, best.baseline), best.contender)
     title = f"The largest single change from {stack_label(start, stacks)}: {what}, {format_ratio(best)} times the requests per second"

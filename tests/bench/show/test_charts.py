@@ -203,6 +203,18 @@ def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary(
     assert "hatched: within ±10 %, too small to matter" in texts
 
 
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("chart", ["break-even", "changes"])
+def test_two_copies_measured_beside_the_engines_are_in_the_charts_of_that_part(chart, width):
+    run = read_run(RunFolder.open(MINI_RUN))
+    floor = replace(run.summary.noise_floor[0], part="break-even", ratio=1.013, ci_low=0.99, ci_high=1.04)
+    with canvas.drawing():
+        sheet = SHEETS[chart](replace(run, summary=replace(run.summary, noise_floor=(floor,))), Page(FINE_PRINT, width))
+    points = [value for axes in sheet.figure.axes for line in axes.lines for value in (*line.get_xdata(), *line.get_ydata())]
+    assert 1.013 in points
+    assert "A/A: Flask on gunicorn gthread again" in texts_of(sheet)
+
+
 def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
     folder = RunFolder.open(MINI_RUN)
     summary = folder.read_summary()
