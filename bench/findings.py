@@ -8,6 +8,9 @@ from typing import Literal
 
 from bench.records import Interval
 
+# The engine that computes nothing.
+NO_MODEL = "constant"
+
 Step = Literal["server", "framework", "model", "total"]
 
 

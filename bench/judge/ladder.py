@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.findings import LadderRow, Step
+from bench.findings import NO_MODEL, LadderRow, Step
 from bench.judge.cells import cpu_us_per_request
 from bench.judge.estimates import hodges_lehmann
 from bench.plan.config import BenchConfig
@@ -17,8 +17,6 @@ from bench.plan.loads import parse_load
 from bench.plan.profiles import Part
 from bench.plan.rules import LEVELS
 from bench.records import CellKey, RunWarning, SliceRecord
-
-NO_MODEL = "constant"
 
 
 def judge_ladder(config: BenchConfig, slices: Iterable[SliceRecord]) -> list[LadderRow]:

@@ -9,21 +9,20 @@ import contextlib
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from pathlib import Path
 from typing import NamedTuple
 
 from bench.findings import Feature
 from bench.measure.environment import Cores
 from bench.measure.parity import read_value
-from bench.measure.processes import POLL_S, RunningStack, count_listeners, launch_stacks
+from bench.measure.processes import POLL_S, RunningStack, count_listeners
 from bench.measure.source_code import find_handlers, read_source
+from bench.measure.upstream import launched_alone
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
 
@@ -70,9 +69,7 @@ class Reply(NamedTuple):
 
 def probe_stack(stack: Stack, cores: Cores) -> Iterator[Feature]:
     """Start a stack alone and ask for each feature in turn; the last probe stops it. Raises `StackError` if it does not start."""
-    with contextlib.ExitStack() as exits:
-        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        (running,) = launch_stacks([stack], cores.servers, folder, exits)
+    with launched_alone(stack, cores) as running:
         for probe in PROBES:
             finding = _try(probe, running)
             if finding is not None:

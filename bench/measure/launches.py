@@ -21,7 +21,16 @@ from bench.interrupts import shielded
 from bench.measure.environment import Cores
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import RunningStack, clean_environment, kill_group, launch_stacks, pinned, read_conditions, read_memory
+from bench.measure.processes import (
+    RunningStack,
+    clean_environment,
+    kill_group,
+    last_lines,
+    launch_stacks,
+    pinned,
+    read_conditions,
+    read_memory,
+)
 from bench.measure.upstream import launch_upstream, tell_address
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
@@ -188,7 +197,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
-        tail = "\n".join(errors_path.read_text("utf-8", errors="replace").strip().splitlines()[-5:])
+        tail = "\n".join(last_lines(errors_path.read_bytes()))
         message = f"The load generator failed (exit status {status}). Its last output:\n{tail}"
         raise GeneratorError(message)
 

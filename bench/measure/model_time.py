@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bench.errors import StackError
 from bench.interrupts import shielded
 from bench.measure.environment import Cores
-from bench.measure.processes import clean_environment, kill_group, pinned
+from bench.measure.processes import clean_environment, kill_group, last_lines, pinned
 from bench.plan.scenarios import Scenario
 
 MODULE = "shared_model.timing"
@@ -37,7 +37,7 @@ def measure_models(engines: Sequence[str], scenario: Scenario, cores: Cores) -> 
         finally:
             kill_group(process)
     if process.returncode:
-        tail = "\n".join(errors.decode(errors="replace").strip().splitlines()[-5:])
+        tail = "\n".join(last_lines(errors))
         message = f"Timing the engines {', '.join(engines)} failed (exit status {process.returncode}). Its last output:\n{tail}"
         raise StackError(message)
     times: dict[str, float] = json.loads(out)

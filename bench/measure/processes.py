@@ -54,7 +54,7 @@ class RunningStack:
 
     def log_tail(self) -> str:
         """Return the last lines that the server printed."""
-        lines = self.log.read_text("utf-8", errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
+        lines = last_lines(self.log.read_bytes())
         return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
 
     def bound_log(self) -> None:
@@ -69,6 +69,11 @@ class RunningStack:
         if status is None:
             return ""
         return f"{self.stack.name} ended by itself ({_describe_exit(status)}). Its last output:\n{self.log_tail()}"
+
+
+def last_lines(output: bytes) -> list[str]:
+    """Return the last lines of what a process printed: enough to see why it ended."""
+    return output.decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
 
 
 def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path) -> RunningStack:

@@ -3,16 +3,15 @@
 import contextlib
 import re
 import statistics
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 from bench.errors import StackError
-from bench.findings import ServerTiming
+from bench.findings import NO_MODEL, ServerTiming
 from bench.measure.environment import Cores
-from bench.measure.processes import RunningStack, launch_stacks, pinned
+from bench.measure.processes import RunningStack, pinned
+from bench.measure.upstream import launched_alone
 from bench.plan.config import BenchConfig
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import TWIN, Stack
@@ -22,7 +21,6 @@ REQUESTS = 300
 WARM_UP_REQUESTS = 50
 TIMEOUT_S = 10.0
 STEPS = ("preprocess", "predict")
-NO_MODEL = "constant"
 ON = {"SERVE_TIMING": "1"}
 _DURATION = re.compile(r"([\w-]+)\s*;\s*dur=(\d+(?:\.\d+)?)")
 
@@ -45,11 +43,8 @@ def timed_stacks(config: BenchConfig) -> list[Stack]:
 
 def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:
     """Start one stack, send it requests one after another, and stop it; yield the medians of what it said, if it said anything."""
-    with contextlib.ExitStack() as exits:
-        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        timed = replace(stack, environment={**stack.environment, **ON})
-        (running,) = launch_stacks([timed], cores.servers, folder, exits)
-        exits.enter_context(pinned(cores.generator))
+    timed = replace(stack, environment={**stack.environment, **ON})
+    with launched_alone(timed, cores) as running, pinned(cores.generator):
         said = [parse_timing(header) for header in _ask_in_turn(running)][WARM_UP_REQUESTS:]
     if said and all(set(STEPS) <= set(times) for times in said):
         preprocess_us, predict_us = (statistics.median(times[step] for times in said) for step in STEPS)

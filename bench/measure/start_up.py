@@ -1,16 +1,13 @@
 """How long a stack takes until it can serve, and what it then holds in memory: each start alone on the machine."""
 
-import contextlib
 import random
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from bench.measure.environment import Cores
 from bench.measure.parity import check_answer
-from bench.measure.processes import launch_stacks, read_memory
-from bench.measure.upstream import launch_upstream, tell_address
+from bench.measure.processes import read_memory
+from bench.measure.upstream import launched_alone
 from bench.plan.config import BenchConfig
 from bench.plan.scenarios import SCENARIOS, expected_answer
 from bench.plan.stacks import TWIN, Stack
@@ -34,10 +31,7 @@ def measure_start(stack: Stack, start: int, scenarios: Sequence[str], cores: Cor
     """Start one stack, ask it for its first answer of the first scenario, and stop it again."""
     scenario = SCENARIOS[scenarios[0]]
     expected_answer(scenario, stack)  # computed beforehand: it must not count
-    with contextlib.ExitStack() as exits:
-        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        services = launch_upstream([stack], cores, folder, exits)
-        (running,) = launch_stacks(tell_address([stack], services), cores.servers, folder, exits)
+    with launched_alone(stack, cores) as running:
         check_answer(running, scenario)
         first_prediction_s = (time.perf_counter_ns() - running.started_ns) / 1e9
         return StartUp(stack.name, start, running.ready_s, first_prediction_s, *read_memory(running))

@@ -4,7 +4,8 @@ Beside the servers it would take time from them; where it is, it takes some from
 """
 
 import contextlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,16 @@ ADDRESS = "SERVE_UPSTREAM"
 def launch_upstream(stacks: Sequence[Stack], cores: Cores, folder: Path, exits: contextlib.ExitStack) -> list[RunningStack]:
     """Return the service, started and ready, or nothing if none of the stacks asks it; it is stopped when `exits` unwinds."""
     return launch_stacks([SERVICE], cores.generator, folder, exits) if any(stack.upstream for stack in stacks) else []
+
+
+@contextlib.contextmanager
+def launched_alone(stack: Stack, cores: Cores) -> Iterator[RunningStack]:
+    """Start one stack alone, with the service if it asks it, and stop both at the end; raise `StackError` if it does not start."""
+    with contextlib.ExitStack() as exits:
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        services = launch_upstream([stack], cores, folder, exits)
+        (running,) = launch_stacks(tell_address([stack], services), cores.servers, folder, exits)
+        yield running
 
 
 def tell_address(stacks: Sequence[Stack], services: Sequence[RunningStack]) -> list[Stack]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.findings import BreakEven, BreakEvenPoint
+from bench.findings import NO_MODEL, BreakEven, BreakEvenPoint
 from bench.records import Comparison
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
 from bench.show.row_chart import ratio_ticks
 
-NO_MODEL = "constant"
 _MARKERS = ("D", "^", "s", "o")
 _COLOUR = canvas.FRAMEWORK_COLOURS["FastAPI"]
 _LEFT, _RIGHT, _HEIGHT, _LABEL_PT = 0.72, 0.3, 3.4, 0.46

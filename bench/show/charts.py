@@ -9,7 +9,6 @@ from itertools import groupby
 
 from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Quantile, Role, Verdict
 from bench.run_folder import Summary
-from bench.show import canvas
 from bench.show.canvas import AA_GREY, Page, Sheet
 from bench.show.figures import (
     count_words,
@@ -26,8 +25,18 @@ from bench.show.figures import (
     under_words,
 )
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
+from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
-from bench.show.selection import HEADLINE_LOAD, UNLOADED, compared_cells, first_part, headline_cells, headline_load, latency_loads
+from bench.show.selection import (
+    HEADLINE_LOAD,
+    UNLOADED,
+    compared_cells,
+    first_part,
+    headline_cells,
+    headline_load,
+    latency_loads,
+    twins_of,
+)
 from bench.show.sentences import (
     Stacks,
     metric_words,
@@ -60,7 +69,7 @@ def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     The first baseline and its twin stand on top, the others by throughput; tuned applications stand apart, since they promise less.
     """
     load, cells = headline_load(summary), compared_cells(summary)
-    twins = {row.contender for row in summary.noise_floor}
+    twins = twins_of(summary)
     rows: list[Row] = []
     for scenario in dict.fromkeys(cell.scenario for cell in cells):
         members = [cell for cell in cells if cell.scenario == scenario]
@@ -113,7 +122,7 @@ def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stack
 
     Takes the first scenario of the first part; second copies are left out.
     """
-    twins = {row.contender for row in summary.noise_floor}
+    twins = twins_of(summary)
     first = next(iter(headline_cells(summary)), None)
     cells = [cell for cell in first_part(summary) if first and cell.scenario == first.scenario and cell.stack not in twins]
     panels, drawn = [], []
@@ -141,7 +150,7 @@ def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:
 
 
 def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
-    framework = stacks.get(cell.stack, {}).get("framework", "")
+    look = look_of(cell.stack, stacks)
     right = throughput_words(cell) if cell.throughput_rps is not None else "no correct answer"
     return Row(
         left=f"{stack_label(cell.stack, stacks)}{' (A/A)' if twin else ''}",
@@ -149,8 +158,8 @@ def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
         value=cell.throughput_rps,
         low=cell.throughput_ci_low,
         high=cell.throughput_ci_high,
-        marker=canvas.marker_of(framework),
-        colour=canvas.colour_of(framework),
+        marker=look.marker,
+        colour=look.colour,
         hollow=twin,
     )
 
@@ -182,7 +191,7 @@ def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
         high=row.ci_high,
         dots=row.launch_ratios,
         marker=_MARKERS[row.verdict],
-        colour=canvas.colour_of(stacks.get(row.contender, {}).get("framework", "")) if judged else AA_GREY,
+        colour=look_of(row.contender, stacks).colour if judged else AA_GREY,
         hollow=row.verdict == "undecided",
         dashed=row.verdict == "undecided",
         size={"not judged": 4.0, "withheld": 11.0}.get(row.verdict, 7.0),

@@ -6,7 +6,7 @@ from bench.findings import AppCode, Feature
 from bench.records import Resources
 from bench.show.figures import NO_FIGURE, count_words, format_megabytes, format_number
 from bench.show.sentences import Stacks, stack_label
-from bench.show.tables import Column, Table, make_table
+from bench.show.tables import Column, Table, make_table, numbers
 
 
 def code_table(rows: Sequence[AppCode], resources: Sequence[Resources], stacks: Stacks) -> Table:
@@ -43,14 +43,10 @@ def code_table(rows: Sequence[AppCode], resources: Sequence[Resources], stacks: 
     shown = [line for line in lines if any(text != NO_FIGURE for text in line[2])]
     columns = [
         Column("what", [what for what, _, _ in shown]),
-        *(
-            Column(stack_label(row.stack, stacks), [texts[place] for _, _, texts in shown], is_number=True)
-            for place, row in enumerate(ordered)
-        ),
-        Column(
+        *(numbers(stack_label(row.stack, stacks), [texts[place] for _, _, texts in shown]) for place, row in enumerate(ordered)),
+        numbers(
             "difference",
             [_difference(values) for _, values, _ in shown],
-            is_number=True,
             shown=len(ordered) == 2,  # noqa: PLR2004 - of two
         ),
     ]

@@ -10,7 +10,7 @@ from bench.price import Price
 from bench.records import Cell
 from bench.show.figures import NO_FIGURE, format_interval, format_number, format_percent, level_words
 from bench.show.sentences import Stacks, stack_label
-from bench.show.tables import Column, Table, make_table
+from bench.show.tables import Column, Table, make_table, numbers
 
 
 def price_words(price: Price) -> str:
@@ -26,20 +26,18 @@ def cost_table(cells: Sequence[Cell], price: Price, stacks: Stacks) -> Table:
         f"Per million predictions; money at a price of {price_words(price)}",
         [
             Column("stack", [stack_label(cell.stack, stacks) for cell in known]),
-            Column(
+            numbers(
                 "CPU seconds",
                 [format_interval(cell.cpu_us_per_request, cell.cpu_ci_low, cell.cpu_ci_high) for cell in known],
-                is_number=True,
             ),
-            Column("level", [level_words(cell.cpu_level) or NO_FIGURE for cell in known], is_number=True),
+            numbers("level", [level_words(cell.cpu_level) or NO_FIGURE for cell in known]),
             *(
-                Column(
+                numbers(
                     f"money, {format_percent(share)} used",
                     [format_number(price.per_million(cell.cpu_us_per_request or 0, share)) for cell in known],
-                    is_number=True,
                 )
                 for share in price.utilisations
             ),
-            Column("launches", [str(cell.launches) for cell in known], is_number=True),
+            numbers("launches", [str(cell.launches) for cell in known]),
         ],
     )

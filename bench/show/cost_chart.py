@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from bench.records import Cell, Resources
-from bench.show import canvas
 from bench.show.canvas import Page, Sheet
 from bench.show.figures import count_words, format_interval, format_megabytes, format_number, is_open, level_words, under_words
 from bench.show.finished import FinishedRun
+from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_amounts, rows_height
-from bench.show.selection import first_part, headline_cells
+from bench.show.selection import first_part, headline_cells, twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
 
 def cost_cells(run: FinishedRun) -> list[Cell]:
     """Return the cells whose CPU time counts: those of the first part at equal offered load, else under the load of the answer."""
-    twins = {row.contender for row in run.summary.noise_floor}
+    twins = twins_of(run.summary)
     cells = [cell for cell in first_part(run.summary) if cell.stack not in twins and cell.cpu_us_per_request is not None]
     equal = [cell for cell in cells if is_open(cell.load)]
     answer = headline_cells(run.summary)
@@ -84,13 +84,13 @@ def _memory_rows(needs: Sequence[Resources], stacks: Stacks) -> list[Row]:
 
 
 def _row(stack: str, stacks: Stacks, value: float | None, words: str, ends: tuple[float | None, float | None] = (None, None)) -> Row:
-    framework = stacks.get(stack, {}).get("framework", "")
+    look = look_of(stack, stacks)
     return Row(
         stack_label(stack, stacks),
         words,
         value=value,
         low=ends[0],
         high=ends[1],
-        marker=canvas.marker_of(framework),
-        colour=canvas.colour_of(framework),
+        marker=look.marker,
+        colour=look.colour,
     )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -15,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.records import Quantile
 from bench.show import canvas
 from bench.show.canvas import MARGIN, NOTE_PT, Key, Page, Sheet
-from bench.show.lines_chart import styled
+from bench.show.looks import Look, looks_of
 from bench.show.sentences import Stacks, stack_label
 
 # More lines than this cannot be told apart; all of them are in distributions.csv.
@@ -57,8 +56,8 @@ def lines_from_quantiles(quantiles: Sequence[Quantile]) -> list[list[Quantile]]:
 
 def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Stacks, page: Page) -> Sheet:
     """Return the chart, one panel above the other; names stand beside the lines, or in a key above where there is no room."""
-    styles = _styles(panels, stacks)
-    keys = [Key(stack_label(name, stacks), colour, marker, style) for name, (colour, marker, style) in styles.items()] * page.is_narrow
+    looks = looks_of((line[0].stack for panel in panels for line in panel.lines), stacks)
+    keys = [Key(stack_label(name, stacks), look.colour, look.marker, look.style) for name, look in looks.items()] * page.is_narrow
     key_height = canvas.key_height(keys, page)
     headings = [canvas.wrap(panel.heading, NOTE_PT, page.inner, bold=True) for panel in panels]
     heads = [_HEAD + (len(lines) - 1) * NOTE_PT * canvas.LINE for lines in headings]
@@ -72,34 +71,22 @@ def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Sta
             sheet.text(MARGIN, sheet.body_top + top + number * NOTE_PT * canvas.LINE, line, size=NOTE_PT, weight="bold")
         axes = sheet.axes(_LEFT, top + head, width, panel.height)
         _scale_axes(axes, [point for line in panel.lines for point in line])
-        ends = _draw_lines(axes, panel.lines, styles, stacks)
+        ends = _draw_lines(axes, panel.lines, looks, stacks)
         if not page.is_narrow:
             _label_ends(axes, panel.height, ends, page.width - MARGIN - _LEFT - _WIDTH - 0.3)
         top += head + panel.height + _FOOT
     return sheet
 
 
-def _styles(panels: Sequence[Panel], stacks: Stacks) -> dict[str, tuple[str, str, Any]]:
-    """Return colour, marker and line style of each stack, the same in all panels; lines of one colour differ in style."""
-    names = list(dict.fromkeys(line[0].stack for panel in panels for line in panel.lines))
-    frameworks = [stacks.get(name, {}).get("framework", "") for name in names]
-    colours = [canvas.colour_of(framework) for framework in frameworks]
-    styles = styled(list(zip(names, colours, strict=True)))
-    return {
-        name: (colour, canvas.marker_of(framework), style)
-        for name, colour, framework, style in zip(names, colours, frameworks, styles, strict=True)
-    }
-
-
-def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], styles: Mapping[str, tuple[str, str, Any]], stacks: Stacks) -> list[_End]:
+def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], looks: Mapping[str, Look], stacks: Stacks) -> list[_End]:
     ends = []
     for line in lines:
         last = line[-1]
-        colour, marker, style = styles[last.stack]
+        look = looks[last.stack]
         xs = [1 / (1 - point.quantile) for point in line]
-        axes.plot(xs, [point.latency_ms for point in line], color=colour, linestyle=style, linewidth=1.8)
-        axes.plot(xs[-1], last.latency_ms, marker, color=colour, markersize=5, clip_on=False)
-        ends.append(_End(xs[-1], last.latency_ms, stack_label(last.stack, stacks), last.samples, colour))
+        axes.plot(xs, [point.latency_ms for point in line], color=look.colour, linestyle=look.style, linewidth=1.8)
+        axes.plot(xs[-1], last.latency_ms, look.marker, color=look.colour, markersize=5, clip_on=False)
+        ends.append(_End(xs[-1], last.latency_ms, stack_label(last.stack, stacks), last.samples, look.colour))
     return ends
 
 

@@ -15,7 +15,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.show import canvas
 from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Page, Sheet
 
-LINE_STYLES: Sequence[Any] = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 _LEFT, _HEAD, _HEIGHT, _FOOT = 0.8, 0.26, 2.1, 0.55
 
 
@@ -61,16 +60,6 @@ class Panel:
     y: Scale
     limit: float | None = None
     limit_name: str = ""
-
-
-def styled(names_and_colours: Sequence[tuple[str, str]]) -> list[Any]:
-    """Return a line style for each (name, colour): lines of one colour differ in style."""
-    used: dict[str, int] = {}
-    styles = []
-    for _, colour in names_and_colours:
-        styles.append(LINE_STYLES[used.setdefault(colour, 0) % len(LINE_STYLES)])
-        used[colour] += 1
-    return styles
 
 
 def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], page: Page) -> Sheet:

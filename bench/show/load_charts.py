@@ -5,7 +5,6 @@ Same rules as `charts`. What a run has not measured has no chart: each function 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from bench.findings import Capacity
 from bench.records import HIGHER_IS_BETTER, Cell, Metric
@@ -13,7 +12,9 @@ from bench.show import canvas
 from bench.show.canvas import Page, Sheet
 from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words
 from bench.show.finished import FinishedRun
-from bench.show.lines_chart import LINE_STYLES, Line, Panel, Point, Scale, draw_lines, styled
+from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
+from bench.show.looks import LINE_STYLES, looks_of
+from bench.show.selection import twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
 LEAST_POINTS = 3
@@ -156,7 +157,7 @@ def _widest(run: FinishedRun, x: Callable[[Cell], float | None]) -> list[Cell]:
     best = max(widths, key=lambda part: widths[part], default=None)
     if best is None or widths[best] < LEAST_POINTS:
         return []
-    twins = {row.contender for row in run.summary.noise_floor}
+    twins = twins_of(run.summary)
     return [cell for cell in run.summary.cells if cell.part == best and x(cell) is not None and cell.stack not in twins]
 
 
@@ -168,20 +169,12 @@ def _lines(
     marks: Mapping[str, float] | None = None,
 ) -> list[Line]:
     """Return a line per stack; a figure that is missing is a cross at the worse end of what was measured."""
-    names = list(dict.fromkeys(cell.stack for cell in cells))
-    frameworks = {name: stacks.get(name, {}).get("framework", "") for name in names}
-    styles = dict(zip(names, styled([(name, canvas.colour_of(frameworks[name])) for name in names]), strict=True))
     values = [value for cell in cells if (value := getattr(cell, metric))]
     worst = (min if metric in HIGHER_IS_BETTER else max)(values, default=1.0)
     lines = []
-    for name in names:
+    for name, look in looks_of((cell.stack for cell in cells), stacks).items():
         points = [point for cell in cells if cell.stack == name and (point := _point(cell, x(cell), metric, worst))]
-        look: dict[str, Any] = {
-            "colour": canvas.colour_of(frameworks[name]),
-            "marker": canvas.marker_of(frameworks[name]),
-            "style": styles[name],
-        }
-        lines.append(Line(stack_label(name, stacks), points, mark=(marks or {}).get(name), **look))
+        lines.append(Line(stack_label(name, stacks), points, look.colour, look.marker, look.style, (marks or {}).get(name)))
     return lines
 
 

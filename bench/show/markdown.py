@@ -48,8 +48,6 @@ def _block_lines(block: Block, charts: Mapping[str, Chart]) -> list[str]:
 
 
 def _table_lines(table: Table) -> list[str]:
-    if not table.rows:
-        return []
     rules = ["--:" if column in table.numbers else "---" for column in range(len(table.columns))]
     lines = ["", f"**{escape(table.caption)}**", "", _row(table.columns), f"| {' | '.join(rules)} |"]
     lines += [_row(row) for row in table.rows[:MAX_ROWS]]

@@ -32,7 +32,6 @@ def render_page(
     lines: Sequence[str],
     trust: Sequence[str],
     notices: Sequence[str],
-    fine_print: str,
     sections: Sequence[Section],
     charts: Mapping[str, Chart],
 ) -> str:
@@ -49,7 +48,6 @@ def render_page(
         lines=[(*line.partition(":"), _section_of(line, present)) for line in lines],
         trust=trust,
         notices=notices,
-        fine_print=fine_print,
         sections=sections,
         drawings={name: Markup(_drawings(chart)) for name, chart in charts.items()},  # noqa: S704 - our own drawing, escaped when written
         style=style,

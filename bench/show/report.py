@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.price import Price
+from bench.price import Price, price_from_plan
 from bench.run_folder import RunFolder
 from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
@@ -46,8 +46,6 @@ SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "aa": aa_sheet,
     "drift": drift_sheet,
 }
-
-
 # It stands beside the text.
 WIDTHS: Mapping[str, float] = {"answer": canvas.HALF}
 
@@ -63,7 +61,7 @@ def write_report(folder: RunFolder, price: Price | None = None) -> None:
     lines = answer_lines(run.summary, run.stacks, run.price)
     trust = trust_lines(run.summary, run.stacks)
     printed = fine_print(run.name, run.summary, run.manifest)
-    folder.write_text("report.html", render_page(run.name, lines, trust, notices(run.summary), printed, sections, charts))
+    folder.write_text("report.html", render_page(run.name, lines, trust, notices(run.summary), sections, charts))
     folder.write_text("report.md", render_markdown([*lines, *trust], notices(run.summary), printed, sections, charts))
 
 
@@ -81,9 +79,9 @@ def draw_charts(run: FinishedRun) -> dict[str, Chart]:
 
 def terminal_summary(folder: RunFolder, price: Price | None = None) -> str:
     """Return the end of a run for the terminal: the answer, at most six cells, and where the rest is; ASCII, 20 lines at most."""
-    run = read_run(folder, price)
-    path = _short_path(folder.path)
-    answer = [*answer_lines(run.summary, run.stacks, run.price), *trust_lines(run.summary, run.stacks)]
+    summary, manifest = folder.read_summary(), folder.read_manifest()
+    path, stacks = _short_path(folder.path), manifest["stacks"]
+    answer = [*answer_lines(summary, stacks, price or price_from_plan(manifest["plan"])), *trust_lines(summary, stacks)]
     places = {
         "again": f"python -m bench report {shlex.quote(str(path))}",
         "figures": path / "summary.json",
@@ -92,9 +90,9 @@ def terminal_summary(folder: RunFolder, price: Price | None = None) -> str:
     }
     ends = [f"{name + ':':10}{place}" for name, place in places.items()]
     room = MAX_TERMINAL_LINES - len(answer) - len(ends) - 2  # two blank lines
-    lines = [*notices(run.summary)[:room], *answer]
+    lines = [*notices(summary)[:room], *answer]
     room -= len(lines) - len(answer) + 2  # two headings of the table
-    cells = headline_cells(run.summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
+    cells = headline_cells(summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
     return "\n".join([*lines, "", *([*terminal_table(cells), ""] if cells else []), *ends])
 
 

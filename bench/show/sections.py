@@ -11,9 +11,9 @@ from bench.show.figures import format_interval, format_number, is_open, level_wo
 from bench.show.finished import FinishedRun
 from bench.show.five_lines import trust_lines
 from bench.show.load_charts import enrich_cells, offered_cells, sweep_cells
-from bench.show.selection import first_part, headline_cells
+from bench.show.selection import first_part, headline_cells, twins_of
 from bench.show.sentences import noise_floor_row, stack_label
-from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, resource_table
+from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, numbers, resource_table
 from bench.show.trust import plain_text, trust_tables
 from bench.show.why_words import break_even_line, break_even_table, change_table, ladder_table, server_timing_words, threshold_table
 
@@ -112,8 +112,7 @@ class Section:
     @property
     def is_empty(self) -> bool:
         """Whether it would say nothing."""
-        tables = [table for block in self.blocks for table in (*block.tables, *block.folded)]
-        return not self.lines and not any(block.chart for block in self.blocks) and not any(table.rows for table in tables)
+        return not self.lines and not any(block.chart or block.tables or block.folded for block in self.blocks)
 
 
 def make_sections(run: FinishedRun, charts: Collection[str]) -> list[Section]:
@@ -182,7 +181,7 @@ def _enrich(run: FinishedRun, charts: Collection[str]) -> Section:
 
 
 def _cost(run: FinishedRun, charts: Collection[str]) -> Section:
-    twins = {row.contender for row in run.summary.noise_floor}
+    twins = twins_of(run.summary)
     stacks = {cell.stack for cell in first_part(run.summary)} - twins
     needs = [row for row in run.summary.resources if row.stack in stacks]
     others = [row for row in run.summary.resources if row.stack not in stacks | twins]
@@ -241,14 +240,16 @@ def _capacity_table(run: FinishedRun) -> Table:
         f"Capacity: the highest offered rate within the limit{limit} on p99",
         [
             Column("stack", [stack_label(row.stack, run.stacks) for row in rows]),
-            Column(
-                "requests per second", [f"{row.bound} {figure}".strip() for row, figure in zip(rows, figures, strict=True)], is_number=True
+            numbers(
+                "requests per second",
+                [f"{row.bound} {figure}".strip() for row, figure in zip(rows, figures, strict=True)],
             ),
-            Column("level", [level_words(row.level) for row in rows], is_number=True),
-            Column(
-                "rates offered", [f"{format_number(row.lowest_rps)} to {format_number(row.highest_rps)}" for row in rows], is_number=True
+            numbers("level", [level_words(row.level) for row in rows]),
+            numbers(
+                "rates offered",
+                [f"{format_number(row.lowest_rps)} to {format_number(row.highest_rps)}" for row in rows],
             ),
-            Column("launches", [str(row.launches) for row in rows], is_number=True),
+            numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
 

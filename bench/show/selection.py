@@ -10,6 +10,11 @@ HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
 MAX_OPEN_LOADS = 3
 
 
+def twins_of(summary: Summary) -> set[str]:
+    """Return the stacks that are second copies of others."""
+    return {row.contender for row in summary.noise_floor}
+
+
 def first_part(summary: Summary) -> list[Cell]:
     """Return the cells of the part that has the answer: the first one."""
     return [cell for cell in summary.cells if cell.part == summary.cells[0].part]

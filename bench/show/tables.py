@@ -43,12 +43,17 @@ class Column:
     shown: bool = True
 
 
+def numbers(heading: str, texts: Sequence[str], shown: bool = True) -> Column:  # noqa: FBT001, FBT002 - as the field of `Column`
+    """Return a column whose texts stand at the right."""
+    return Column(heading, texts, is_number=True, shown=shown)
+
+
 def make_table(caption: str, columns: Iterable[Column]) -> Table:
     """Return the table of the columns that are shown."""
     shown = [column for column in columns if column.shown]
     rows = tuple(zip(*(column.texts for column in shown), strict=True))
-    numbers = frozenset(place for place, column in enumerate(shown) if column.is_number)
-    return Table(caption, tuple(column.heading for column in shown), rows, numbers)
+    right = frozenset(place for place, column in enumerate(shown) if column.is_number)
+    return Table(caption, tuple(column.heading for column in shown), rows, right)
 
 
 def comparison_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -> Table:
@@ -83,26 +88,26 @@ def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
         [
             Column("stack", [stack_label(cell.stack, stacks) for cell in cells]),
             Column("load", [f"{cell.scenario}, {format_load(cell.load)}" for cell in cells], shown=not one_load),
-            _numbers(
+            numbers(
                 "offered req/s",
                 [format_number(cell.offered_rps) for cell in cells],
                 not one_load and any(cell.offered_rps for cell in cells),
             ),
-            _numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
-            _numbers("level", [level_words(cell.throughput_level) or NO_FIGURE for cell in cells], not one_level),
-            _numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
-            _numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
-            _numbers("p99 ms (bound)", [_with_bound(percentile_words(cell, cell.p99_ms, 0.99), cell.p99_upper_ms) for cell in cells]),
-            _numbers(
+            numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
+            numbers("level", [level_words(cell.throughput_level) or NO_FIGURE for cell in cells], not one_level),
+            numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
+            numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
+            numbers("p99 ms (bound)", [_with_bound(percentile_words(cell, cell.p99_ms, 0.99), cell.p99_upper_ms) for cell in cells]),
+            numbers(
                 "p99.9 ms (bound)",
                 [_with_bound(percentile_words(cell, cell.p999_ms, 0.999), cell.p999_upper_ms) for cell in cells],
                 any(cell.p999_ms for cell in cells),
             ),
-            _numbers("max ms", [percentile_words(cell, cell.max_ms, 1) for cell in cells]),
-            _numbers("CPU us (kernel)", [_cpu_words(cell) for cell in cells]),
-            _numbers("samples", [f"{cell.samples:,}" for cell in cells]),
+            numbers("max ms", [percentile_words(cell, cell.max_ms, 1) for cell in cells]),
+            numbers("CPU us (kernel)", [_cpu_words(cell) for cell in cells]),
+            numbers("samples", [f"{cell.samples:,}" for cell in cells]),
             *failure_columns(cells),
-            _numbers("launches", [str(cell.launches) for cell in cells], not one_count),
+            numbers("launches", [str(cell.launches) for cell in cells], not one_count),
         ],
     )
 
@@ -114,12 +119,12 @@ def resource_table(caption: str, rows: Sequence[Resources], stacks: Stacks) -> T
         caption,
         [
             Column("stack", [stack_label(row.stack, stacks) for row in rows]),
-            _numbers("ready after, s", [format_number(row.ready_s) for row in rows], started),
-            _numbers("first answer after, s", [format_number(row.first_prediction_s) for row in rows], started),
-            _numbers("starts", [str(row.starts) for row in rows], started),
-            _numbers("RSS (PSS) at rest, MB", [_memory_words(row.rest_rss_bytes, row.rest_pss_bytes) for row in rows], started),
-            _numbers("RSS (PSS) after load, MB", [_memory_words(row.loaded_rss_bytes, row.loaded_pss_bytes) for row in rows], loaded),
-            _numbers("launches", [str(row.launches) for row in rows], loaded),
+            numbers("ready after, s", [format_number(row.ready_s) for row in rows], started),
+            numbers("first answer after, s", [format_number(row.first_prediction_s) for row in rows], started),
+            numbers("starts", [str(row.starts) for row in rows], started),
+            numbers("RSS (PSS) at rest, MB", [_memory_words(row.rest_rss_bytes, row.rest_pss_bytes) for row in rows], started),
+            numbers("RSS (PSS) after load, MB", [_memory_words(row.loaded_rss_bytes, row.loaded_pss_bytes) for row in rows], loaded),
+            numbers("launches", [str(row.launches) for row in rows], loaded),
         ],
     )
 
@@ -132,10 +137,10 @@ def terminal_table(cells: Sequence[Cell]) -> list[str]:
         [
             Column("stack", [cell.stack for cell in cells]),
             Column("load", [cell_load(cell) for cell in cells], shown=not one_load),
-            _numbers("req/s", [throughput_words(cell) for cell in cells]),
-            _numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
-            _numbers("p99 ms", [percentile_words(cell, cell.p99_ms, 0.99) for cell in cells]),
-            _numbers("CPU us", [format_number(cell.cpu_us_per_request) for cell in cells]),
+            numbers("req/s", [throughput_words(cell) for cell in cells]),
+            numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
+            numbers("p99 ms", [percentile_words(cell, cell.p99_ms, 0.99) for cell in cells]),
+            numbers("CPU us", [format_number(cell.cpu_us_per_request) for cell in cells]),
             *failure_columns(cells),
         ],
     )
@@ -154,9 +159,9 @@ def terminal_table(cells: Sequence[Cell]) -> list[str]:
 def failure_columns(cells: Sequence[Cell]) -> list[Column]:
     """Return the counts of requests without a correct answer; errors always, the other kinds where there are any."""
     return [
-        _numbers("errors", [f"{cell.errors:,}" for cell in cells]),
-        _numbers("unfinished", [f"{cell.unfinished:,}" for cell in cells], any(cell.unfinished for cell in cells)),
-        _numbers("not sent", [f"{cell.not_sent:,}" for cell in cells], any(cell.not_sent for cell in cells)),
+        numbers("errors", [f"{cell.errors:,}" for cell in cells]),
+        numbers("unfinished", [f"{cell.unfinished:,}" for cell in cells], any(cell.unfinished for cell in cells)),
+        numbers("not sent", [f"{cell.not_sent:,}" for cell in cells], any(cell.not_sent for cell in cells)),
     ]
 
 
@@ -180,17 +185,13 @@ def percentile_words(cell: Cell, figure: float | None, quantile: float) -> str:
 def _ratio_columns(rows: Sequence[Comparison]) -> list[Column]:
     return [
         Column("part", [row.part for row in rows], shown=len({row.part for row in rows}) > 1),
-        _numbers("ratio", [format_ratio(row) for row in rows]),
-        _numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
+        numbers("ratio", [format_ratio(row) for row in rows]),
+        numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
         Column("metric", [metric_words(row) for row in rows]),
         Column("load", [f"{row.scenario}, {format_load(row.load)}" for row in rows]),
-        _numbers("launches", [str(row.launches) for row in rows]),
-        _numbers("margin", [format_percent(row.margin) for row in rows]),
+        numbers("launches", [str(row.launches) for row in rows]),
+        numbers("margin", [format_percent(row.margin) for row in rows]),
     ]
-
-
-def _numbers(heading: str, texts: Sequence[str], shown: bool = True) -> Column:  # noqa: FBT001, FBT002 - as the field of `Column`
-    return Column(heading, texts, is_number=True, shown=shown)
 
 
 def _with_bound(text: str, bound_ms: float | None) -> str:

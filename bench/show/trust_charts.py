@@ -2,12 +2,12 @@
 
 from statistics import median
 
-from bench.show import canvas
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import aa_row
 from bench.show.figures import count_words, format_load, format_percent
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
+from bench.show.looks import look_of
 from bench.show.row_chart import TICK_DISTANCE, Row, draw_ratios, ratio_ticks, rows_height
 from bench.show.selection import headline_load
 from bench.show.sentences import metric_words, noise_floor_row, stack_label, state_words
@@ -54,8 +54,8 @@ def drift_sheet(run: FinishedRun, page: Page) -> Sheet | None:
             return None
         middle = median(record.throughput_rps or 0 for record in own)
         points = [Point((record.start_ns - start_ns) / 60e9, (record.throughput_rps or 0) / middle) for record in own]
-        framework = run.stacks.get(name, {}).get("framework", "")
-        lines.append(Line(stack_label(name, run.stacks), points, canvas.colour_of(framework), canvas.marker_of(framework), ""))
+        look = look_of(name, run.stacks)
+        lines.append(Line(stack_label(name, run.stacks), points, look.colour, look.marker, ""))
     values = [point.y for line in lines for point in line.points]
     title = f"Over the run single slices ranged from {min(values):.2f} to {max(values):.2f} of their stack's median"
     subtitle = (

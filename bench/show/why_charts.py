@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from bench.findings import BreakEven
 from bench.records import Comparison
 from bench.run_folder import Summary
-from bench.show import canvas
 from bench.show.break_even_chart import Floor, draw_break_even
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import aa_row
@@ -20,6 +19,7 @@ from bench.show.figures import (
     level_words,
 )
 from bench.show.ladder_chart import bars_of, draw_ladder
+from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_ratios, rows_height
 from bench.show.sentences import Stacks, scope_words, stack_label, state_words
 from bench.show.why_words import pair_words
@@ -126,7 +126,7 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
 
 
 def _change_row(row: Comparison, words: Mapping[tuple[str, str], str], stacks: Stacks) -> Row:
-    framework = stacks.get(row.contender, {}).get("framework", "")
+    look = look_of(row.contender, stacks)
     return Row(
         left=words.get((row.contender, row.baseline), row.contender),
         right=format_ratio(row),
@@ -136,6 +136,6 @@ def _change_row(row: Comparison, words: Mapping[tuple[str, str], str], stacks: S
         low=row.ci_low,
         high=row.ci_high,
         dots=row.launch_ratios,
-        marker=canvas.marker_of(framework),
-        colour=canvas.colour_of(framework),
+        marker=look.marker,
+        colour=look.colour,
     )

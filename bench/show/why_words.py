@@ -18,7 +18,7 @@ from bench.show.figures import (
     split_interval,
 )
 from bench.show.sentences import Stacks, scope_words, stack_label
-from bench.show.tables import Column, Table, make_table
+from bench.show.tables import Column, Table, make_table, numbers
 
 # Below this distance from 1 the switch no longer moves much: the threshold that the answer names.
 NAMED_THRESHOLD = 0.1
@@ -79,12 +79,12 @@ def break_even_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
         [
             Column("engine", [point.engine for _, point in points]),
             Column("pair", [short_pair(row, stacks) for row, _ in points]),
-            _numbers(
+            numbers(
                 "one prediction, ms", [format_interval(point.model_ms, point.model_ms_low, point.model_ms_high) for _, point in points]
             ),
-            _numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for _, point in points]),
-            _numbers("level", [level_words(point.level) or NO_FIGURE for _, point in points]),
-            _numbers("curve", [format_number(point.curve_ratio) for _, point in points]),
+            numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for _, point in points]),
+            numbers("level", [level_words(point.level) or NO_FIGURE for _, point in points]),
+            numbers("curve", [format_number(point.curve_ratio) for _, point in points]),
             Column("", ["off the curve" if point.off_curve else "" for _, point in points], shown=any(p.off_curve for _, p in points)),
         ],
     )
@@ -98,12 +98,12 @@ def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
         [
             Column("pair", [short_pair(row, stacks) for row in rows]),
             *(
-                _numbers(f"within {format_percent(share)}", [_threshold_cell(row.thresholds[place]) for row in rows])
+                numbers(f"within {format_percent(share)}", [_threshold_cell(row.thresholds[place]) for row in rows])
                 for place, share in enumerate(within)
             ),
-            _numbers("overhead of the contender, ms", [_interval(row.contender_overhead_ms) for row in rows]),
-            _numbers("of the baseline, ms", [_interval(row.baseline_overhead_ms) for row in rows]),
-            _numbers("launches", [str(row.launches) for row in rows]),
+            numbers("overhead of the contender, ms", [_interval(row.contender_overhead_ms) for row in rows]),
+            numbers("of the baseline, ms", [_interval(row.baseline_overhead_ms) for row in rows]),
+            numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
 
@@ -115,11 +115,11 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
         [
             Column("stack", [stack_label(row.stack, stacks) for row in ladder]),
             Column("step", [STEP_WORDS[row.step] for row in ladder]),
-            _numbers("CPU us", [format_interval(row.cpu_us, row.ci_low, row.ci_high) for row in ladder]),
-            _numbers("level", [level_words(row.level) or NO_FIGURE for row in ladder]),
-            _numbers("of it kernel, us", [format_number(row.kernel_us) for row in ladder]),
-            _numbers("offered req/s", [format_number(row.offered_rps) for row in ladder]),
-            _numbers("launches", [str(row.launches) for row in ladder]),
+            numbers("CPU us", [format_interval(row.cpu_us, row.ci_low, row.ci_high) for row in ladder]),
+            numbers("level", [level_words(row.level) or NO_FIGURE for row in ladder]),
+            numbers("of it kernel, us", [format_number(row.kernel_us) for row in ladder]),
+            numbers("offered req/s", [format_number(row.offered_rps) for row in ladder]),
+            numbers("launches", [str(row.launches) for row in ladder]),
         ],
     )
 
@@ -146,10 +146,10 @@ def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], s
             Column("what is changed", [words.get((row.contender, row.baseline), row.contender) for row in rows]),
             Column("stack", [stack_label(row.contender, stacks) for row in rows]),
             Column("start", [stack_label(row.baseline, stacks) for row in rows]),
-            _numbers("ratio", [format_ratio(row) for row in rows]),
-            _numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
+            numbers("ratio", [format_ratio(row) for row in rows]),
+            numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
             Column("load", [f"{row.scenario}, {format_load(row.load)}" for row in rows]),
-            _numbers("launches", [str(row.launches) for row in rows]),
+            numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
 
@@ -162,7 +162,3 @@ def _threshold_cell(threshold: Threshold) -> str:
 
 def _interval(interval: Interval) -> str:
     return format_interval(interval.estimate, interval.low, interval.high)
-
-
-def _numbers(heading: str, texts: Sequence[str]) -> Column:
-    return Column(heading, texts, is_number=True)
