@@ -16,6 +16,7 @@ from bench.plan.rules import (
     GENERATOR_CPU_LIMIT,
     GENERATOR_WAIT_LIMIT,
     MARKED_SHARE_LIMIT,
+    MAX_IN_FLIGHT,
     SEND_LAG_LIMIT_MS,
     STEAL_LIMIT,
 )
@@ -132,16 +133,25 @@ def _warn_of_noise_floor(aa: str, floor: Comparison | None) -> Iterable[RunWarni
 
 
 def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
-    failed = [cell for cell in cells if cell.failures]
+    failed = [cell for cell in cells if cell.errors or cell.unfinished]
     if failed:
-        worst = max(failed, key=lambda cell: cell.failures)
-        kinds = {name: sum(getattr(cell, name) for cell in failed) for name in ("errors", "unfinished", "not_sent")}
-        words = {"errors": "wrong or failed answers", "unfinished": "unfinished requests", "not_sent": "requests not sent"}
+        kinds = (("errors", "wrong or failed answer"), ("unfinished", "unfinished request"))
+        sums = [(sum(getattr(cell, name) for cell in failed), words) for name, words in kinds]
+        said = [f"{count:,} {words}{'s' * (count != 1)}" for count, words in sums if count]
+        worst = max(failed, key=lambda cell: cell.errors + cell.unfinished)
         yield RunWarning(
             "errors",
-            f"{', '.join(f'{count:,} {words[name]}' for name, count in kinds.items() if count)}, "
-            f"most of them in {worst.stack} {worst.scenario} {worst.load}.",
+            f"{', '.join(said)}, most of them in {_name(worst)}.",
             "Their rows get no verdict; find their cause in the servers before trusting those cells.",
+        )
+    crowded = [cell for cell in cells if cell.not_sent]
+    if crowded:
+        worst = max(crowded, key=lambda cell: cell.not_sent)
+        yield RunWarning(
+            "not-sent",
+            f"{sum(cell.not_sent for cell in crowded):,} requests not sent, since {MAX_IN_FLIGHT} were under way already, "
+            f"most of them in {_name(worst)}.",
+            "The server fell behind the rate for a while; such requests count as slower than any other, and their rows get no verdict.",
         )
     limited = [cell.stack for cell in cells if cell.generator_limited]
     if limited:
@@ -150,6 +160,10 @@ def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
             f"The load generator used more than {GENERATOR_CPU_LIMIT:.0%} of its core against {', '.join(dict.fromkeys(limited))}.",
             "Read their throughput as a lower bound.",
         )
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.stack} {cell.scenario} {cell.load}"
 
 
 def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
