@@ -9,7 +9,7 @@ from bench.judge.cells import Settled
 from bench.judge.comparisons import judge_noise_floor
 from bench.judge.estimates import percentile
 from bench.judge.ladder import find_impossible
-from bench.judge.warm_up import still_warming
+from bench.judge.warm_up import launch_speeds, still_warming
 from bench.plan.loads import parse_load
 from bench.plan.rules import (
     AA_TOLERANCE,
@@ -30,6 +30,9 @@ INVALIDATING = {
     "noise-floor": "two copies of the baseline differed too much",
     "marked-launches": "too many launches did not pass a gate",
 }
+
+# A machine is unsteady where all stacks of a part together were faster in one launch than in another by more than this.
+STEADY_RANGE = 1.25
 
 
 def check_launch(records: Sequence[SliceRecord], settled: Sequence[Settled], attempt: int, action: str) -> list[Gate]:
@@ -74,6 +77,7 @@ def judge_validity(
         *_warn_of_noise_floor(aa, row),
         *_warn_of_cells(cells),
         *_warn_of_warm_up(slices),
+        *_warn_of_speed(slices),
         *find_impossible(ladder),
     ]
     return Validity(
@@ -175,4 +179,19 @@ def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
             f"{len(cold)} cell{'s' * (len(cold) != 1)} got faster while measured, most of all "
             f"{key.stack} {key.scenario} {key.load} (x {ratio:.2f}).",
             "Take a longer warm_up_ms, and look at warm_up.csv.",
+        )
+
+
+def _warn_of_speed(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
+    speeds = {part: own for part in dict.fromkeys(record.part for record in slices) if (own := launch_speeds(slices, part))}
+    if not speeds:
+        return
+    part, own = max(speeds.items(), key=lambda item: max(item[1]) / min(item[1]))
+    if max(own) / min(own) > STEADY_RANGE:
+        yield RunWarning(
+            "unsteady",
+            f"The machine was not equally fast all the time: all stacks of part {part} together answered {min(own):.2f} to {max(own):.2f} "
+            "times what is usual for them, launch by launch.",
+            "Ratios are taken within a launch and hold; read requests per second and milliseconds as of that hour, and run again when the "
+            "machine is quieter for narrower intervals.",
         )
