@@ -40,7 +40,8 @@ class LadderRow:
 class BreakEvenPoint:
     """The measured throughput ratio of a pair with one engine, at the time that a prediction of it takes.
 
-    `curve_ratio` is what the curve says there; `off_curve`: the two intervals do not touch.
+    `curve_ratio` is what the curve says there; `off_curve`: the two intervals do not touch. Overheads are what is left of the time
+    per answer with this engine alone when the model's is taken off; the curve takes them to be the same for all.
     """
 
     engine: str
@@ -53,6 +54,8 @@ class BreakEvenPoint:
     level: float | None
     curve_ratio: float
     off_curve: bool
+    contender_overhead_ms: Interval
+    baseline_overhead_ms: Interval
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,17 @@ Bound = Literal["", "at least", "at most"]
 
 
 @dataclass(frozen=True)
+class OfferedPoint:
+    """The p99 of the response time at one offered rate: the launches' median and ends; None among requests without an answer."""
+
+    offered_rps: float
+    p99_ms: float | None
+    lowest_ms: float | None
+    highest_ms: float | None
+    launches: int
+
+
+@dataclass(frozen=True)
 class Capacity:
     """The highest offered rate at which a stack keeps the p99 of its response time within the limit, see `judge.capacity`.
 
@@ -123,6 +137,7 @@ class Capacity:
     lowest_rps: float
     highest_rps: float
     launches: int
+    points: tuple[OfferedPoint, ...]
 
 
 @dataclass(frozen=True)

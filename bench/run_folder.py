@@ -43,6 +43,7 @@ LATEST = "latest"
 Row = TypeVar("Row", SliceRecord, Cell, Quantile, Comparison, StartUp, Memory, ModelTime, WarmUpPoint, ServerTiming, AppCode, Feature)
 
 _BREAK_EVEN = TypeAdapter(tuple[BreakEven, ...])
+_CAPACITY = TypeAdapter(tuple[Capacity, ...])
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ class RunFolder:
                 ladder=tuple(LadderRow(**row) for row in document["ladder"]),
                 break_even=_BREAK_EVEN.validate_python(document["break_even"]),
                 resources=tuple(Resources(**row) for row in document["resources"]),
-                capacity=tuple(Capacity(**row) for row in document["capacity"]),
+                capacity=_CAPACITY.validate_python(document["capacity"]),
                 knees=tuple(Knee(**row) for row in document["knees"]),
                 server_timing=tuple(ServerTiming(**row) for row in document["server_timing"]),
                 complexity=tuple(AppCode(**row) for row in document["complexity"]),

@@ -4,7 +4,8 @@ The curve: if the model only adds its time t, then 1 / throughput = overhead + t
 (overhead of the baseline + t) / (overhead of the contender + t). A stack's overhead is fitted per launch by least squares,
 each engine's equation weighted by the square of its throughput (all are then known to the same share); over launches the
 Hodges-Lehmann estimate with its exact interval, of the curve at each t and of each t that is asked for. Measured ratios are
-shown beside the curve: one that lies off it is a stack whose model does more than add its time.
+shown beside the curve, with the overheads that each engine has by itself: one that lies off it is a stack whose model does more
+than add its time.
 """
 
 import math
@@ -113,8 +114,8 @@ def _judge(
     pair = (overheads[contender], overheads[baseline])
     points = []
     for engine in sorted(engines, key=lambda name: median(model_ms[name])):
-        logs = [math.log(seconds[baseline, engine][launch] / seconds[contender, engine][launch]) for launch in launches]
-        points.append(_point(engine, np.array(logs), model_ms[engine], pair))
+        fast, slow = (np.array([seconds[stack, engine][launch] for launch in launches]) * 1e3 for stack in (contender, baseline))
+        points.append(_point(engine, fast, slow, model_ms[engine], pair))
     longest_ms = max(point.model_ms for point in points)
     return BreakEven(
         part=key.part,
@@ -134,8 +135,11 @@ def _judge(
     )
 
 
-def _point(engine: str, logs: Floats, model_ms: Floats, pair: tuple[Sequence[float], Sequence[float]]) -> BreakEvenPoint:
-    time, ratio = _interval(model_ms.tolist()), hodges_lehmann(logs, LEVELS["exploratory"])
+def _point(
+    engine: str, contender_ms: Floats, baseline_ms: Floats, model_ms: Floats, pair: tuple[Sequence[float], Sequence[float]]
+) -> BreakEvenPoint:
+    """Return what an engine's times per answer say, launch by launch, beside the curve of the overheads of `pair`."""
+    time, ratio = _interval(model_ms), hodges_lehmann(np.log(baseline_ms / contender_ms), LEVELS["exploratory"])
     curve = ratio_at(*pair, time.estimate)
     assert ratio is not None  # noqa: S101 - there are launches
     assert curve is not None  # noqa: S101
@@ -152,6 +156,8 @@ def _point(engine: str, logs: Floats, model_ms: Floats, pair: tuple[Sequence[flo
         level=measured.level,
         curve_ratio=curve.estimate,
         off_curve=is_off,
+        contender_overhead_ms=_interval(contender_ms - model_ms),
+        baseline_overhead_ms=_interval(baseline_ms - model_ms),
     )
 
 
@@ -164,7 +170,7 @@ def _overlap(one: Interval, other: Interval) -> bool:
     return one.low <= other.high * slack and other.low <= one.high * slack
 
 
-def _interval(values: Sequence[float]) -> Interval:
+def _interval(values: Sequence[float] | Floats) -> Interval:
     interval = hodges_lehmann(np.array(values), LEVELS["exploratory"])
     assert interval is not None  # noqa: S101 - there are launches
     return interval

@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from bench.findings import Bound, Capacity, Knee
+from bench.findings import Bound, Capacity, Knee, OfferedPoint
 from bench.judge.comparisons import BlockValues
 from bench.judge.estimates import hodges_lehmann
 from bench.plan.config import BenchConfig
@@ -24,8 +24,8 @@ from bench.plan.rules import LEVELS, LIMIT_P99_MS
 from bench.records import Cell, CellKey, SliceRecord
 
 LEAST_RATES = 3
-# A p99 among requests without an answer counts as this many times the limit: beyond it, and finite.
-UNANSWERED = 1000.0
+# A p99 among requests without an answer counts as this: beyond the limit, and finite.
+UNANSWERED_MS = 1000 * LIMIT_P99_MS
 UNANSWERED_SHARE = 0.01
 # Throughput follows the users no longer where it has reached this share of its highest.
 KNEE_SHARE = 0.9
@@ -99,9 +99,9 @@ def _curves(
     for launch, key in unanswered:
         if key in rates:
             lost = unanswered[launch, key] > UNANSWERED_SHARE
-            own = [UNANSWERED * LIMIT_P99_MS] if lost else values.get((launch, key))
+            own = [UNANSWERED_MS] if lost else values.get((launch, key))
             if own:
-                curves.setdefault(launch, []).append((rates[key], min(median(own), UNANSWERED * LIMIT_P99_MS)))
+                curves.setdefault(launch, []).append((rates[key], min(median(own), UNANSWERED_MS)))
     return {launch: sorted(curve) for launch, curve in sorted(curves.items()) if len(curve) >= LEAST_RATES}
 
 
@@ -123,4 +123,19 @@ def _judge(key: CellKey, curves: Mapping[int, Sequence[tuple[float, float]]]) ->
         lowest_rps=min(rate for curve in curves.values() for rate, _ in curve),
         highest_rps=max(rate for curve in curves.values() for rate, _ in curve),
         launches=len(found),
+        points=tuple(_points(curves.values())),
     )
+
+
+def _points(curves: Iterable[Sequence[tuple[float, float]]]) -> Iterable[OfferedPoint]:
+    """Yield what the launches measured at each rate, as it was before it was made monotone."""
+    found: dict[float, list[float]] = {}
+    for curve in curves:
+        for rate, p99_ms in curve:
+            found.setdefault(rate, []).append(p99_ms)
+    for rate, values in sorted(found.items()):
+        yield OfferedPoint(rate, _answered(median(values)), _answered(min(values)), _answered(max(values)), len(values))
+
+
+def _answered(p99_ms: float) -> float | None:
+    return p99_ms if p99_ms < UNANSWERED_MS else None

@@ -9,13 +9,14 @@ from bench.judge.cells import Settled
 from bench.judge.comparisons import judge_noise_floor
 from bench.judge.estimates import percentile
 from bench.judge.ladder import find_impossible
-from bench.judge.warm_up import still_warming
+from bench.judge.warm_up import launch_speeds, still_warming
 from bench.plan.loads import parse_load
 from bench.plan.rules import (
     AA_TOLERANCE,
     GENERATOR_CPU_LIMIT,
     GENERATOR_WAIT_LIMIT,
     MARKED_SHARE_LIMIT,
+    MAX_IN_FLIGHT,
     SEND_LAG_LIMIT_MS,
     STEAL_LIMIT,
 )
@@ -29,6 +30,9 @@ INVALIDATING = {
     "noise-floor": "two copies of the baseline differed too much",
     "marked-launches": "too many launches did not pass a gate",
 }
+
+# A machine is unsteady where all stacks of a part together were faster in one launch than in another by more than this.
+STEADY_RANGE = 1.25
 
 
 def check_launch(records: Sequence[SliceRecord], settled: Sequence[Settled], attempt: int, action: str) -> list[Gate]:
@@ -73,6 +77,7 @@ def judge_validity(
         *_warn_of_noise_floor(aa, row),
         *_warn_of_cells(cells),
         *_warn_of_warm_up(slices),
+        *_warn_of_speed(slices),
         *find_impossible(ladder),
     ]
     return Validity(
@@ -132,16 +137,25 @@ def _warn_of_noise_floor(aa: str, floor: Comparison | None) -> Iterable[RunWarni
 
 
 def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
-    failed = [cell for cell in cells if cell.failures]
+    failed = [cell for cell in cells if cell.errors or cell.unfinished]
     if failed:
-        worst = max(failed, key=lambda cell: cell.failures)
-        kinds = {name: sum(getattr(cell, name) for cell in failed) for name in ("errors", "unfinished", "not_sent")}
-        words = {"errors": "wrong or failed answers", "unfinished": "unfinished requests", "not_sent": "requests not sent"}
+        kinds = (("errors", "wrong or failed answer"), ("unfinished", "unfinished request"))
+        sums = [(sum(getattr(cell, name) for cell in failed), words) for name, words in kinds]
+        said = [f"{count:,} {words}{'s' * (count != 1)}" for count, words in sums if count]
+        worst = max(failed, key=lambda cell: cell.errors + cell.unfinished)
         yield RunWarning(
             "errors",
-            f"{', '.join(f'{count:,} {words[name]}' for name, count in kinds.items() if count)}, "
-            f"most of them in {worst.stack} {worst.scenario} {worst.load}.",
+            f"{', '.join(said)}, most of them in {_name(worst)}.",
             "Their rows get no verdict; find their cause in the servers before trusting those cells.",
+        )
+    crowded = [cell for cell in cells if cell.not_sent]
+    if crowded:
+        worst = max(crowded, key=lambda cell: cell.not_sent)
+        yield RunWarning(
+            "not-sent",
+            f"{sum(cell.not_sent for cell in crowded):,} requests not sent, since {MAX_IN_FLIGHT} were under way already, "
+            f"most of them in {_name(worst)}.",
+            "The server fell behind the rate for a while; such requests count as slower than any other, and their rows get no verdict.",
         )
     limited = [cell.stack for cell in cells if cell.generator_limited]
     if limited:
@@ -150,6 +164,10 @@ def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
             f"The load generator used more than {GENERATOR_CPU_LIMIT:.0%} of its core against {', '.join(dict.fromkeys(limited))}.",
             "Read their throughput as a lower bound.",
         )
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.stack} {cell.scenario} {cell.load}"
 
 
 def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
@@ -161,4 +179,19 @@ def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
             f"{len(cold)} cell{'s' * (len(cold) != 1)} got faster while measured, most of all "
             f"{key.stack} {key.scenario} {key.load} (x {ratio:.2f}).",
             "Take a longer warm_up_ms, and look at warm_up.csv.",
+        )
+
+
+def _warn_of_speed(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
+    speeds = {part: own for part in dict.fromkeys(record.part for record in slices) if (own := launch_speeds(slices, part))}
+    if not speeds:
+        return
+    part, own = max(speeds.items(), key=lambda item: max(item[1]) / min(item[1]))
+    if max(own) / min(own) > STEADY_RANGE:
+        yield RunWarning(
+            "unsteady",
+            f"The machine was not equally fast all the time: all stacks of part {part} together answered {min(own):.2f} to {max(own):.2f} "
+            "times what is usual for them, launch by launch.",
+            "Ratios are taken within a launch and hold; read requests per second and milliseconds as of that hour, and run again when the "
+            "machine is quieter for narrower intervals.",
         )

@@ -1,4 +1,4 @@
-"""How stacks warm up: the curve of their first load, and whether a stack still gets faster while it is measured. Pure."""
+"""How speed changes over a run: stacks that warm up, and a machine that is not equally fast in every launch. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,8 @@ from bench.plan.rules import LEVELS, MARGINS
 from bench.records import CellKey, SliceRecord, WarmUpPoint
 
 BIN_MS = 50
+# Of two stacks, one alone could move the median.
+MIN_STACKS = 3
 
 
 class WarmUps:
@@ -40,13 +42,36 @@ def still_warming(slices: Sequence[SliceRecord]) -> list[tuple[CellKey, float]]:
     One value per launch: log(rate of the last counted slice / of the first) of a closed loop; the whole interval must lie
     above the margin. Drift of the machine has either sign from launch to launch, a warm-up has one.
     """
-    launches: dict[CellKey, dict[int, list[float]]] = {}
-    for record in slices:
-        if not record.warm_up and record.throughput_rps and not parse_load(record.load).is_open:
-            launches.setdefault(record.key, {}).setdefault(record.launch, []).append(record.throughput_rps)
     found = []
-    for key, rates in launches.items():
+    for key, rates in _closed_rates(slices).items():
         interval = hodges_lehmann(np.array([math.log(own[-1] / own[0]) for own in rates.values() if len(own) > 1]), LEVELS["primary"])
         if interval and interval.low is not None and interval.low > math.log1p(MARGINS["throughput_rps"]):
             found.append((key, math.exp(interval.estimate)))
     return found
+
+
+def launch_speeds(slices: Sequence[SliceRecord], part: str) -> list[float]:
+    """Return how fast each launch of a part was, as a multiple of what is usual; none if a single stack could be the cause.
+
+    A cell's own speed in a launch is its median rate there over its median of all launches; the launch's is the median over
+    its cells, which are of at least `MIN_STACKS` stacks: what they have in common is the machine.
+    """
+    cells = {key: rates for key, rates in _closed_rates(slices).items() if key.part == part}
+    if len({key.stack for key in cells}) < MIN_STACKS:
+        return []
+    launches: dict[int, list[float]] = {}
+    for rates in cells.values():
+        own = {launch: median(values) for launch, values in rates.items()}
+        usual = median(own.values())
+        for launch, rate in own.items():
+            launches.setdefault(launch, []).append(rate / usual)
+    return [median(speeds) for speeds in launches.values()]
+
+
+def _closed_rates(slices: Sequence[SliceRecord]) -> dict[CellKey, dict[int, list[float]]]:
+    """Return the rates of the counted slices of closed loops, by cell and launch, in their order."""
+    launches: dict[CellKey, dict[int, list[float]]] = {}
+    for record in slices:
+        if not record.warm_up and record.throughput_rps and not parse_load(record.load).is_open:
+            launches.setdefault(record.key, {}).setdefault(record.launch, []).append(record.throughput_rps)
+    return launches

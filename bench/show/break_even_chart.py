@@ -88,9 +88,10 @@ def _make_axis(points: Sequence[BreakEvenPoint], width: float) -> _Axis:
 
 def _engine_levels(points: Sequence[BreakEvenPoint], axis: _Axis) -> dict[str, tuple[int, float]]:
     """Return for each engine in which line below the axis its name stands, and at which time: the first line where it has room."""
+    off = {point.engine for point in points if point.off_curve}
     times: dict[str, float] = {}
     for point in points:
-        times.setdefault(point.engine, axis.place_of(point))
+        times.setdefault(f"{point.engine}{' *' if point.engine in off else ''}", axis.place_of(point))
     ends: list[float] = []
     levels = {}
     for engine, model_ms in sorted(times.items(), key=lambda item: item[1]):
@@ -163,13 +164,23 @@ def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int) -> None:
 def _label_points(axes: Axes, axis: _Axis, rows: Sequence[BreakEven]) -> None:
     """Write ratios at the points, as far as there is room: away from 1, above what is more and below what is less."""
     taken: list[tuple[float, float]] = []
-    low, high = (math.log(limit) for limit in axes.get_ylim())
+    bottom, top = (math.log(limit) for limit in axes.get_ylim())
+
+    def height(ratio: float) -> float:
+        return _HEIGHT * (math.log(ratio) - bottom) / (top - bottom)
+
+    points = [point for row in rows for point in row.points]
+    marks = [
+        (axis.inches(axis.place_of(point)), height(point.ci_low or point.ratio), height(point.ci_high or point.ratio)) for point in points
+    ]
     for row in rows:
         for point in row.points:
             up = point.ratio >= 1
             end = (point.ci_high if up else point.ci_low) or point.ratio
-            x, y = axis.inches(axis.place_of(point)), _HEIGHT * (math.log(end) - low) / (high - low) + (0.14 if up else -0.14)
-            if any(abs(x - other) < _LABEL_PT and abs(y - height) < 2 * _LEVEL for other, height in taken):
+            x, y = axis.inches(axis.place_of(point)), height(end) + (0.14 if up else -0.14)
+            is_on_label = any(abs(x - other) < _LABEL_PT and abs(y - place) < 2 * _LEVEL for other, place in taken)
+            is_on_mark = any(abs(x - other) < _LABEL_PT / 2 and low - 0.1 < y < high + 0.1 for other, low, high in marks)
+            if is_on_label or is_on_mark:
                 continue
             taken.append((x, y))
             axes.annotate(

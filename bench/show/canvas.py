@@ -190,7 +190,7 @@ def draw_key(sheet: Sheet, keys: Sequence[Key]) -> None:
             sheet.text(left + _KEY_SIGN + 0.08, sheet.body_top + number * _KEY_LINE, name, size=NOTE_PT)
 
 
-_KEY_LINE, _KEY_SIGN, _KEY_GAP = 0.22, 0.3, 0.25
+_KEY_LINE, _KEY_SIGN, _KEY_GAP = 0.22, 0.42, 0.25
 
 
 def _key_rows(keys: Sequence[Key], page: Page) -> list[list[tuple[float, Key]]]:

@@ -7,7 +7,7 @@ the records. A title says what was found, in words made from the data; shapes ca
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Quantile, Role, Verdict
+from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Verdict
 from bench.run_folder import Summary
 from bench.show.canvas import AA_GREY, Page, Sheet
 from bench.show.figures import (
@@ -31,6 +31,7 @@ from bench.show.selection import (
     HEADLINE_LOAD,
     UNLOADED,
     compared_cells,
+    equal_load,
     first_part,
     headline_cells,
     headline_load,
@@ -52,6 +53,7 @@ from bench.show.sentences import (
 # A picture of more rows is no longer read; the table has all of them.
 MAX_RATIO_ROWS = 8
 TUNED = "-raw"
+_LATENCY_AXES = "Lower is better. n: settled requests of all launches."
 _ROLE_ORDER: Mapping[Role, int] = {"primary": 0, "secondary": 1, "exploratory": 2}
 _MARKERS: Mapping[Verdict, str] = {
     "better": "^",
@@ -117,16 +119,62 @@ def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     return sheet
 
 
-def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet:
-    """Draw service times with one user and under the load of the answer, then response times at one offered load.
+def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet | None:
+    """Draw service times with one user and under the load of the answer; None where only rates were offered.
 
     Takes the first scenario of the first part; second copies are left out.
     """
+    cells = _latency_cells(summary)
+    if cells and all(is_open(cell.load) for cell in cells):
+        return None
+    panels, top = _latency_panels(cells, [load for load in latency_loads(summary, cells) if not is_open(load)], quantiles)
+    subtitle = f"Service time: from sending a request to the last byte of its answer. {_LATENCY_AXES}"
+    return draw_latency(state_words(summary) + _latency_title(top, "p50_ms", stacks), subtitle, panels, stacks, page)
+
+
+def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet | None:
+    """Draw response times at the rates that were offered; None where none were."""
+    cells = _latency_cells(summary)
+    loads = [load for load in latency_loads(summary, cells) if is_open(load)]
+    panels, top = _latency_panels(cells, sorted(loads, key=lambda load: load != equal_load(summary)), quantiles)
+    if not panels:
+        return None
+    sentences = [f"Response time: from when a request was due, so that waiting to be sent is in it. {_LATENCY_AXES}"]
+    for load in loads:
+        carried = {cell.stack for cell in cells if cell.load == load}
+        missing = dict.fromkeys(stack_label(cell.stack, stacks) for cell in cells if cell.stack not in carried)
+        sentences += [f"Could not carry the offered load: {', '.join(missing)}."] if missing else []
+    return draw_latency(state_words(summary) + _latency_title(top, "p95_ms", stacks), " ".join(sentences), panels, stacks, page)
+
+
+def copies_words(summary: Summary, stacks: Stacks) -> str:
+    """Return the widest gap of p99 between two copies of one stack at equal offered load; empty where there is none."""
+    cells = {(cell.part, cell.stack, cell.scenario, cell.load): cell for cell in first_part(summary)}
+    gaps: list[tuple[float, Cell, Cell]] = []
+    for row in summary.noise_floor:
+        twin, one = (cells.get((row.part, name, row.scenario, row.load)) for name in (row.contender, row.baseline))
+        if is_open(row.load) and twin and one and twin.p99_ms and one.p99_ms:
+            gaps.append((max(twin.p99_ms, one.p99_ms) / min(twin.p99_ms, one.p99_ms), one, twin))
+    if not gaps:
+        return ""
+    _, one, twin = max(gaps, key=lambda gap: gap[0])
+    return (
+        f"Two copies of the same code have tails of their own: p99 of {stack_label(one.stack, stacks)} {under_words(one.load)} is "
+        f"{format_number(one.p99_ms)} ms, of its second copy {format_number(twin.p99_ms)} ms, the widest such gap here."
+    )
+
+
+def _latency_cells(summary: Summary) -> list[Cell]:
     twins = twins_of(summary)
     first = next(iter(headline_cells(summary)), None)
-    cells = [cell for cell in first_part(summary) if first and cell.scenario == first.scenario and cell.stack not in twins]
-    panels, drawn = [], []
-    for load in latency_loads(summary, cells):
+    return [cell for cell in first_part(summary) if first and cell.scenario == first.scenario and cell.stack not in twins]
+
+
+def _latency_panels(cells: Sequence[Cell], loads: Sequence[str], quantiles: Sequence[Quantile]) -> tuple[list[Panel], list[Cell]]:
+    """Return a panel per load that has quantiles, and the cells of the first one."""
+    panels: list[Panel] = []
+    top: list[Cell] = []
+    for load in loads:
         members = [cell for cell in cells if cell.load == load]
         keys = {(cell.part, cell.stack, cell.scenario, cell.load) for cell in members}
         time = "response" if is_open(load) else "service"
@@ -134,10 +182,8 @@ def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stack
         lines = lines_from_quantiles(points)
         if lines:
             panels.append(Panel(_panel_heading(members), lines))
-            drawn.append(load)
-    top = [cell for cell in cells if drawn and cell.load == drawn[0]]
-    subtitle = _latency_subtitle(cells, drawn, stacks)
-    return draw_latency(state_words(summary) + _latency_title(top, stacks), subtitle, panels, stacks, page)
+            top = top or members
+    return panels, top
 
 
 def _throughput_title(cells: Sequence[Cell], stacks: Stacks) -> str:
@@ -233,25 +279,11 @@ def _panel_heading(cells: Sequence[Cell]) -> str:
     return f"{scenario}{where}: {time_words(load)}"
 
 
-def _latency_subtitle(cells: Sequence[Cell], loads: Sequence[str], stacks: Stacks) -> str:
-    """Return what the times are, and which stacks have no line because they could not carry the offered load."""
-    sentences = []
-    if not all(map(is_open, loads)):
-        sentences.append("Service time: from sending a request to the last byte of its answer.")
-    if any(map(is_open, loads)):
-        sentences.append("Response time: from when a request was due, so that waiting to be sent is in it.")
-    sentences.append("Lower is better. n: settled requests of all launches.")
-    for load in filter(is_open, loads):
-        carried = {cell.stack for cell in cells if cell.load == load}
-        missing = dict.fromkeys(stack_label(cell.stack, stacks) for cell in cells if cell.stack not in carried)
-        sentences += [f"Could not carry the offered load: {', '.join(missing)}."] if missing else []
-    return " ".join(sentences)
-
-
-def _latency_title(cells: Sequence[Cell], stacks: Stacks) -> str:
-    ranked = sorted((cell for cell in cells if cell.p50_ms is not None), key=lambda cell: cell.p50_ms or 0)
+def _latency_title(cells: Sequence[Cell], metric: Metric, stacks: Stacks) -> str:
+    ranked = sorted((cell for cell in cells if getattr(cell, metric) is not None), key=lambda cell: getattr(cell, metric))
     if not ranked:
-        return "No median latency was measured"
-    texts = [f"{format_number(cell.p50_ms)} ms ({stack_label(cell.stack, stacks)})" for cell in (ranked[0], ranked[-1])]
+        return "No latency was measured"
+    texts = [f"{format_number(getattr(cell, metric))} ms ({stack_label(cell.stack, stacks)})" for cell in (ranked[0], ranked[-1])]
     under = under_words(ranked[0].load)
-    return f"{under[0].upper()}{under[1:]} the median answer took {' to '.join(dict.fromkeys(texts))}"
+    what = "the median answer took" if metric == "p50_ms" else f"the {metric.removesuffix('_ms')} {time_words(ranked[0].load)} was"
+    return f"{under[0].upper()}{under[1:]} {what} {' to '.join(dict.fromkeys(texts))}"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from bench.records import Cell, Resources
 from bench.show.canvas import Page, Sheet
-from bench.show.figures import count_words, format_interval, format_megabytes, format_number, is_open, level_words, under_words
+from bench.show.figures import count_words, format_interval, format_megabytes, format_number, level_words, under_words
 from bench.show.finished import FinishedRun
 from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_amounts, rows_height
-from bench.show.selection import first_part, headline_cells, twins_of
+from bench.show.selection import equal_load, first_part, headline_cells, twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
 
@@ -16,9 +16,8 @@ def cost_cells(run: FinishedRun) -> list[Cell]:
     """Return the cells whose CPU time counts: those of the first part at equal offered load, else under the load of the answer."""
     twins = twins_of(run.summary)
     cells = [cell for cell in first_part(run.summary) if cell.stack not in twins and cell.cpu_us_per_request is not None]
-    equal = [cell for cell in cells if is_open(cell.load)]
-    answer = headline_cells(run.summary)
-    shown = [cell for cell in equal if cell.load == equal[0].load] or [cell for cell in cells if cell in answer]
+    load, answer = equal_load(run.summary), headline_cells(run.summary)
+    shown = [cell for cell in cells if cell.load == load] or [cell for cell in cells if cell in answer]
     return [cell for cell in shown if cell.scenario == shown[0].scenario]
 
 

@@ -76,7 +76,7 @@ def _load_line(summary: Summary, price: Price) -> str:
     share = price.utilisations[0]
     money = " against ".join(format_number(price.per_million(cpu_us, share)) for cpu_us in costs)
     terms = f"{price.per_core_hour:g} per core hour, {format_percent(share)} used"
-    return f"{words}; a million predictions take {seconds} CPU seconds, {money} of money ({terms})."
+    return f"{words}; a million predictions take {seconds} CPU seconds and cost {money} ({terms})."
 
 
 def _moved_words(row: Comparison) -> str:

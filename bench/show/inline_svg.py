@@ -6,7 +6,7 @@ become presentation attributes, which a strict content policy allows.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from bench.show import canvas
@@ -32,6 +32,9 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 # Hundredths of a point cannot be seen.
 _GEOMETRY = ("d", "x", "y", "width", "height", "points", "transform", "viewBox")
 _NUMBER = re.compile(r"-?[0-9]+\.[0-9]+")
+# A line's end that another line follows.
+_FURTHER_LINE = re.compile(r"((?<=L )\S+ \S+) L (?=\S)")
+_LETTER = re.compile(r" ?([A-Za-z]) ?")
 _FONT = re.compile(r"(?:(?P<weight>bold|[1-9]00)\s+)?(?P<size>[0-9.]+px)")
 
 
@@ -49,7 +52,7 @@ def inline_svg(svg: bytes, name: str, title: str, css_class: str) -> str:
     for element in root.iter():
         _rewrite(element, name, referred)
     drawing = ET.Element(f"{{{SVG}}}g", {"aria-hidden": "true", "stroke-linejoin": "round", "stroke-linecap": "butt"})
-    drawing.extend(list(root))
+    drawing.extend(_unwrapped(root))
     label = ET.Element(f"{{{SVG}}}title", {"id": f"{name}-title"})
     label.text = title
     image = ET.Element(
@@ -69,6 +72,22 @@ def _references(root: ET.Element) -> set[str]:
     return found
 
 
+def _unwrapped(element: ET.Element) -> Iterator[ET.Element]:
+    """Yield the children of an element, with groups that say nothing replaced by what is in them."""
+    for child in list(element):
+        children = list(_unwrapped(child))
+        if child.tag == f"{{{SVG}}}g" and not child.attrib:
+            yield from children
+        else:
+            child[:] = children
+            yield child
+
+
+def _short_path(path: str) -> str:
+    """Return a path without the spaces around its letters, and without a line's letter where the next is a line as well."""
+    return _LETTER.sub(r"\1", _FURTHER_LINE.sub(r"\1 ", path))
+
+
 def _rewrite(element: ET.Element, name: str, referred: set[str]) -> None:
     attributes = _presentation(element)
     if element.tag == f"{{{SVG}}}text":
@@ -81,7 +100,8 @@ def _rewrite(element: ET.Element, name: str, referred: set[str]) -> None:
         elif key in (f"{{{XLINK}}}href", "href"):
             element.set("href", f"#{name}-{value.removeprefix('#')}")
         elif key in _GEOMETRY:
-            element.set(key, " ".join(_NUMBER.sub(lambda match: f"{round(float(match[0]), 2):g}", value).split()))
+            rounded = " ".join(_NUMBER.sub(lambda match: f"{round(float(match[0]), 2):g}", value).split())
+            element.set(key, _short_path(rounded) if key == "d" else rounded)
         else:
             own = _REFERENCE.sub(rf"url(#{name}-\1)", value)
             element.set(key, _themed(own) if key in ("fill", "stroke") else own)

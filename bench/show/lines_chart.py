@@ -11,6 +11,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import offset_copy
 
 from bench.show import canvas
 from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Page, Sheet
@@ -31,7 +32,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One series under its name; `mark` is an x at which something is to be seen, such as a knee."""
+    """One series under its name.
+
+    `mark` is an x at which something is to be seen, such as a knee; `reach` the x up to which it keeps within the panel's limit, with
+    the ends of its interval; a guide stretches no axis.
+    """
 
     name: str
     points: Sequence[Point]
@@ -39,6 +44,8 @@ class Line:
     marker: str
     style: Any = "solid"
     mark: float | None = None
+    reach: tuple[float, float, float] | None = None
+    is_guide: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,15 @@ def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], pag
     for panel in panels:
         sheet.text(MARGIN, sheet.body_top + top, panel.heading, size=NOTE_PT, weight="bold")
         axes = sheet.axes(_LEFT, top + _HEAD, page.width - _LEFT - MARGIN - 0.2, _HEIGHT)
-        ys = [value for line in panel.lines for point in line.points for value in (point.y, point.low, point.high) if value]
+        measured = [point for line in panel.lines if not line.is_guide for point in line.points]
+        ys = [value for point in measured for value in (point.y, point.low, point.high) if value]
         _scale(axes, "x", x, xs)
         _scale(axes, "y", panel.y, [*ys, *([panel.limit] if panel.limit else [])])
         axes.grid(visible=True, zorder=0)
         for line in panel.lines:
             _draw_line(axes, line)
         if panel.limit is not None:
+            _draw_reaches(axes, panel.lines, panel.limit)
             axes.axhline(panel.limit, color=TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=2)
             axes.annotate(
                 panel.limit_name,
@@ -108,12 +117,21 @@ def _draw_line(axes: Axes, line: Line) -> None:
         axes.vlines(*zip(*ends, strict=True), color=line.colour, linewidth=2.2, zorder=3)
     answered, failed = ([point for point in points if point.failed == is_failed] for is_failed in (False, True))
     look: Any = {"color": line.colour, "markersize": 5}
-    axes.plot([point.x for point in answered], [point.y for point in answered], line.marker, zorder=4, clip_on=False, **look)
+    axes.plot([point.x for point in answered], [point.y for point in answered], line.marker, zorder=4, clip_on=line.is_guide, **look)
     axes.plot([point.x for point in failed], [point.y for point in failed], "X", color=canvas.FAILED, markersize=8, zorder=5)
     if line.mark is not None:
         at = next((point for point in points if math.isclose(point.x, line.mark)), None)
         if at:
             axes.plot(at.x, at.y, "o", markersize=12, markerfacecolor="none", markeredgecolor=line.colour, markeredgewidth=1.2, zorder=4)
+
+
+def _draw_reaches(axes: Axes, lines: Sequence[Line], limit: float) -> None:
+    """Draw how far lines reach as whiskers below the limit, one below the other."""
+    reaches = [(line, line.reach) for line in lines if line.reach]
+    for place, (line, (x, low, high)) in enumerate(reaches, start=1):
+        below = offset_copy(axes.transData, axes.get_figure(root=True), 0, -5 * place, units="points")
+        axes.plot([low, high], [limit, limit], color=line.colour, linewidth=2.2, transform=below, zorder=4)
+        axes.plot(x, limit, line.marker, color=line.colour, markersize=7, markeredgecolor=TEXT, transform=below, zorder=5)
 
 
 def _scale(axes: Axes, name: str, scale: Scale, values: Sequence[float]) -> None:

@@ -10,7 +10,7 @@ from bench.findings import Capacity
 from bench.records import HIGHER_IS_BETTER, Cell, Metric
 from bench.show import canvas
 from bench.show.canvas import Page, Sheet
-from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words
+from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words, throughput_words
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
 from bench.show.looks import LINE_STYLES, looks_of
@@ -18,6 +18,11 @@ from bench.show.selection import twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
 LEAST_POINTS = 3
+FAILED_SHARE = 0.01
+LAUNCHES = (
+    " p99: the median of the launches, since one that the machine disturbed would hide the others among all requests. Whisker below the "
+    "limit: up to which rate a stack keeps within it, estimated over launches."
+)
 PERCENTILES: tuple[Metric, Metric] = ("p50_ms", "p99_ms")
 _USERS = re.compile(r"closed-(\d+)")
 _DELAY = re.compile(r"enrich-(\d+)ms")
@@ -58,16 +63,24 @@ def offered_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     limit = run.summary.capacity[0].limit_p99_ms if run.summary.capacity else None
     ms = Scale("ms, log scale", log=True)
     p50, p99 = (_lines(cells, lambda cell: cell.offered_rps, metric, run.stacks) for metric in PERCENTILES)
+    launches = _launch_lines(offered_rows(run), cells, run.stacks)
     panels = [
         Panel("p50 of the response time", p50, ms),
-        Panel("p99 of the response time", p99, ms, limit, f"limit: {limit or 0:g} ms"),
+        Panel("p99 of the response time", launches or p99, ms, limit, f"limit: {limit or 0:g} ms"),
     ]
     subtitle = (
         f"{cells[0].scenario}, requests come when they are due, whatever is answered. Response time: from when a request was due. "
-        f"Lower is better, further right is more.{_cross_words(panels)}"
+        f"Lower is better, further right is more.{LAUNCHES if launches else ''}{_cross_words(panels)}"
     )
     title = "; ".join(capacity_words(row, run.stacks) for row in _ends(run.summary.capacity)) or "Latency against the offered rate"
     return draw_lines(state_words(run.summary) + title, subtitle, Scale("offered requests per second"), panels, page)
+
+
+def offered_rows(run: FinishedRun) -> list[Capacity]:
+    """Return the capacities of the stacks of the chart."""
+    cells = offered_cells(run)
+    shown = {(cell.part, cell.stack, cell.scenario) for cell in cells if cell.scenario == cells[0].scenario}
+    return [row for row in run.summary.capacity if (row.part, row.stack, row.scenario) in shown]
 
 
 def capacity_words(row: Capacity, stacks: Stacks) -> str:
@@ -120,7 +133,7 @@ def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     threads = sorted({count for cell in cells if (count := thread_count(run, cell.stack))})
     for count, style in zip(threads, LINE_STYLES[1:], strict=False):
         points = [Point(places[delay], count / delay * 1e3) for delay in delays if delay]
-        lines.append(Line(f"ceiling: {count} threads / delay", points, canvas.MUTED, ".", style))
+        lines.append(Line(f"ceiling: {count} threads / delay", points, canvas.MUTED, ".", style, is_guide=True))
     x = Scale("delay of the other service, ms", ticks=tuple(places.values()), names=tuple(f"{delay:g}" for delay in delays))
     panel = Panel("throughput, requests per second", lines, Scale("req/s, log scale", log=True))
     users = users_of(cells[0])
@@ -129,14 +142,24 @@ def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         "after a fixed delay and is a small program beside the load generator. A thread that waits serves nobody else, so threads / delay "
         f"is a ceiling. Higher is better. {_whisker_words(cells)}{_cross_words([panel])}"
     )
-    slowest = [cell for cell in cells if delay_ms(cell) == delays[-1] and cell.throughput_rps]
-    ranked = sorted(slowest, key=lambda cell: cell.throughput_rps or 0)
-    texts = [
-        f"{format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)} ({stack_label(cell.stack, run.stacks)})"
-        for cell in ranked[:: max(1, len(ranked) - 1)]
-    ]
-    title = f"With a wait of {delays[-1]:g} ms: {' to '.join(texts)} requests per second" if texts else "Waiting on another service"
+    measured = {cell.stack for cell in cells if delay_ms(cell) == delays[-1]}
+    others = dict.fromkeys(stack_label(cell.stack, run.stacks) for cell in cells if cell.stack not in measured)
+    if others:
+        subtitle += f" Not measured at {delays[-1]:g} ms: {', '.join(others)}."
+    told = _telling([cell for cell in cells if delay_ms(cell) == delays[-1] and cell.throughput_rps], run.stacks)
+    texts = [f"{throughput_words(cell)} ({stack_label(cell.stack, run.stacks)})" for cell in told]
+    title = f"With a wait of {delays[-1]:g} ms, requests per second: {', '.join(texts)}" if texts else "Waiting on another service"
     return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], page)
+
+
+def _telling(cells: Sequence[Cell], stacks: Stacks) -> list[Cell]:
+    """Return the cells that a title names: the highest throughput of each framework, and the lowest of all; the highest first."""
+    ranked = sorted(cells, key=lambda cell: cell.throughput_rps or 0, reverse=True)
+    best: dict[str, Cell] = {}
+    for cell in ranked:
+        best.setdefault(stacks.get(cell.stack, {}).get("framework", ""), cell)
+    named = [*best.values(), *ranked[-1:]]
+    return [cell for cell in ranked if cell in named]
 
 
 def thread_count(run: FinishedRun, stack: str) -> int | None:
@@ -178,6 +201,22 @@ def _lines(
     return lines
 
 
+def _launch_lines(rows: Sequence[Capacity], cells: Sequence[Cell], stacks: Stacks) -> list[Line]:
+    """Return a line per stack: the p99 of its launches by offered rate; one among requests without an answer is a cross at the top."""
+    failed = {(cell.stack, cell.offered_rps) for cell in cells if _has_failed(cell)}
+    worst = max((point.p99_ms for row in rows for point in row.points if point.p99_ms), default=1.0)
+    lines = []
+    for row, look in zip(rows, looks_of((row.stack for row in rows), stacks).values(), strict=True):
+        points = [
+            Point(point.offered_rps, point.p99_ms or worst, failed=point.p99_ms is None or (row.stack, point.offered_rps) in failed)
+            for point in row.points
+        ]
+        is_known = not row.bound and row.capacity_rps and row.ci_low and row.ci_high
+        reach = (row.capacity_rps or 0.0, row.ci_low or 0.0, row.ci_high or 0.0) if is_known else None
+        lines.append(Line(stack_label(row.stack, stacks), points, look.colour, look.marker, look.style, reach=reach))
+    return lines
+
+
 def _point(cell: Cell, x: float | None, metric: Metric, worst: float) -> Point | None:
     if x is None:
         return None
@@ -185,13 +224,17 @@ def _point(cell: Cell, x: float | None, metric: Metric, worst: float) -> Point |
     if value is None:
         return Point(x, worst, failed=True)
     ends = (cell.throughput_ci_low, cell.throughput_ci_high) if metric == "throughput_rps" else (None, None)
-    return Point(x, value, *ends, failed=cell.failures > 0.01 * (cell.samples + cell.failures))
+    return Point(x, value, *ends, failed=_has_failed(cell))
+
+
+def _has_failed(cell: Cell) -> bool:
+    return cell.failures > FAILED_SHARE * (cell.samples + cell.failures)
 
 
 def _cross_words(panels: Sequence[Panel]) -> str:
     """Return what a cross is, where there is one."""
     crosses = any(point.failed for panel in panels for line in panel.lines for point in line.points)
-    return " Cross: more than 1 % of the requests got no answer, or there is no figure." if crosses else ""
+    return f" Cross: more than {format_percent(FAILED_SHARE)} of the requests got no answer, or there is no figure." if crosses else ""
 
 
 def _ends(rows: Sequence[Capacity]) -> list[Capacity]:

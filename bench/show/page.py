@@ -42,6 +42,7 @@ def render_page(
     style = (TEMPLATES / "report.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     present = {section.name for section in sections}
+    tabled = {block.chart for section in sections for block in section.blocks if block.tables or block.folded}
     return environment.get_template("report.html").render(
         run=run,
         how_to_read=HOW_TO_READ["ratios"],
@@ -49,7 +50,7 @@ def render_page(
         trust=trust,
         notices=notices,
         sections=sections,
-        drawings={name: Markup(_drawings(chart)) for name, chart in charts.items()},  # noqa: S704 - our own drawing, escaped when written
+        drawings={name: Markup(_drawings(chart, has_table=name in tabled)) for name, chart in charts.items()},  # noqa: S704 - our own drawing, escaped when written
         style=style,
         style_hash=digest,
     )
@@ -61,8 +62,8 @@ def _section_of(line: str, present: set[str]) -> str:
     return name if name in present else ""
 
 
-def _drawings(chart: Chart) -> str:
+def _drawings(chart: Chart, *, has_table: bool) -> str:
     """Return the wide and the narrow form of a chart; the style shows the one that fits."""
-    title = f"{chart.title}. The tables below hold the same figures."
+    title = f"{chart.title}. The table below holds the same figures." if has_table else chart.title
     wide = inline_svg(chart.svg, f"{chart.name}-wide", title, "wide")
     return f"{wide}\n{inline_svg(chart.narrow_svg, f'{chart.name}-narrow', title, 'narrow')}"

@@ -13,7 +13,7 @@ from bench.run_folder import RunFolder
 from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
 from bench.show.canvas import Page, Sheet
-from bench.show.charts import latency_sheet, ratios_sheet, throughput_sheet
+from bench.show.charts import equal_load_sheet, latency_sheet, ratios_sheet, throughput_sheet
 from bench.show.cost_chart import cost_sheet
 from bench.show.finished import FinishedRun, fine_print, read_run
 from bench.show.five_lines import answer_lines, trust_lines
@@ -37,6 +37,7 @@ SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
     "ladder": lambda run, page: ladder_sheet(run.summary, run.stacks, page),
     "changes": lambda run, page: changes_sheet(run.summary, run.changes, run.stacks, page),
     "latency": lambda run, page: latency_sheet(run.summary, run.quantiles, run.stacks, page),
+    "equal-load": lambda run, page: equal_load_sheet(run.summary, run.quantiles, run.stacks, page),
     "offered": offered_sheet,
     "throughput": lambda run, page: throughput_sheet(run.summary, run.stacks, page),
     "sweep": sweep_sheet,

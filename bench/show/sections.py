@@ -3,19 +3,29 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.plan.rules import AA_TOLERANCE
 from bench.records import Comparison
+from bench.show.charts import copies_words
 from bench.show.code_words import code_notes, code_table, feature_table
 from bench.show.cost import cost_table
 from bench.show.cost_chart import cost_cells
-from bench.show.figures import format_interval, format_number, is_open, level_words
+from bench.show.figures import format_interval, format_number, format_percent, is_open, level_words
 from bench.show.finished import FinishedRun
 from bench.show.five_lines import trust_lines
-from bench.show.load_charts import enrich_cells, offered_cells, sweep_cells
+from bench.show.load_charts import enrich_cells, offered_cells, offered_rows, sweep_cells
 from bench.show.selection import first_part, headline_cells, twins_of
 from bench.show.sentences import noise_floor_row, stack_label
 from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, numbers, resource_table
-from bench.show.trust import plain_text, trust_tables
-from bench.show.why_words import break_even_line, break_even_table, change_table, ladder_table, server_timing_words, threshold_table
+from bench.show.trust import other_conditions, plain_text, trust_tables
+from bench.show.why_words import (
+    break_even_line,
+    break_even_table,
+    change_table,
+    ladder_table,
+    off_line,
+    server_timing_table,
+    threshold_table,
+)
 
 HOW_TO_READ: Mapping[str, str] = {
     "ratios": (
@@ -39,6 +49,10 @@ HOW_TO_READ: Mapping[str, str] = {
         "A point says within how many milliseconds that share of the answers came; a line ends where its samples no longer support a "
         "percentile. At saturation the median only restates users / throughput: for what one user waits, read the panel with 1 user."
     ),
+    "equal-load": (
+        "At the same offered load requests come when they are due, whether earlier ones have been answered or not: each stack has the same "
+        "work, and one that is late makes its requests wait."
+    ),
     "offered": (
         "Follow a line to the right until it turns up: there the stack no longer keeps up with what is offered. Where its p99 crosses the "
         "dashed line is its capacity under that limit; it is less than its throughput at saturation, where answers come late."
@@ -49,7 +63,7 @@ HOW_TO_READ: Mapping[str, str] = {
     ),
     "throughput": "Each dot is a stack's throughput over all launches, its whisker the interval; hollow dots are second copies of a stack.",
     "enrich": (
-        "At no delay the client that asks the other service costs more than the framework. With a longer one, what counts is how many "
+        "At no delay a request costs the framework and its client of the other service. With a longer one, what counts is how many "
         "requests can wait at the same time: threads in Flask and in FastAPI's def, as many as come in async def with an async client. A "
         "blocking call inside async def lets nobody else be served."
     ),
@@ -57,9 +71,9 @@ HOW_TO_READ: Mapping[str, str] = {
     "aa": "What these rows differ by is noise: the same code runs in both. A difference has to be larger to be believed.",
     "drift": "A flat cloud is a quiet machine; steps that both stacks take together are the machine's, not theirs.",
 }
-OFFERED_LOAD = (
-    "At the same offered load requests come when they are due, whether earlier ones have been answered or not: each stack has the same "
-    "work, and one that is late makes its requests wait."
+SERVER_TIMING = (
+    "Server-Timing is wall time: medians of single requests to a server that is idle otherwise, whose caches are colder than under load. "
+    "The ladder gives CPU time under load."
 )
 CELLS = (
     "Percentiles are of all settled requests of all launches together: of the service time in closed loops (users that wait for their "
@@ -79,8 +93,9 @@ MONEY = (
     "for your own."
 )
 AA = (
-    "An estimate of A/A widens what counts as better or worse, its interval bounds what counts as equivalent, and where it says that two "
-    "copies of the same code differ, all verdicts are withheld."
+    "An estimate of A/A widens what counts as better or worse, its interval bounds what counts as equivalent. Where the A/A of the primary "
+    f"comparison excludes 1 and is off by more than {format_percent(AA_TOLERANCE)}, all verdicts are withheld; other rows may exclude 1 by "
+    "chance."
 )
 NOT_MEASURED = (
     "Not measured: more than one machine or core per server, TLS, HTTP/2, real networks, databases, requests larger than those of the "
@@ -130,16 +145,16 @@ def _block(charts: Collection[str], chart: str, *tables: Table, folded: Sequence
 
 def _break_even(run: FinishedRun, charts: Collection[str]) -> Section:
     rows = run.summary.break_even
-    lines = tuple(break_even_line(row, run.stacks) for row in rows)
-    block = _block(charts, "break-even", break_even_table(rows, run.stacks), threshold_table(rows, run.stacks))
+    lines = (*(break_even_line(row, run.stacks) for row in rows), *filter(None, (off_line(row, run.stacks) for row in rows)))
+    block = _block(charts, "break-even", *(break_even_table(row, run.stacks) for row in rows), threshold_table(rows, run.stacks))
     note = "For a model of yours: python -m bench answer --model-ms X" if rows else ""
     return Section("break-even", "Break-even: from which model on it no longer matters", lines, (block,), note)
 
 
 def _ladder(run: FinishedRun, charts: Collection[str]) -> Section:
-    block = _block(charts, "ladder", ladder_table(run.summary.ladder, run.stacks))
-    lines = tuple(server_timing_words(run.summary, run.stacks)) if run.summary.ladder else ()
-    return Section("ladder", "Where the time goes", lines, (block,))
+    check = server_timing_table(run.summary, run.stacks)
+    block = _block(charts, "ladder", ladder_table(run.summary.ladder, run.stacks), check)
+    return Section("ladder", "Where the time goes", blocks=(block,), note=SERVER_TIMING if check.rows else "")
 
 
 def _changes(run: FinishedRun, charts: Collection[str]) -> Section:
@@ -150,15 +165,17 @@ def _changes(run: FinishedRun, charts: Collection[str]) -> Section:
 def _latency(run: FinishedRun, charts: Collection[str]) -> Section:
     first, headline = first_part(run.summary), headline_cells(run.summary)
     loads = [load for load in dict.fromkeys(cell.load for cell in first) if not headline or load != headline[0].load]
-    tables = [cell_table("Cells", [cell for cell in first if cell.load == load], run.stacks) for load in loads]
-    latency = _block(charts, "latency", *tables)
-    if any(is_open(cell.load) for cell in first):
-        latency = replace(latency, how_to_read=f"{latency.how_to_read} {OFFERED_LOAD}")
-    cells = offered_cells(run)
-    offered = _block(
-        charts, "offered", _capacity_table(run), folded=[cell_table("Cells by offered rate", cells, run.stacks)] if cells else []
+    closed, opened = (
+        [cell_table("Cells", [cell for cell in first if cell.load == load], run.stacks) for load in loads if is_open(load) == is_opened]
+        for is_opened in (False, True)
     )
-    return Section("latency", "Latency, alone and at equal offered load", blocks=(latency, offered), note=CELLS)
+    latency, equal = _block(charts, "latency", *closed), _block(charts, "equal-load", *opened)
+    if equal.chart:
+        equal = replace(equal, how_to_read=f"{equal.how_to_read} {copies_words(run.summary, run.stacks)}".strip())
+    cells = offered_cells(run)
+    by_rate = [_offered_table(run), *([cell_table("Cells by offered rate", cells, run.stacks)] if cells else [])]
+    offered = _block(charts, "offered", _capacity_table(run), folded=by_rate)
+    return Section("latency", "Latency, alone and at equal offered load", blocks=(latency, equal, offered), note=CELLS)
 
 
 def _stacks(run: FinishedRun, charts: Collection[str]) -> Section:
@@ -221,7 +238,7 @@ def _trust(run: FinishedRun, charts: Collection[str]) -> Section:
             noise_floor_table("A/A: two copies of one stack", list(floors), run.stacks),
             folded=[noise_floor_table("A/A: all rows", run.summary.noise_floor, run.stacks)],
         ),
-        _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest)),
+        _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest), folded=[other_conditions(run.manifest)]),
     )
     lines = (*trust_lines(run.summary, run.stacks), AA, NOT_MEASURED)
     return Section("trust", "How far to trust this", lines, blocks)
@@ -252,6 +269,25 @@ def _capacity_table(run: FinishedRun) -> Table:
             numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
+
+
+def _offered_table(run: FinishedRun) -> Table:
+    points = [(row, point) for row in offered_rows(run) for point in row.points]
+    return make_table(
+        "p99 of the response time by offered rate, over launches",
+        [
+            Column("stack", [stack_label(row.stack, run.stacks) for row, _ in points]),
+            numbers("offered req/s", [format_number(point.offered_rps) for _, point in points]),
+            numbers("median, ms", [_p99_words(point.p99_ms) for _, point in points]),
+            numbers("lowest, ms", [_p99_words(point.lowest_ms) for _, point in points]),
+            numbers("highest, ms", [_p99_words(point.highest_ms) for _, point in points]),
+            numbers("launches", [str(point.launches) for _, point in points]),
+        ],
+    )
+
+
+def _p99_words(value_ms: float | None) -> str:
+    return "unanswered" if value_ms is None else format_number(value_ms)
 
 
 def _facts_table(run: FinishedRun) -> Table:

@@ -32,6 +32,13 @@ def headline_cells(summary: Summary) -> list[Cell]:
     return [cell for cell in first_part(summary) if cell.load == load]
 
 
+def equal_load(summary: Summary) -> str | None:
+    """Return the load at which all stacks of the first part are offered the same rate: the one with a verdict, else the first one."""
+    judged = [row.load for row in summary.comparisons if row.role != "exploratory"]
+    loads = [load for load in (*judged, *(cell.load for cell in first_part(summary))) if load.startswith("open-")]
+    return loads[0] if loads else None
+
+
 def compared_cells(summary: Summary) -> list[Cell]:
     """Return the cells of the answer, and those of stacks that other parts measured under its load, each stack once.
 

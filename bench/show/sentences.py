@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Verdict
 from bench.run_folder import Summary
-from bench.show.figures import count_words, format_level, format_load, format_percent, format_ratio, split_interval, time_words
+from bench.show.figures import (
+    count_words,
+    format_level,
+    format_load,
+    format_percent,
+    format_ratio,
+    split_interval,
+    throughput_words,
+    time_words,
+)
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
@@ -20,6 +29,12 @@ _METRIC_WORDS: Mapping[Metric, str] = {
     "p50_ms": "p50 {time}",
     "p95_ms": "p95 {time}",
     "p99_ms": "p99 {time}",
+}
+_SERVER_VERDICTS: Mapping[tuple[Verdict, Verdict], str] = {
+    ("better", "worse"): "gain",
+    ("better", "equivalent"): "gain",
+    ("worse", "better"): "loss",
+    ("worse", "equivalent"): "loss",
 }
 _MARKS: Mapping[Verdict, str] = {"better": "▲", "worse": "▼", "equivalent": "■", "undecided": "○", "withheld": "▬", "not judged": ""}
 
@@ -32,12 +47,12 @@ def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
     deployed, same = headline_rows(summary)
     if deployed or same:
         lines = [
-            comparison_line(row, summary.noise_floor, stacks) + _core_words(summary)
+            comparison_line(row, summary.noise_floor, stacks) + ("" if row is same and deployed else _core_words(summary))
             if row
             else f"Not measured, {scope_words(pair, stacks)}: this run does not compare {pair[0]} with {pair[1]}."
             for pair, row in ((AS_DEPLOYED, deployed), (SAME_SERVER, same))
         ]
-        lines[1] += _server_words(deployed, same)
+        lines[1] += _server_words(deployed, same, summary, stacks)
     else:
         rows = [row for row in summary.comparisons if row.metric == "throughput_rps"] or summary.comparisons
         lines = [comparison_line(row, summary.noise_floor, stacks) + _core_words(summary) for row in rows[:2]]
@@ -168,9 +183,9 @@ def row_labels(row: Comparison, stacks: Stacks) -> tuple[str, str]:
 
 
 def interval_words(row: Comparison) -> str:
-    """Return `95 % 1.990 to 2.036, 12 launches`."""
+    """Return `95 % interval 1.990 to 2.036, 12 launches`."""
     bounds = split_interval(row.ratio, row.ci_low, row.ci_high)[1]
-    return f"{f'{format_level(row)} {bounds}' if bounds else 'no interval'}, {count_words(row.launches, 'launch')}"
+    return f"{f'{format_level(row)} interval {bounds}' if bounds else 'no interval'}, {count_words(row.launches, 'launch')}"
 
 
 def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str, str]) -> str:
@@ -197,14 +212,16 @@ def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:
     return "same server" if pair == SAME_SERVER or (len(known) == len(pair) and len(set(known)) == 1) else ""
 
 
-def _server_words(deployed: Comparison | None, same: Comparison | None) -> str:
-    """Return what both rows together say, where their verdicts allow it."""
-    verdicts = (deployed and deployed.verdict, same and same.verdict)
-    if verdicts in (("better", "worse"), ("better", "equivalent")):
-        return " So the gain above comes from the server."
-    if verdicts in (("worse", "better"), ("worse", "equivalent")):
-        return " So the loss above comes from the server."
-    return ""
+def _server_words(deployed: Comparison | None, same: Comparison | None, summary: Summary, stacks: Stacks) -> str:
+    """Return what both rows together say, where their verdicts allow it, and what the other server brings without another framework."""
+    if deployed is None or same is None or (verdicts := (deployed.verdict, same.verdict)) not in _SERVER_VERDICTS:
+        return ""
+    keys = {(row.part, row.baseline, row.scenario, row.load): row for row in (deployed, same)}
+    cells = {(cell.part, cell.stack, cell.scenario, cell.load): cell for cell in summary.cells}
+    found = [cells[key] for key in keys if key in cells and cells[key].throughput_rps is not None]
+    words = [f"{throughput_words(cell)} req/s on {stack_label(cell.stack, stacks)}" for cell in found]
+    alone = f": {words[1]}, {words[0]}" if len(words) == len(verdicts) else ""
+    return f" So the {_SERVER_VERDICTS[verdicts]} above comes from the server{alone}."
 
 
 def _core_words(summary: Summary) -> str:

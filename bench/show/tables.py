@@ -57,15 +57,16 @@ def make_table(caption: str, columns: Iterable[Column]) -> Table:
 
 
 def comparison_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -> Table:
-    """Return one line per comparison, with verdict or reason."""
+    """Return one line per comparison, with verdict or reason; where all are exploratory, the caption is to say so."""
     verdicts = [f"{verdict_mark(row.verdict)} {verdict_words(row)}".strip() for row in rows]
+    is_judged = any(row.role != "exploratory" for row in rows)
     return make_table(
         caption,
         [
             Column("contender / baseline", [" / ".join(row_labels(row, stacks)) for row in rows]),
-            Column("verdict", verdicts),
-            *_ratio_columns(rows),
-            Column("role", [row.role for row in rows]),
+            Column("verdict", verdicts, shown=set(verdicts) != {"exploratory"}),
+            *_ratio_columns(rows, has_margin=is_judged),
+            Column("role", [row.role for row in rows], shown=is_judged),
         ],
     )
 
@@ -182,15 +183,15 @@ def percentile_words(cell: Cell, figure: float | None, quantile: float) -> str:
     return "too few" if cell.samples else "none"
 
 
-def _ratio_columns(rows: Sequence[Comparison]) -> list[Column]:
+def _ratio_columns(rows: Sequence[Comparison], *, has_margin: bool = True) -> list[Column]:
     return [
-        Column("part", [row.part for row in rows], shown=len({row.part for row in rows}) > 1),
         numbers("ratio", [format_ratio(row) for row in rows]),
+        Column("part", [row.part for row in rows], shown=len({row.part for row in rows}) > 1),
         numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
         Column("metric", [metric_words(row) for row in rows]),
         Column("load", [f"{row.scenario}, {format_load(row.load)}" for row in rows]),
         numbers("launches", [str(row.launches) for row in rows]),
-        numbers("margin", [format_percent(row.margin) for row in rows]),
+        numbers("margin", [format_percent(row.margin) for row in rows], shown=has_margin),
     ]
 
 

@@ -12,10 +12,13 @@ from bench.show.figures import NO_FIGURE, format_number, format_percent
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Table
 
+Conditions = Mapping[str, Mapping[str, Any]]
+
 
 def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
     """Return what shows how far to trust a run."""
     stacks: Stacks = manifest["stacks"]
+    first, _ = _by_part(manifest)
     warnings = tuple((warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings)
     environment = tuple((_heading(key), plain_text(value)) for key, value in summary.environment.items())
     tables = [
@@ -25,10 +28,16 @@ def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
         _gate_table(summary.validity.gates),
         _plan_table(manifest["plan"]),
         _calibration_table(manifest["plan"], stacks),
-        _condition_table(manifest["conditions"], stacks),
+        _condition_table("Conditions of each stack, read back from the live servers", first, stacks),
         Table("Environment", ("what", "value"), environment),
     ]
     return [table for table in tables if table.rows]
+
+
+def other_conditions(manifest: Mapping[str, Any]) -> Table:
+    """Return the conditions of the stacks that have no place in the answer."""
+    _, others = _by_part(manifest)
+    return _condition_table("Conditions of the other stacks", others, manifest["stacks"])
 
 
 def plain_text(value: object) -> str:
@@ -112,14 +121,22 @@ def _calibration_table(plan: Mapping[str, Any], stacks: Stacks) -> Table:
     )
 
 
-def _condition_table(conditions: Mapping[str, Mapping[str, Any]], stacks: Stacks) -> Table:
+def _by_part(manifest: Mapping[str, Any]) -> tuple[Conditions, Conditions]:
+    """Return the conditions of the stacks of the first part, and of all others."""
+    first = set(manifest["plan"]["parts"][0]["stacks"])
+    conditions: Conditions = manifest["conditions"]
+    own = {name: row for name, row in conditions.items() if name in first}
+    return own, {name: row for name, row in conditions.items() if name not in first}
+
+
+def _condition_table(title: str, conditions: Conditions, stacks: Stacks) -> Table:
     keys = list(dict.fromkeys(key for row in conditions.values() for key in row))
     rows = tuple(
         (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in keys))
         for name, row in conditions.items()
     )
     columns = ("stack", "engine", *(_heading(key) for key in keys))
-    return Table("Conditions of each stack, read back from the live servers", columns, rows)
+    return Table(title, columns, rows)
 
 
 def _heading(key: str) -> str:

@@ -40,7 +40,7 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
         f"{rows[0].scenario}, {format_load(rows[0].load)}."
     )
     if any(point.off_curve for row in rows for point in row.points):
-        subtitle += " *: off the curve, there the model does more than add its time."
+        subtitle += " *: off the curve, see the text."
     pairs = list(zip(rows, _pair_names(rows, stacks, page), strict=True))
     floor = _floor_beside(rows[0], summary, stacks)
     return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, floor, margin, page)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.findings import BreakEven, LadderRow, Step, Threshold
+from bench.findings import BreakEven, BreakEvenPoint, LadderRow, Step, Threshold
 from bench.records import Comparison, Interval
 from bench.run_folder import Summary
 from bench.show.figures import (
@@ -22,6 +22,7 @@ from bench.show.tables import Column, Table, make_table, numbers
 
 # Below this distance from 1 the switch no longer moves much: the threshold that the answer names.
 NAMED_THRESHOLD = 0.1
+CAUSE = " A slow model can cost more than its own time: it leaves cold caches behind, and threads wait while it holds the interpreter."
 STEP_WORDS: Mapping[Step, str] = {"server": "server", "framework": "framework and validation", "model": "model", "total": "total"}
 
 
@@ -46,14 +47,45 @@ def break_even_line(row: BreakEven, stacks: Stacks) -> str:
 
 
 def threshold_words(row: BreakEven, threshold: Threshold) -> str:
-    """Return `within 10 % of 1 from 1.3 ms of model time on (1.1 to 1.5)`, or that no measured model was slow enough."""
+    """Return `within 10 % of 1 from 1.3 ms of model time on (1.1 to 1.5)`, or that it always is, or for no model measured."""
     near = f"within {format_percent(threshold.within)} of 1"
-    if not threshold.model_ms:
-        return f"{near} whatever the model takes"
-    if not threshold.is_measured:
+    if threshold.model_ms and not threshold.is_measured:
         return f"not {near} up to the slowest model measured, {format_number(row.longest_ms)} ms"
     point, bounds = split_interval(threshold.model_ms, threshold.ci_low, threshold.ci_high)
-    return f"{near} from {point} ms of model time on{f' ({bounds} ms, {level_words(threshold.level)})' if bounds else ''}"
+    level = level_words(threshold.level)
+    if threshold.model_ms:
+        return f"{near} from {point} ms of model time on{f' ({bounds} ms, {level})' if bounds else ''}"
+    latest = f"from {bounds.rpartition(' ')[2]} ms of model time on at the latest ({level})"
+    return f"{near} {latest if threshold.ci_high else 'whatever the model takes'}"
+
+
+def off_line(row: BreakEven, stacks: Stacks) -> str:
+    """Return why points lie off the curve: which stack's own time did not stay what it was; empty where none does."""
+    points = [point for point in row.points if point.off_curve]
+    if not points:
+        return ""
+    engines = ", ".join(point.engine for point in points)
+    return f"Off the curve, {short_pair(row, stacks)}: {engines}; {off_words(row, points, stacks)}.{_cause(row, points)}"
+
+
+def off_words(row: BreakEven, points: Sequence[BreakEvenPoint], stacks: Stacks) -> str:
+    """Return what a request takes beside the model with some engines, and what the curve takes it to be, for both stacks."""
+    of_contender = " and ".join(_interval(point.contender_overhead_ms) for point in points)
+    of_baseline = " and ".join(_interval(point.baseline_overhead_ms) for point in points)
+    return (
+        f"beside the model a request takes {of_contender} ms on {stack_label(row.contender, stacks)}, where the curve has "
+        f"{format_number(row.contender_overhead_ms.estimate)}, and {of_baseline} ms on {stack_label(row.baseline, stacks)}, where it has "
+        f"{format_number(row.baseline_overhead_ms.estimate)}"
+    )
+
+
+def _cause(row: BreakEven, points: Sequence[BreakEvenPoint]) -> str:
+    grown = [
+        point.contender_overhead_ms.estimate > row.contender_overhead_ms.estimate
+        or point.baseline_overhead_ms.estimate > row.baseline_overhead_ms.estimate
+        for point in points
+    ]
+    return CAUSE if all(grown) else ""
 
 
 def answer_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: Stacks) -> list[str]:
@@ -63,7 +95,7 @@ def answer_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: Stack
     claim = f"{words} times the requests per second with a model of {model_ms:g} ms{level}, {count_words(row.launches, 'launch')}"
     lines = [f"{pair_words(row, stacks)}: {claim}, {row.scenario}, {format_load(row.load)}."]
     nearest = min(row.points, key=lambda point: abs(point.model_ms - model_ms))
-    off = " It lies off the curve: there the model does more than add its time." if nearest.off_curve else ""
+    off = f" It lies off the curve: {off_words(row, [nearest], stacks)}." if nearest.off_curve else ""
     measured = format_interval(nearest.ratio, nearest.ci_low, nearest.ci_high)
     lines.append(f"  Measured nearest: engine {nearest.engine}, {format_number(nearest.model_ms)} ms, {measured} times.{off}")
     named = next(found for found in row.thresholds if found.within == NAMED_THRESHOLD)
@@ -71,23 +103,26 @@ def answer_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: Stack
     return lines
 
 
-def break_even_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
-    """Return one line per pair and engine: measured ratio and curve."""
-    points = [(row, point) for row in rows for point in row.points]
+def break_even_table(row: BreakEven, stacks: Stacks) -> Table:
+    """Return one line per engine of a pair: measured ratio, curve, and what each stack takes beside the model."""
+    points = row.points
     return make_table(
-        "Throughput ratio by the time of one prediction",
+        f"Throughput ratio by the time of one prediction, {short_pair(row, stacks)}",
         [
-            Column("engine", [point.engine for _, point in points]),
-            Column("pair", [short_pair(row, stacks) for row, _ in points]),
-            numbers(
-                "one prediction, ms", [format_interval(point.model_ms, point.model_ms_low, point.model_ms_high) for _, point in points]
-            ),
-            numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for _, point in points]),
-            numbers("level", [level_words(point.level) or NO_FIGURE for _, point in points]),
-            numbers("curve", [format_number(point.curve_ratio) for _, point in points]),
-            Column("", ["off the curve" if point.off_curve else "" for _, point in points], shown=any(p.off_curve for _, p in points)),
+            Column("engine", [point.engine for point in points]),
+            numbers("one prediction, ms", [format_interval(point.model_ms, point.model_ms_low, point.model_ms_high) for point in points]),
+            numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for point in points]),
+            numbers("level", [level_words(point.level) or NO_FIGURE for point in points]),
+            numbers("curve", [format_number(point.curve_ratio) for point in points]),
+            Column("fit", ["off the curve" if point.off_curve else "on the curve" for point in points], shown=_has_off(row)),
+            numbers("overhead of the contender, ms", [_interval(point.contender_overhead_ms) for point in points]),
+            numbers("of the baseline, ms", [_interval(point.baseline_overhead_ms) for point in points]),
         ],
     )
+
+
+def _has_off(row: BreakEven) -> bool:
+    return any(point.off_curve for point in row.points)
 
 
 def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
@@ -124,17 +159,22 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
     )
 
 
-def server_timing_words(summary: Summary, stacks: Stacks) -> list[str]:
+def server_timing_table(summary: Summary, stacks: Stacks) -> Table:
     """Return, for each stack that was asked, its own account of the model's part beside the ladder's."""
     steps = {row.stack: row for row in summary.ladder if row.step == "model"}
-    return [
-        f"The model's step, checked: {stack_label(row.stack, stacks)} reports {format_number(row.preprocess_us)} us of preprocessing and "
-        f"{format_number(row.predict_us)} us of prediction (Server-Timing: wall time, medians of {row.requests:,} single requests to a "
-        "server that is idle otherwise, whose caches are colder than under load); the ladder gives "
-        f"{format_interval(steps[row.stack].cpu_us, steps[row.stack].ci_low, steps[row.stack].ci_high)} us of CPU time."
-        for row in summary.server_timing
-        if row.stack in steps
-    ]
+    rows = [row for row in summary.server_timing if row.stack in steps]
+    of_ladder = [steps[row.stack] for row in rows]
+    return make_table(
+        "The model's step, checked: what the stack itself reports (Server-Timing) beside the ladder",
+        [
+            Column("stack", [stack_label(row.stack, stacks) for row in rows]),
+            numbers("preprocessing, us", [format_number(row.preprocess_us) for row in rows]),
+            numbers("prediction, us", [format_number(row.predict_us) for row in rows]),
+            numbers("by the ladder, CPU us", [format_interval(row.cpu_us, row.ci_low, row.ci_high) for row in of_ladder]),
+            numbers("level", [level_words(row.level) or NO_FIGURE for row in of_ladder]),
+            numbers("requests", [f"{row.requests:,}" for row in rows]),
+        ],
+    )
 
 
 def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], stacks: Stacks) -> Table:
@@ -155,7 +195,7 @@ def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], s
 
 
 def _threshold_cell(threshold: Threshold) -> str:
-    if not threshold.model_ms:
+    if not threshold.model_ms and not threshold.ci_high:
         return "always"
     return format_interval(threshold.model_ms, threshold.ci_low, threshold.ci_high) if threshold.is_measured else "not reached"
 

@@ -183,7 +183,7 @@ def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, option
     said = shown(capsys, "report", str(mini.path), *options)
     page, markdown = ((mini.path / name).read_text("utf-8") for name in ("report.html", "report.md"))
     for text in (said, page, markdown):
-        assert f"of money ({terms})." in text.replace("\\", "")
+        assert f"({terms})." in text.replace("\\", "")
     for text in (page, markdown):
         assert shares in text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.findings import Capacity, LadderRow, ServerTiming
+from bench.findings import Capacity, LadderRow, OfferedPoint, ServerTiming
 from bench.records import (
     HIGHER_IS_BETTER,
     METRICS,
@@ -23,7 +23,7 @@ from bench.records import (
     WarmUpPoint,
 )
 
-ROWS = [SliceRecord, Cell, Comparison, Quantile, WarmUpPoint, StartUp, Memory, Resources, LadderRow, Capacity, ServerTiming]
+ROWS = [SliceRecord, Cell, Comparison, Quantile, WarmUpPoint, StartUp, Memory, Resources, LadderRow, Capacity, OfferedPoint, ServerTiming]
 SOURCES = sorted(Path(bench.__file__).parent.rglob("*.py"))
 WALL_CLOCKS = {"time", "time_ns", "clock", "localtime", "gmtime", "ctime"}
 
@@ -43,7 +43,7 @@ def test_every_request_without_a_correct_answer_in_time_is_a_failure(kind):
 def test_every_quantity_of_a_row_has_its_unit_in_its_name(kind):
     names = {
         "launch", "slice", "start", "part", "block", "stack", "scenario", "load", "warm_up", "generator_limited", "contender",
-        "baseline", "metric", "role", "verdict", "reason", "time", "step", "bound",
+        "baseline", "metric", "role", "verdict", "reason", "time", "step", "bound", "points",
     }  # fmt: skip
     counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts", "requests"}
     ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile"}

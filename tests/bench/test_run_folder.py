@@ -26,6 +26,7 @@ from bench.findings import (
     Feature,
     Knee,
     LadderRow,
+    OfferedPoint,
     ServerTiming,
     Threshold,
 )
@@ -190,6 +191,7 @@ def test_the_shipped_schema_describes_the_summary_exactly(mini):
         "curve_point": CurvePoint,
         "threshold": Threshold,
         "capacity_row": Capacity,
+        "offered_point": OfferedPoint,
         "knees_row": Knee,
         "server_timing_row": ServerTiming,
         "complexity_row": AppCode,
@@ -294,7 +296,7 @@ def test_a_write_leaves_nothing_but_the_file(mini):
     assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
 
 
-@pytest.mark.parametrize("schema", [0, 2, 4, "3", None])
+@pytest.mark.parametrize("schema", [0, 3, 5, "4", None])
 def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
     mini.write_text("manifest.json", json.dumps({"schema": schema}))
     with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}. The report in its"):

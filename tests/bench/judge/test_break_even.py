@@ -65,6 +65,7 @@ def test_exact_rates_give_the_overheads_and_a_curve_through_every_point():
         assert point.ratio == pytest.approx((0.25 + point.model_ms) / (0.12 + point.model_ms))
         assert point.curve_ratio == pytest.approx(point.ratio)
         assert not point.off_curve
+        assert (point.contender_overhead_ms.estimate, point.baseline_overhead_ms.estimate) == pytest.approx((0.12, 0.25))
 
 
 def test_the_curve_runs_from_no_model_to_the_slowest_engine():
@@ -101,6 +102,9 @@ def test_intervals_of_overheads_cover_the_truth_almost_as_often_as_they_say():
 def test_an_engine_that_does_more_than_add_its_time_lies_off_the_curve():
     row = judged(make_part(), noise=0.003, factors={"flask-gthread@spin-1ms": 1.3})
     assert {point.engine for point in row.points if point.off_curve} >= {"spin-1ms"}
+    found = {point.engine: point.baseline_overhead_ms.estimate for point in row.points}
+    assert found["spin-1ms"] == pytest.approx(1.3 * (0.25 + 1.01) - 1.01, rel=0.02)
+    assert found["numpy"] == pytest.approx(0.25, rel=0.02)
 
 
 @pytest.mark.parametrize("within", THRESHOLDS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from judge_rows import SATURATION_RPS, make_slice, small_config
 
 from bench.judge.cells import CellTimes, make_cell
-from bench.judge.limits import KNEE_SHARE, UNANSWERED, UNANSWERED_SHARE, find_crossing, find_knees, judge_capacity
+from bench.judge.limits import KNEE_SHARE, UNANSWERED_MS, UNANSWERED_SHARE, find_crossing, find_knees, judge_capacity
 from bench.plan.rules import LEVELS, LIMIT_P99_MS
 from bench.records import CellKey
 
@@ -123,11 +123,24 @@ def test_one_launch_outside_the_rates_makes_a_bound_of_the_figure():
     assert row.capacity_rps == pytest.approx(4000.0)
 
 
+def test_what_the_launches_measured_at_each_rate_is_told_by_their_median_and_ends():
+    tails = {(launch, FLASK): (1.0, launch * 1.0, 50.0, 2e6) for launch in range(1, 9)}
+    row = capacity_of(config_of(), tails=tails, failures={(3, FLASK, "own-50"): 400})
+    assert [point.offered_rps for point in row.points] == [2500.0, 3500.0, 4500.0, 5000.0]
+    assert [(point.p99_ms, point.lowest_ms, point.highest_ms) for point in row.points] == [
+        (1.0, 1.0, None),
+        (4.5, 1.0, 8.0),
+        (50.0, 50.0, 50.0),
+        (None, None, None),
+    ]
+    assert {point.launches for point in row.points} == {8}
+
+
 def test_requests_without_an_answer_are_beyond_the_limit_whatever_the_others_took():
     lost = {(launch, FLASK, "own-90"): 11 for launch in range(1, 9)}
     quick = {FLASK: (1.0, 1.0, 1.0, 1.0)}
     row = capacity_of(config_of(), tails=quick, failures=lost)
-    smooth = (UNANSWERED * LIMIT_P99_MS * 1.0) ** 0.5  # pooled with the rate above, at which all were answered
+    smooth = UNANSWERED_MS**0.5  # pooled with the rate above, at which all were answered
     assert row.bound == ""
     assert row.capacity_rps == pytest.approx(3500 + 1000 * np.log(LIMIT_P99_MS) / np.log(smooth))
     assert capacity_of(config_of(), tails=quick).bound == "at least"

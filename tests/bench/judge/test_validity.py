@@ -34,6 +34,12 @@ def warming(ratio, launches=12, **fields):
     return [make_slice(launch=launch, throughput_rps=rate, **fields) for launch in range(launches) for rate in (5000, 5000 * ratio)]
 
 
+def drifting(speed, stacks=("a", "b", "c"), launches=12):
+    """Return slices of stacks of which the last launch was as many times as fast as all others."""
+    rates = {launch: 5000 * (speed if launch == launches - 1 else 1) for launch in range(launches)}
+    return [make_slice(launch=launch, throughput_rps=rate, stack=stack) for launch, rate in rates.items() for stack in stacks]
+
+
 def judged(*, cells=(), floor=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False):
     return judge_validity(
         cells=cells,
@@ -75,7 +81,7 @@ WARNINGS = [
     ("marked-launches", {"gates": marked(1, 2, 3, 4), "launches": 12}, "4 of 12 launches did not pass", False),
     ("errors", {"cells": make_cells(errors=3)}, "3 wrong or failed answers, most of them in flask-gthread predict-1 closed-16.", True),
     ("errors", {"cells": make_cells(unfinished=4)}, "4 unfinished requests, most of them in", True),
-    ("errors", {"cells": make_cells(not_sent=5)}, "5 requests not sent, most of them in", True),
+    ("not-sent", {"cells": make_cells(not_sent=5)}, "5 requests not sent, since 256 were under way already, most of them in", True),
     ("generator-limited", {"cells": make_cells(generator_limited=True)}, "more than 80% of its core against flask-gthread.", True),
     (
         "not-warm",
@@ -83,6 +89,7 @@ WARNINGS = [
         "1 cell got faster while measured, most of all flask-gthread predict-1 closed-16 (x 1.05).",
         True,
     ),
+    ("unsteady", {"slices": drifting(0.75)}, "all stacks of part headline together answered 0.75 to 1.00 times what is usual", True),
     ("one-core", {"spoilers": [ONE_CORE]}, "One core.", False),
     ("busy", {"spoilers": [RunWarning("busy", "Busy.", "Wait.")]}, "Busy.", True),
 ]
@@ -110,11 +117,23 @@ def test_a_run_that_is_not_valid_says_all_that_is_against_it():
     assert reasons_against(judged(partial=True)) == []
 
 
+def test_a_machine_is_steady_until_a_launch_is_a_quarter_faster_than_another():
+    assert judged(slices=drifting(0.81)).warnings == ()
+    assert judged(slices=drifting(1.24)).warnings == ()
+    assert [warning.code for warning in judged(slices=drifting(1.26)).warnings] == ["unsteady"]
+
+
+def test_the_part_in_which_the_machine_was_least_steady_is_named():
+    slices = [*drifting(0.75), *(replace(record, part="sweep") for record in drifting(0.5))]
+    [warning] = judged(slices=slices).warnings
+    assert "part sweep together answered 0.50 to 1.00 times" in warning.text
+
+
 def test_all_that_is_wrong_is_said_what_was_known_beforehand_first():
     validity = judged(
         cells=make_cells(errors=1, generator_limited=True),
         floor=make_floor(1.5),
-        slices=warming(1.1),
+        slices=[*warming(1.1), *drifting(0.5)],
         gates=[*repeated(1), *marked(*range(12))],
         spoilers=[RunWarning("busy", "Busy.", "Wait.")],
         partial=True,
@@ -122,7 +141,7 @@ def test_all_that_is_wrong_is_said_what_was_known_beforehand_first():
     codes = [warning.code for warning in validity.warnings]
     assert codes == [
         *("busy", "partial", "repeated-launches", "marked-launches"),
-        *("noise-floor", "errors", "generator-limited", "not-warm"),
+        *("noise-floor", "errors", "generator-limited", "not-warm", "unsteady"),
     ]
 
 
@@ -133,10 +152,9 @@ def test_failures_are_summed_by_their_kind_and_the_worst_cell_is_named():
         *make_cells(OPEN_KEY, not_sent=3000, stack="slow"),
         *make_cells(stack="other"),
     ]
-    [warning] = judged(cells=cells).warnings
-    assert warning.text == (
-        "7 wrong or failed answers, 1 unfinished requests, 4,000 requests not sent, most of them in slow predict-1 open-60."
-    )
+    errors, not_sent = judged(cells=cells).warnings
+    assert errors.text == "7 wrong or failed answers, 1 unfinished request, most of them in fastapi-def predict-1 closed-16."
+    assert not_sent.text == "4,000 requests not sent, since 256 were under way already, most of them in slow predict-1 open-60."
 
 
 def test_each_stack_that_outran_the_generator_is_named_once():

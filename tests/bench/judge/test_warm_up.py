@@ -1,10 +1,10 @@
-"""How fast a stack is from its first request on, and whether it still gets faster while it is measured."""
+"""How fast a stack is from its first request on, whether it still gets faster while it is measured, and how steady the machine is."""
 
 import numpy as np
 import pytest
 from judge_rows import KEY, OPEN_KEY, make_slice
 
-from bench.judge.warm_up import BIN_MS, WarmUps, still_warming
+from bench.judge.warm_up import BIN_MS, WarmUps, launch_speeds, still_warming
 from bench.records import CellKey, WarmUpPoint
 
 MS = 1_000_000
@@ -147,3 +147,35 @@ def test_each_cell_is_looked_at_by_itself():
         ("fastapi-uvicorn", "closed-16"),
         ("flask-gthread", "closed-1"),
     ]
+
+
+# --- the machine's speed --------------------------------------------------------------------------------------------
+
+
+def at_rates(rates, **fields):
+    """Return two slices a launch; `rates` has each launch's."""
+    return [
+        make_slice(launch=launch, throughput_rps=rate + step, **fields) for launch, rate in enumerate(rates, start=1) for step in (-10, 10)
+    ]
+
+
+def test_the_speed_of_a_launch_is_what_its_stacks_have_in_common():
+    slices = [
+        *at_rates([1000, 500, 1000], stack="a"),
+        *at_rates([4000, 2000, 4000], stack="b"),
+        *at_rates([9000, 4500, 3000], stack="c"),  # slow in the last launch for a reason of its own
+    ]
+    assert launch_speeds(slices, KEY.part) == pytest.approx([1, 0.5, 1])
+
+
+def test_stacks_that_could_be_the_cause_themselves_tell_nothing_about_the_machine():
+    slices = [*at_rates([1000, 500, 1000], stack="a"), *at_rates([4000, 2000, 4000], stack="b")]
+    assert launch_speeds(slices, KEY.part) == []
+
+
+def test_the_speed_of_a_launch_comes_from_counted_slices_of_closed_loops_of_its_part():
+    slices = [record for stack in "abc" for record in at_rates([1000, 1000], stack=stack)]
+    others = ({"warm_up": True}, {"load": "open-60"}, {"part": "sweep"})
+    disturbed = [record for fields in others for stack in "abc" for record in at_rates([1000, 300], stack=stack, **fields)]
+    assert launch_speeds([*slices, *disturbed], KEY.part) == [1, 1]
+    assert launch_speeds(slices, "sweep") == []

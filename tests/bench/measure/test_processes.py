@@ -143,7 +143,7 @@ def test_conditions_are_read_from_the_live_processes(tmp_path):
         conditions = read_conditions(fastapi)
         assert (conditions["processes"], conditions["uvloop"], conditions["httptools"]) == (1, True, True)
         assert read_conditions(flask)["uvloop"] is False
-        assert conditions["start_s"] > 0
+        assert conditions["ready_beside_others_s"] > 0
 
 
 def test_a_server_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, make_stub):

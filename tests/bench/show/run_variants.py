@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from bench.findings import BreakEven
-from bench.records import Cell, Comparison, Quantile, Resources, SliceRecord
+from bench.findings import BreakEven, BreakEvenPoint
+from bench.records import Cell, Comparison, Interval, Quantile, Resources, SliceRecord
 from bench.run_folder import RunFolder, Summary
 
 MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
@@ -204,11 +204,16 @@ def null_run(folder: Path) -> RunFolder:
 def _without_intervals(row: BreakEven) -> BreakEven:
     """Return a break-even row as of a single launch."""
     bare = dict.fromkeys(("ci_low", "ci_high", "level"))
-    overhead_ms = {name: replace(getattr(row, name), low=None, high=None, level=None) for name in OVERHEADS}
-    points = tuple(replace(point, **bare, model_ms_low=None, model_ms_high=None, off_curve=False) for point in row.points)
+    points = tuple(
+        replace(point, **bare, model_ms_low=None, model_ms_high=None, off_curve=False, **_bare_overheads(point)) for point in row.points
+    )
     curve = tuple(replace(point, ci_low=None, ci_high=None) for point in row.curve)
     thresholds = tuple(replace(threshold, **bare) for threshold in row.thresholds)
-    return replace(row, launches=1, points=points, curve=curve, thresholds=thresholds, **overhead_ms)
+    return replace(row, launches=1, points=points, curve=curve, thresholds=thresholds, **_bare_overheads(row))
+
+
+def _bare_overheads(row: BreakEven | BreakEvenPoint) -> dict[str, Interval]:
+    return {name: replace(getattr(row, name), low=None, high=None, level=None) for name in OVERHEADS}
 
 
 def empty_run(folder: Path) -> RunFolder:

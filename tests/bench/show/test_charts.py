@@ -16,12 +16,15 @@ from bench.records import Quantile
 from bench.run_folder import RunFolder
 from bench.show import canvas
 from bench.show.canvas import NARROW, WIDE, Page
-from bench.show.charts import ratios_sheet, throughput_sheet
+from bench.show.charts import copies_words, ratios_sheet, throughput_sheet
+from bench.show.cost_chart import cost_cells
+from bench.show.figures import format_number
 from bench.show.finished import read_run
 from bench.show.latency_chart import spread
 from bench.show.report import SHEETS, draw_charts, write_report
 from bench.show.selection import headline_load
 
+RUN = read_run(RunFolder.open(MINI_RUN))
 FINE_PRINT = "CPython 3.11.7, flask 3.1.2; some CPU, 1 server core; commit abc; 2026-11-25T09:00:00Z; run r"
 DRAW = """
 import sys
@@ -142,6 +145,10 @@ TITLES = {
         "13.12 (12.93 to 13.31) times the requests per second"
     ),
     "latency": "With 1 user the median answer took 0.163 ms (FastAPI on uvicorn) to 0.283 ms (FastAPI with def on uvicorn)",
+    "equal-load": (
+        "At equal rate, 60 % of saturation the p95 response time was 0.301 ms (FastAPI on uvicorn) to 0.526 ms "
+        "(FastAPI with def on uvicorn)"
+    ),
     "offered": (
         "Flask on gunicorn gthread keeps p99 within 10 ms up to 4,807 (4,789 to 4,819) req/s; "
         "FastAPI on uvicorn keeps p99 within 10 ms up to 9,344 (9,273 to 9,382) req/s"
@@ -152,8 +159,9 @@ TITLES = {
     ),
     "sweep": "More users than needed only wait: the highest throughput is 10,330 (10,170 to 10,490) req/s, FastAPI on uvicorn",
     "enrich": (
-        "With a wait of 100 ms: 9.96 (9.81 to 10.12) (FastAPI on uvicorn, blocking client in async def) to 637.5 (627.9 to 647.6) "
-        "(FastAPI on uvicorn, async client) requests per second"
+        "With a wait of 100 ms, requests per second: 637.5 (627.9 to 647.6) (FastAPI on uvicorn, async client), "
+        "318.7 (313.9 to 323.8) (Flask, 32 threads, on gunicorn gthread), "
+        "9.96 (9.81 to 10.12) (FastAPI on uvicorn, blocking client in async def)"
     ),
     "aa": "Two copies of the same code: 0 of 6 intervals exclude 1",
     "drift": "Over the run single slices ranged from 0.97 to 1.03 of their stack's median",
@@ -228,21 +236,23 @@ def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
     assert {1.04, round(1 / 1.04, 4)} <= places
 
 
-def latency_of(folder):
-    sheet = draw_sheets(folder)["latency"]
+def latency_of(folder, chart="latency"):
+    sheet = draw_sheets(folder)[chart]
     return sheet, texts_of(sheet)
 
 
 def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
     sheet, headings = latency_of(RunFolder.open(MINI_RUN))
-    unloaded, saturated, offered = sheet.figure.axes
+    unloaded, saturated = sheet.figure.axes
+    equal, offered_headings = latency_of(RunFolder.open(MINI_RUN), "equal-load")
+    (offered,) = equal.figure.axes
     labels = [text.get_text() for text in unloaded.texts]
     assert "FastAPI with def on uvicorn\nn 11,879" in labels
     last = {round(float(line.get_xdata()[-1])) for line in unloaded.lines}
     assert last == {100, 1000}  # one cell supports no more than p99
     assert [len(axes.texts) for axes in (unloaded, saturated, offered)] == [5, 5, 5]
     assert not [label for label in labels if "second copy" in label]
-    assert [heading for heading in headings if heading.startswith("predict-1")] == [
+    assert [heading for heading in [*headings, *offered_headings] if heading.startswith("predict-1 at") or ": service" in heading] == [
         "predict-1, 1 user, alone on the server: service time",
         "predict-1, 16 users, at saturation: service time",
         "predict-1 at the same offered load, 3,030 req/s: response time",
@@ -252,33 +262,58 @@ def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
 
 def test_closed_loops_show_service_times_and_an_open_loop_response_times_of_the_first_part():
     folder = RunFolder.open(MINI_RUN)
-    sheet, texts = latency_of(folder)
-    drawn = {tuple(map(float, line.get_ydata())) for axes in sheet.figure.axes for line in axes.lines}
     points = folder.read_rows("distributions.csv", Quantile)
 
     def curve(part, load, time):
         own = [point for point in points if (point.part, point.stack, point.load, point.time) == (part, "flask-gthread", load, time)]
         return tuple(point.latency_ms for point in own)
 
+    (closed, words), (equal, equal_words) = latency_of(folder), latency_of(folder, "equal-load")
+    drawn, offered = ({tuple(map(float, line.get_ydata())) for axes in one.figure.axes for line in axes.lines} for one in (closed, equal))
     assert {curve("headline", load, "service") for load in ("closed-1", "closed-16")} <= drawn
-    assert curve("headline", "open-60", "response") in drawn
-    assert curve("headline", "open-60", "service") not in drawn
-    words = " ".join(texts)
-    assert "Service time: from sending a request" in words
-    assert "Response time: from when a request was due" in words
+    assert curve("headline", "open-60", "response") in offered - drawn
+    assert curve("headline", "open-60", "service") not in offered
+    assert "Service time: from sending a request" in " ".join(words)
+    assert "Response time: from when a request was due" in " ".join(equal_words)
 
 
-@pytest.mark.parametrize(("name", "kinds"), [("smoke", ["Service time"]), ("open", ["Response time"]), ("user", ["Service time"])])
-def test_the_latency_chart_defines_only_the_times_that_it_shows(name, kinds, tmp_path):
-    _, texts = latency_of(VARIANTS[name](tmp_path / name))
-    assert [words for words in ("Service time", "Response time") if words in " ".join(texts)] == kinds
+@pytest.mark.parametrize(("name", "charts"), [("smoke", {"latency"}), ("open", {"equal-load"}), ("user", {"latency"})])
+def test_a_run_has_a_latency_chart_only_of_the_kind_of_load_that_it_measured(name, charts, tmp_path):
+    assert set(draw_sheets(VARIANTS[name](tmp_path / name))) & {"latency", "equal-load"} == charts
 
 
 def test_a_stack_that_cannot_carry_the_offered_load_is_named_and_one_that_leaves_requests_unanswered_has_a_shorter_line(tmp_path):
-    sheet, texts = latency_of(VARIANTS["overloaded"](tmp_path / "run"))
+    sheet, texts = latency_of(VARIANTS["overloaded"](tmp_path / "run"), "equal-load")
     assert "Could not carry the offered load: FastAPI with def on uvicorn." in " ".join(texts)
-    lines = [line for line in sheet.figure.axes[2].lines if len(line.get_xdata()) > 1]
+    lines = [line for line in sheet.figure.axes[0].lines if len(line.get_xdata()) > 1]
     assert sorted(round(float(line.get_xdata()[-1])) for line in lines) == [10, 1000, 1000, 1000]
+
+
+def test_the_load_of_the_verdict_stands_first_and_gives_the_title(tmp_path):
+    def change(summary):
+        lighter = [replace(cell, load="open-30", offered_rps=1500.0) for cell in summary.cells if cell.load == "open-60"]
+        return replace(summary, cells=(*lighter, *summary.cells))
+
+    folder = make_run(tmp_path / "run", change)
+    points = [point for point in RunFolder.open(MINI_RUN).read_rows("distributions.csv", Quantile) if point.load == "open-60"]
+    folder.write_rows("distributions.csv", [*(replace(point, load="open-30") for point in points), *points], Quantile)
+    sheet, texts = latency_of(folder, "equal-load")
+    assert sheet.title.startswith("At equal rate, 60 % of saturation the p95 response time was ")
+    assert [text for text in texts if text.startswith("predict-1 at")] == [
+        "predict-1 at the same offered load, 3,030 req/s: response time",
+        "predict-1 at the same offered load, 1,500 req/s: response time",
+    ]
+
+
+def test_the_widest_gap_between_two_copies_in_the_tail_is_told():
+    summary = RUN.summary
+    floor = next(row for row in summary.noise_floor if row.load == "open-60")
+    key = (floor.part, floor.contender, floor.load)
+    cells = tuple(replace(cell, p99_ms=61.1) if (cell.part, cell.stack, cell.load) == key else cell for cell in summary.cells)
+    words = copies_words(replace(summary, cells=cells), RUN.stacks)
+    one = next(cell for cell in cells if (cell.part, cell.stack, cell.load) == (floor.part, floor.baseline, floor.load))
+    assert words.endswith(f"is {format_number(one.p99_ms)} ms, of its second copy 61.1 ms, the widest such gap here.")
+    assert copies_words(replace(summary, noise_floor=()), RUN.stacks) == ""
 
 
 def test_a_rate_of_ones_own_is_no_equal_load(tmp_path):
@@ -290,8 +325,18 @@ def test_a_rate_of_ones_own_is_no_equal_load(tmp_path):
     folder.write_rows(
         "distributions.csv", [Quantile("headline", "flask-gthread", "predict-1", "own-80", "response", 0.5, 1.0, 900)], Quantile
     )
-    _, texts = latency_of(folder)
+    _, texts = latency_of(folder, "equal-load")
     assert "predict-1, 80 % of its own saturation: response time" in texts
+
+
+def test_the_cost_chart_shows_the_equal_load_that_the_verdict_is_given_under(tmp_path):
+    def change(summary):
+        lighter = [replace(cell, load="open-30", cpu_us_per_request=1.0) for cell in summary.cells if cell.load == "open-60"]
+        return replace(summary, cells=(*lighter, *summary.cells))
+
+    run = read_run(make_run(tmp_path / "run", change))
+    judged = {row.load for row in run.summary.comparisons if row.role != "exploratory" and row.load.startswith("open")}
+    assert {cell.load for cell in cost_cells(run)} == judged == {"open-60"}
 
 
 def test_the_throughput_chart_has_the_cells_of_the_answer_and_no_other_part(sheets):
@@ -323,9 +368,7 @@ def test_a_run_of_one_open_loop_has_titles_of_what_it_compares(tmp_path):
     first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4916 to 0.4990) times Flask on gunicorn gthread; "
     assert drawn["ratios"].title.startswith(first)
     assert "Correct answers per second at equal rate, 60 % of saturation;" in words_of(drawn["throughput"])
-    assert drawn["latency"].title.startswith(
-        "At equal rate, 60 % of saturation the median answer took 0.0813 ms (Nothing on granian (WSGI)) to "
-    )
+    assert drawn["equal-load"].title.startswith("At equal rate, 60 % of saturation the p95 response time was ")
 
 
 def test_unfinished_and_unsent_requests_are_counted_beside_the_throughput():

@@ -18,10 +18,10 @@ BREAK_EVEN = (
     "96.9 %); same server, within 10 % of 1 from 0.0170 ms of model time on (0.0089 to 0.0250 ms, 96.9 %)."
 )
 EQUAL_LOAD = (
-    "At equal load, 3,030 req/s offered to both, as usually deployed: p95 response time 0.942 times (98.3 % 0.869 to 1.021, 12 launches), "
-    "undecided; CPU time per request 0.4953 times (98.3 % 0.4915 to 0.4991, 12 launches), better"
+    "At equal load, 3,030 req/s offered to both, as usually deployed: p95 response time 0.942 times (98.3 % interval 0.869 to 1.021, "
+    "12 launches), undecided; CPU time per request 0.4953 times (98.3 % interval 0.4915 to 0.4991, 12 launches), better"
 )
-MONEY = "; a million predictions take 109 against 220 CPU seconds, 0.00403 against 0.00814 of money (0.04 per core hour, 30 % used)"
+MONEY = "; a million predictions take 109 against 220 CPU seconds and cost 0.00403 against 0.00814 (0.04 per core hour, 30 % used)"
 CODE = (
     "Code: FastAPI on uvicorn 164 lines of code, cyclomatic complexity 37, 13 packages (24.3 MB); "
     "Flask on gunicorn gthread 151 lines of code, cyclomatic complexity 34, 9 packages (4.8 MB)."
@@ -105,8 +105,8 @@ def test_the_verdict_of_a_latency_is_said_plainly(verdict, words):
 @pytest.mark.parametrize(
     ("price", "words"),
     [
-        (Price(0.36, (0.5, 0.7)), "109 against 220 CPU seconds, 0.0218 against 0.0439 of money (0.36 per core hour, 50 % used)"),
-        (Price(0.0, (1.0,)), "109 against 220 CPU seconds, 0 against 0 of money (0 per core hour, 100 % used)"),
+        (Price(0.36, (0.5, 0.7)), "109 against 220 CPU seconds and cost 0.0218 against 0.0439 (0.36 per core hour, 50 % used)"),
+        (Price(0.0, (1.0,)), "109 against 220 CPU seconds and cost 0 against 0 (0 per core hour, 100 % used)"),
     ],
 )
 def test_money_follows_the_price_and_the_first_share_of_use(price, words):

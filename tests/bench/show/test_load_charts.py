@@ -7,9 +7,11 @@ from run_variants import MINI_RUN, VARIANTS
 
 from bench.run_folder import RunFolder
 from bench.show import canvas
-from bench.show.canvas import Page
+from bench.show.canvas import MUTED, TEXT, Page
 from bench.show.finished import read_run
+from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
 from bench.show.load_charts import (
+    LAUNCHES,
     capacity_words,
     delay_ms,
     enrich_cells,
@@ -156,11 +158,40 @@ def test_a_whole_run_has_no_cross_and_no_word_of_one():
 
 def test_a_latency_that_is_missing_is_a_cross_at_the_longest_one():
     run = change_cell("capacity", "fastapi-granian", "own-100", p99_ms=None)
+    run = replace(run, summary=replace(run.summary, capacity=()))
     (p50, p99), words = panels_of(offered_sheet, run)
     [cell] = [cell for cell in offered_cells(run) if cell.p99_ms is None]
     assert points_of(p99, "X") == [(cell.offered_rps, max(other.p99_ms or 0 for other in offered_cells(run)))]
     assert points_of(p50, "X") == []
     assert CROSS in words
+
+
+def test_p99_is_that_of_the_launches_where_it_is_known_and_a_cross_where_half_of_them_have_none():
+    first, *others = RUN.summary.capacity
+    gone = replace(first, points=(*first.points[:-1], replace(first.points[-1], p99_ms=None, highest_ms=None)))
+    (_, p99), words = panels_of(offered_sheet, with_summary(capacity=(gone, *others)))
+    known = {(point.offered_rps, point.p99_ms) for row in (gone, *others) for point in row.points if point.p99_ms}
+    assert known <= {*points_of(p99, "o"), *points_of(p99, "D")}
+    assert points_of(p99, "X") == [(first.points[-1].offered_rps, max(p99_ms for _, p99_ms in known))]
+    assert LAUNCHES in words
+    assert CROSS in words
+
+
+def test_a_guide_is_drawn_but_stretches_no_axis():
+    measured = Line("measured", [Point(0.0, 40.0), Point(1.0, 60.0)], TEXT, "o")
+    guide = Line("ceiling", [Point(0.0, 9000.0), Point(1.0, 30.0)], MUTED, ".", is_guide=True)
+    with canvas.drawing():
+        sheet = draw_lines("", "", Scale("x"), [Panel("", [measured, guide], Scale("y", log=True))], Page(""))
+    [axes] = [axes for axes in sheet.figure.axes if axes.get_xlabel()]
+    assert next(tuple(line.get_ydata()) for line in axes.lines if line.get_color() == MUTED) == (9000.0, 30.0)
+    assert axes.get_ylim() == (20.0, 100.0)
+
+
+def test_what_threads_allow_is_a_guide():
+    (axes,), _ = panels_of(enrich_sheet)
+    ceilings = [line for line in axes.lines if line.get_color() == MUTED]
+    assert ceilings
+    assert all(line.get_clip_on() for line in ceilings)
 
 
 def test_a_throughput_that_is_missing_is_a_cross_at_the_lowest_one():
@@ -215,12 +246,21 @@ def test_a_number_of_threads_that_cannot_be_read_is_none(command):
     assert thread_count(replace(RUN, manifest={**RUN.manifest, "plan": plan}), "mine") is None
 
 
-def test_the_title_goes_from_the_slowest_to_the_fastest_stack_under_the_longest_wait():
+def test_the_title_names_the_best_of_each_framework_and_the_slowest_under_the_longest_wait():
     _, words = panels_of(enrich_sheet)
     assert words.startswith(
-        "With a wait of 100 ms: 9.96 (9.81 to 10.12) (FastAPI on uvicorn, blocking client in async def) to 637.5 (627.9 to 647.6) "
-        "(FastAPI on uvicorn, async client) requests per second 64 users. Each request first asks another service"
+        "With a wait of 100 ms, requests per second: 637.5 (627.9 to 647.6) (FastAPI on uvicorn, async client), "
+        "318.7 (313.9 to 323.8) (Flask, 32 threads, on gunicorn gthread), "
+        "9.96 (9.81 to 10.12) (FastAPI on uvicorn, blocking client in async def) 64 users. Each request first asks another service"
     )
+    assert "Not measured at" not in words
+
+
+def test_a_stack_without_a_figure_at_the_longest_wait_is_named():
+    cells = tuple(cell for cell in RUN.summary.cells if (cell.stack, cell.scenario) != ("fastapi-enrich-trap", "enrich-100ms"))
+    _, words = panels_of(enrich_sheet, replace(RUN, summary=replace(RUN.summary, cells=cells)))
+    assert "Not measured at 100 ms: FastAPI on uvicorn, blocking client in async def." in words
+    assert "9.96" not in words
 
 
 # --- capacity -------------------------------------------------------------------------------------------------------

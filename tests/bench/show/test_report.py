@@ -15,6 +15,7 @@ from bench.show.figures import format_interval, format_number, format_ratio
 from bench.show.five_lines import answer_lines, trust_lines
 from bench.show.report import SHEETS, terminal_summary, write_report
 from bench.show.sentences import notices
+from bench.show.tables import comparison_table
 
 
 def test_every_output_opens_with_the_same_lines(reported):
@@ -252,9 +253,20 @@ def test_the_latency_section_explains_the_offered_load_only_where_there_is_one(w
 
 def test_rows_of_several_parts_say_of_which_part_they_are(whole):
     rows = Page(read_text(whole, "report.html")).rows
-    heads = [row for row in rows if row[:2] == ["contender / baseline", "verdict"]]
+    heads = [row for row in rows if row[:1] == ["contender / baseline"]]
     assert ["part" in head for head in heads] == [False, True]  # judged rows are all of one part
-    assert any(row[2:3] == ["ladder"] and "p95 response time" in row for row in rows)
+    place = heads[1].index("part")
+    assert any(row[place : place + 1] == ["ladder"] and "p95 response time" in row for row in rows)
+
+
+def test_rows_that_are_all_exploratory_have_no_columns_of_margin_and_role_and_a_verdict_only_with_a_reason(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    judged, exploratory = (row for row in rows if row[:1] == ["contender / baseline"])
+    assert {"verdict", "margin", "role"} <= set(judged)
+    assert "verdict" in exploratory
+    assert not {"margin", "role"} & set(exploratory)
+    plain = [row for row in whole.read_summary().comparisons if row.role == "exploratory" and row.reason in ("", "exploratory")]
+    assert "verdict" not in comparison_table("", plain, {}).columns
 
 
 def test_labels_of_a_user_are_text_in_every_output(tmp_path):
@@ -298,7 +310,8 @@ def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(
 
 def test_pictures_of_the_markdown_lie_beside_it(reported):
     pictures = re.findall(r"!\[.*?\]\((\S+)\)", read_text(reported, "report.md"))
-    assert {"charts/ratios.png", "charts/throughput.png", "charts/latency.png"} <= set(pictures)
+    assert {"charts/ratios.png", "charts/throughput.png"} <= set(pictures)
+    assert {"charts/latency.png", "charts/equal-load.png"} & set(pictures)
     names = sorted(picture.removesuffix(".png") for picture in pictures)
     for kind in ("svg", "png"):
         assert sorted(f"charts/{path.stem}" for path in (reported.path / "charts").glob(f"*.{kind}")) == names

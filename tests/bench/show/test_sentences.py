@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from run_variants import MINI_RUN
 
 from bench.plan.loads import parse_load
 from bench.records import METRICS, Comparison, Gate, RunWarning
-from bench.run_folder import Summary, Validity
+from bench.run_folder import RunFolder, Summary, Validity
 from bench.show.figures import count_words, format_interval, format_load, format_number, format_percent, is_open, time_words, under_words
 from bench.show.sentences import aa_line, comparison_line, headline_lines, notices, validity_line, verdict_mark, verdict_words
 
@@ -96,32 +97,32 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({}, f"Better, as usually deployed: {DEPLOYED} (95.3 % 1.90 to 2.10, 12 launches{AA}). predict-1, 16 users."),
+        ({}, f"Better, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches{AA}). predict-1, 16 users."),
         (
             {"metric": "cpu_us_per_request", "ratio": 0.5, "ci_low": 0.49, "ci_high": 0.51, "load": "open-60"},
             (
                 "Better (less CPU time), as usually deployed: FastAPI on uvicorn used 0.500 times the CPU time per request of "
-                "Flask on gunicorn gthread (95.3 % 0.490 to 0.510, 12 launches). predict-1, equal rate, 60 % of saturation."
+                "Flask on gunicorn gthread (95.3 % interval 0.490 to 0.510, 12 launches). predict-1, equal rate, 60 % of saturation."
             ),
         ),
         (
             {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "closed-1"},
             (
                 "Worse (longer p95), as usually deployed: the p95 service time of FastAPI on uvicorn was 1.30 times that of "
-                "Flask on gunicorn gthread (95.3 % 1.20 to 1.40, 12 launches). predict-1, 1 user."
+                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, 1 user."
             ),
         ),
         (
             {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "open-60"},
             (
                 "Worse (longer p95), as usually deployed: the p95 response time of FastAPI on uvicorn was 1.30 times that of "
-                "Flask on gunicorn gthread (95.3 % 1.20 to 1.40, 12 launches). predict-1, equal rate, 60 % of saturation."
+                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, equal rate, 60 % of saturation."
             ),
         ),
         (
             {"verdict": "undecided", "smallest_seen": 0.0412, "load": "open-500rps"},
             (
-                f"Undecided, as usually deployed: {DEPLOYED} (95.3 % 1.90 to 2.10, 12 launches). predict-1, 500 req/s offered. "
+                f"Undecided, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches). predict-1, 500 req/s offered. "
                 "This run could see 4.1 % and more; about 48 launches would halve the interval."
             ),
         ),
@@ -136,7 +137,7 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             },
             (
                 "Equivalent within 2 %, same server: FastAPI on granian answered 1.000 times as many requests per second as "
-                "Flask on granian (95.3 % 0.990 to 1.010, 12 launches). predict-1, 16 users."
+                "Flask on granian (95.3 % interval 0.990 to 1.010, 12 launches). predict-1, 16 users."
             ),
         ),
         (
@@ -160,7 +161,7 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
         (
             {"contender": "mine", "baseline": "yours"},
             (
-                "Better: mine answered 2.00 times as many requests per second as yours (95.3 % 1.90 to 2.10, 12 launches). "
+                "Better: mine answered 2.00 times as many requests per second as yours (95.3 % interval 1.90 to 2.10, 12 launches). "
                 "predict-1, 16 users."
             ),
         ),
@@ -168,7 +169,7 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             {"contender": "nowhere", "baseline": "flask-granian", "load": "strange"},
             (
                 "Better: nowhere answered 2.00 times as many requests per second as Flask on granian "
-                "(95.3 % 1.90 to 2.10, 12 launches). predict-1, strange."
+                "(95.3 % interval 1.90 to 2.10, 12 launches). predict-1, strange."
             ),
         ),
     ],
@@ -194,7 +195,22 @@ def test_the_answer_begins_with_both_headline_rows():
     lines = headline_lines(make_summary(SAME, replace(ROW, load="closed-1", role="exploratory"), ROW), STACKS)
     assert [line.partition(":")[0] for line in lines] == ["Better, as usually deployed", "Worse, same server"]
     assert lines[0].endswith("predict-1, 16 users. Server on 1 core.")
-    assert lines[1].endswith("Server on 1 core. So the gain above comes from the server.")
+    assert lines[1].endswith("predict-1, 16 users. So the gain above comes from the server.")
+
+
+def test_a_headline_row_alone_says_on_how_many_cores():
+    lines = headline_lines(make_summary(SAME), STACKS)
+    assert lines[1].endswith("predict-1, 16 users. Server on 1 core.")
+
+
+def test_what_the_other_server_brings_without_another_framework_is_said_in_figures():
+    cell = next(cell for cell in RunFolder.open(MINI_RUN).read_summary().cells if cell.throughput_rps)
+    known = {"part": ROW.part, "scenario": ROW.scenario, "load": ROW.load, "throughput_ci_low": None, "throughput_ci_high": None}
+    cells = tuple(replace(cell, stack=row.baseline, throughput_rps=rate, **known) for row, rate in ((ROW, 4353.0), (SAME, 7480.0)))
+    summary = replace(make_summary(ROW, SAME), cells=cells)
+    alone = "7,480 req/s on Flask on granian, 4,350 req/s on Flask on gunicorn gthread"
+    assert headline_lines(summary, STACKS)[1].endswith(f" So the gain above comes from the server: {alone}.")
+    assert headline_lines(replace(summary, cells=cells[:1]), STACKS)[1].endswith(" So the gain above comes from the server.")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +269,7 @@ def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_e
 def test_aa_is_the_ratio_of_two_copies_with_its_interval():
     assert aa_line(make_summary(ROW), STACKS) == (
         "A/A pass: a second copy of Flask on gunicorn gthread answered 1.0030 times as many requests per second as the first "
-        "(95.3 % 0.9940 to 1.0120, 12 launches)."
+        "(95.3 % interval 0.9940 to 1.0120, 12 launches)."
     )
 
 

@@ -9,14 +9,16 @@ from bench.findings import Threshold
 from bench.records import Interval
 from bench.run_folder import RunFolder
 from bench.show.why_words import (
+    CAUSE,
     NAMED_THRESHOLD,
     answer_lines,
     break_even_line,
     break_even_table,
     change_table,
     ladder_table,
+    off_line,
     pair_words,
-    server_timing_words,
+    server_timing_table,
     threshold_table,
     threshold_words,
 )
@@ -25,8 +27,10 @@ RUN = RunFolder.open(MINI_RUN)
 SUMMARY, MANIFEST = RUN.read_summary(), RUN.read_manifest()
 STACKS, CHANGES = MANIFEST["stacks"], MANIFEST["plan"]["changes"]
 DEPLOYED, SAME = SUMMARY.break_even
-OFF = "It lies off the curve: there the model does more than add its time."
-OFF = "It lies off the curve: there the model does more than add its time."
+OFF = (
+    "beside the model a request takes 0.114 (0.070 to 0.160) ms on FastAPI on uvicorn, where the curve has 0.0909, and "
+    "0.809 (0.747 to 0.889) ms on Flask on gunicorn gthread, where it has 0.191"
+)
 NEAR = Threshold(NAMED_THRESHOLD, 1.3, 1.1, 1.5, 0.9609, is_measured=True)
 
 
@@ -48,7 +52,12 @@ def column(table, heading):
         (NEAR, "within 10 % of 1 from 1.30 ms of model time on (1.10 to 1.50 ms, 96.1 %)"),
         (replace(NEAR, ci_low=None, ci_high=None, level=None), "within 10 % of 1 from 1.30 ms of model time on"),
         (replace(NEAR, within=0.02), "within 2 % of 1 from 1.30 ms of model time on (1.10 to 1.50 ms, 96.1 %)"),
-        (replace(NEAR, model_ms=0.0, ci_low=0.0, ci_high=0.2), "within 10 % of 1 whatever the model takes"),
+        (replace(NEAR, model_ms=0.0, ci_low=0.0, ci_high=0.0), "within 10 % of 1 whatever the model takes"),
+        (replace(NEAR, model_ms=0.0, ci_low=None, ci_high=None), "within 10 % of 1 whatever the model takes"),
+        (
+            replace(NEAR, model_ms=0.0, ci_low=0.0, ci_high=0.2),
+            "within 10 % of 1 from 0.20 ms of model time on at the latest (96.1 %)",
+        ),
         (replace(NEAR, model_ms=40.0, is_measured=False), "not within 10 % of 1 up to the slowest model measured, 10.0 ms"),
     ],
 )
@@ -77,7 +86,7 @@ def test_break_even_is_one_sentence_from_no_model_to_near_one():
         (0.0, "engine constant, 0.000210 ms, 2.096 (2.086 to 2.113) times."),
         (0.5, "engine numpy, 0.00429 ms, 2.059 (2.031 to 2.087) times."),
         (0.6, "engine spin-1ms, 1.01 ms, 1.087 (1.070 to 1.104) times."),
-        (9.0, f"engine spin-10ms, 10.0 ms, 1.0684 (1.0630 to 1.0813) times. {OFF}"),
+        (9.0, f"engine spin-10ms, 10.0 ms, 1.0684 (1.0630 to 1.0813) times. It lies off the curve: {OFF}."),
     ],
 )
 def test_an_answer_names_the_nearest_engine_that_was_measured_and_whether_it_lies_off_the_curve(model_ms, nearest):
@@ -97,15 +106,32 @@ def test_an_answer_without_an_interval_says_so():
     assert "1.50 times the requests per second with a model of 1 ms, no interval, 6 launches" in line
 
 
-def test_the_table_of_engines_has_a_line_per_pair_and_engine_and_marks_what_lies_off_the_curve():
-    table = break_even_table(SUMMARY.break_even, STACKS)
-    assert column(table, "engine") == ["constant", "numpy", "spin-1ms", "spin-10ms"] * 2
-    assert column(table, "") == ["", "", "", "off the curve", "", "", "", ""]
+def test_the_table_of_engines_has_a_line_per_engine_and_marks_what_lies_off_the_curve():
+    table = break_even_table(DEPLOYED, STACKS)
+    assert column(table, "engine") == ["constant", "numpy", "spin-1ms", "spin-10ms"]
+    assert column(table, "fit") == ["on the curve", "on the curve", "on the curve", "off the curve"]
     assert column(table, "measured ratio")[:2] == ["2.096 (2.086 to 2.113)", "2.059 (2.031 to 2.087)"]
-    assert "" not in break_even_table([SAME], STACKS).columns
+    assert column(table, "of the baseline, ms")[-1] == "0.809 (0.747 to 0.889)"
+    assert "fit" not in break_even_table(SAME, STACKS).columns
 
 
-def test_the_table_of_thresholds_says_always_and_not_reached():
+def test_points_off_the_curve_are_explained_by_what_each_stack_takes_beside_the_model():
+    assert off_line(DEPLOYED, STACKS) == f"Off the curve, as usually deployed: spin-10ms; {OFF}.{CAUSE}"
+    assert off_line(SAME, STACKS) == ""
+
+
+def test_no_cause_is_named_where_a_slow_model_costs_less_than_the_curve_has():
+    less = Interval(0.01, 0.009, 0.011, 0.96875)
+    points = tuple(replace(point, contender_overhead_ms=less, baseline_overhead_ms=less) for point in DEPLOYED.points)
+    assert off_line(replace(DEPLOYED, points=points), STACKS).endswith("where it has 0.191.")
+
+
+def test_the_table_of_thresholds_says_always_only_where_the_interval_agrees():
+    shown = [threshold_table([with_threshold(SAME, model_ms=0.0, ci_low=0.0, ci_high=high)], STACKS) for high in (0.0, 0.4)]
+    assert [column(table, "within 10 %") for table in shown] == [["always"], ["0.00 (0.00 to 0.40)"]]
+
+
+def test_the_table_of_thresholds_says_not_reached_and_gives_times():
     table = threshold_table([with_threshold(DEPLOYED, model_ms=40.0, is_measured=False), SAME], STACKS)
     assert column(table, "within 10 %") == ["not reached", "0.0170 (0.0089 to 0.0250)"]
     assert column(table, "within 20 %") == ["0.4115 (0.4056 to 0.4142)", "always"]
@@ -128,15 +154,10 @@ def test_a_step_below_zero_keeps_its_figure_in_the_table():
 
 
 def test_what_stacks_say_of_themselves_stands_beside_the_model_step_of_the_ladder():
-    assert server_timing_words(SUMMARY, STACKS)[0] == (
-        "The model's step, checked: Flask on gunicorn gthread reports 3.10 us of preprocessing and 4.40 us of prediction (Server-Timing: "
-        "wall time, medians of 1,000 single requests to a server that is idle otherwise, whose caches are colder than under load); "
-        "the ladder gives 6.9 (4.3 to 9.5) us of CPU time."
-    )
+    table = server_timing_table(SUMMARY, STACKS)
+    assert table.rows[0] == ("Flask on gunicorn gthread", "3.10", "4.40", "6.9 (4.3 to 9.5)", "96.1 %", "1,000")
     without = replace(SUMMARY, ladder=tuple(row for row in SUMMARY.ladder if row.stack != "flask-gthread"))
-    assert [line.partition(" reports")[0] for line in server_timing_words(without, STACKS)] == [
-        "The model's step, checked: FastAPI on uvicorn"
-    ]
+    assert column(server_timing_table(without, STACKS), "stack") == ["FastAPI on uvicorn"]
 
 
 # --- single changes -------------------------------------------------------------------------------------------------
