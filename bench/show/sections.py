@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.plan.rules import AA_TOLERANCE
 from bench.records import Comparison
 from bench.show.charts import copies_words
 from bench.show.code_words import code_notes, code_table, feature_table
@@ -94,8 +93,7 @@ MONEY = (
 )
 AA = (
     "An estimate of A/A widens what counts as better or worse, its interval bounds what counts as equivalent. Where the A/A of the primary "
-    f"comparison excludes 1 and is off by more than {format_percent(AA_TOLERANCE)}, all verdicts are withheld; other rows may exclude 1 by "
-    "chance."
+    "comparison excludes 1 and is off by more than {tolerance}, all verdicts are withheld; other rows may exclude 1 by chance."
 )
 NOT_MEASURED = (
     "Not measured: more than one machine or core per server, TLS, HTTP/2, real networks, databases, requests larger than those of the "
@@ -240,7 +238,8 @@ def _trust(run: FinishedRun, charts: Collection[str]) -> Section:
         ),
         _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest), folded=[other_conditions(run.manifest)]),
     )
-    lines = (*trust_lines(run.summary, run.stacks), AA, NOT_MEASURED)
+    aa = AA.format(tolerance=format_percent(run.plan["rules"]["aa_tolerance"]))
+    lines = (*trust_lines(run.summary, run.stacks), aa, NOT_MEASURED)
     return Section("trust", "How far to trust this", lines, blocks)
 
 
