@@ -11,7 +11,7 @@ from typing import Literal
 #   2 (2026-11) open loops: response and service time, unfinished and not sent requests, send lag; gates with attempt and place;
 #               upper bounds of tail percentiles, kernel share; warm-up curves, starts, memory, resources.
 #   3 (2026-11) time of a prediction by engine, break-even, ladder, single changes, capacity, knees, Server-Timing, complexity.
-#   4 (2026-11) p99 per launch at each offered rate.
+#   4 (2026-11) p99 per launch at each offered rate; overheads of both stacks with each engine.
 RESULTS_SCHEMA = 4
 
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]

@@ -20,7 +20,7 @@ from bench.plan.rules import (
     SEND_LAG_LIMIT_MS,
     STEAL_LIMIT,
 )
-from bench.records import Cell, Comparison, Gate, RunWarning, SliceRecord
+from bench.records import Cell, CellKey, Comparison, Gate, RunWarning, SliceRecord
 from bench.run_folder import Validity
 
 REPEATED, MARKED = "repeated", "kept and marked"
@@ -166,7 +166,7 @@ def _warn_of_cells(cells: Sequence[Cell]) -> Iterable[RunWarning]:
         )
 
 
-def _name(cell: Cell) -> str:
+def _name(cell: Cell | CellKey) -> str:
     return f"{cell.stack} {cell.scenario} {cell.load}"
 
 
@@ -176,14 +176,13 @@ def _warn_of_warm_up(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
         key, ratio = max(cold, key=lambda pair: pair[1])
         yield RunWarning(
             "not-warm",
-            f"{len(cold)} cell{'s' * (len(cold) != 1)} got faster while measured, most of all "
-            f"{key.stack} {key.scenario} {key.load} (x {ratio:.2f}).",
+            f"{len(cold)} cell{'s' * (len(cold) != 1)} got faster while measured, most of all {_name(key)} (x {ratio:.2f}).",
             "Take a longer warm_up_ms, and look at warm_up.csv.",
         )
 
 
 def _warn_of_speed(slices: Sequence[SliceRecord]) -> Iterable[RunWarning]:
-    speeds = {part: own for part in dict.fromkeys(record.part for record in slices) if (own := launch_speeds(slices, part))}
+    speeds = launch_speeds(slices)
     if not speeds:
         return
     part, own = max(speeds.items(), key=lambda item: max(item[1]) / min(item[1]))

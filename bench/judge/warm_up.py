@@ -50,22 +50,23 @@ def still_warming(slices: Sequence[SliceRecord]) -> list[tuple[CellKey, float]]:
     return found
 
 
-def launch_speeds(slices: Sequence[SliceRecord], part: str) -> list[float]:
-    """Return how fast each launch of a part was, as a multiple of what is usual; none if a single stack could be the cause.
+def launch_speeds(slices: Sequence[SliceRecord]) -> dict[str, list[float]]:
+    """Return by part how fast each launch was, as a multiple of what is usual; no part in which a single stack could be the cause.
 
     A cell's own speed in a launch is its median rate there over its median of all launches; the launch's is the median over
     its cells, which are of at least `MIN_STACKS` stacks: what they have in common is the machine.
     """
-    cells = {key: rates for key, rates in _closed_rates(slices).items() if key.part == part}
-    if len({key.stack for key in cells}) < MIN_STACKS:
-        return []
-    launches: dict[int, list[float]] = {}
-    for rates in cells.values():
+    stacks: dict[str, set[str]] = {}
+    launches: dict[str, dict[int, list[float]]] = {}
+    for key, rates in _closed_rates(slices).items():
+        stacks.setdefault(key.part, set()).add(key.stack)
         own = {launch: median(values) for launch, values in rates.items()}
         usual = median(own.values())
         for launch, rate in own.items():
-            launches.setdefault(launch, []).append(rate / usual)
-    return [median(speeds) for speeds in launches.values()]
+            launches.setdefault(key.part, {}).setdefault(launch, []).append(rate / usual)
+    return {
+        part: [median(speeds) for speeds in of_launch.values()] for part, of_launch in launches.items() if len(stacks[part]) >= MIN_STACKS
+    }
 
 
 def _closed_rates(slices: Sequence[SliceRecord]) -> dict[CellKey, dict[int, list[float]]]:

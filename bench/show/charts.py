@@ -30,6 +30,7 @@ from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
 from bench.show.selection import (
     HEADLINE_LOAD,
     UNLOADED,
+    cell_of,
     compared_cells,
     equal_load,
     first_part,
@@ -149,11 +150,10 @@ def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: St
 
 def copies_words(summary: Summary, stacks: Stacks) -> str:
     """Return the widest gap of p99 between two copies of one stack at equal offered load; empty where there is none."""
-    cells = {(cell.part, cell.stack, cell.scenario, cell.load): cell for cell in first_part(summary)}
     gaps: list[tuple[float, Cell, Cell]] = []
     for row in summary.noise_floor:
-        twin, one = (cells.get((row.part, name, row.scenario, row.load)) for name in (row.contender, row.baseline))
-        if is_open(row.load) and twin and one and twin.p99_ms and one.p99_ms:
+        twin, one = (cell_of(summary, row, name) for name in (row.contender, row.baseline))
+        if is_open(row.load) and twin and one and one.part == summary.cells[0].part and twin.p99_ms and one.p99_ms:
             gaps.append((max(twin.p99_ms, one.p99_ms) / min(twin.p99_ms, one.p99_ms), one, twin))
     if not gaps:
         return ""

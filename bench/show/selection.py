@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.records import Cell
+from bench.records import Cell, Comparison
 from bench.run_folder import Summary
 from bench.show.figures import is_open
 
@@ -18,6 +18,12 @@ def twins_of(summary: Summary) -> set[str]:
 def first_part(summary: Summary) -> list[Cell]:
     """Return the cells of the part that has the answer: the first one."""
     return [cell for cell in summary.cells if cell.part == summary.cells[0].part]
+
+
+def cell_of(summary: Summary, row: Comparison, stack: str) -> Cell | None:
+    """Return the cell of one of the two stacks of a comparison; None where there is none."""
+    key = (row.part, stack, row.scenario, row.load)
+    return next((cell for cell in summary.cells if (cell.part, cell.stack, cell.scenario, cell.load) == key), None)
 
 
 def headline_load(summary: Summary) -> str:

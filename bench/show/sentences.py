@@ -19,6 +19,7 @@ from bench.show.figures import (
     throughput_words,
     time_words,
 )
+from bench.show.selection import cell_of
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
@@ -216,12 +217,12 @@ def _server_words(deployed: Comparison | None, same: Comparison | None, summary:
     """Return what both rows together say, where their verdicts allow it, and what the other server brings without another framework."""
     if deployed is None or same is None or (verdicts := (deployed.verdict, same.verdict)) not in _SERVER_VERDICTS:
         return ""
-    keys = {(row.part, row.baseline, row.scenario, row.load): row for row in (deployed, same)}
-    cells = {(cell.part, cell.stack, cell.scenario, cell.load): cell for cell in summary.cells}
-    found = [cells[key] for key in keys if key in cells and cells[key].throughput_rps is not None]
-    words = [f"{throughput_words(cell)} req/s on {stack_label(cell.stack, stacks)}" for cell in found]
-    alone = f": {words[1]}, {words[0]}" if len(words) == len(verdicts) else ""
-    return f" So the {_SERVER_VERDICTS[verdicts]} above comes from the server{alone}."
+    said = f" So the {_SERVER_VERDICTS[verdicts]} above comes from the server"
+    cells = [cell_of(summary, row, row.baseline) for row in (same, deployed)]
+    known = [cell for cell in cells if cell and cell.throughput_rps is not None]
+    if len(known) < len(cells):
+        return f"{said}."
+    return f"{said}: {', '.join(f'{throughput_words(cell)} req/s on {stack_label(cell.stack, stacks)}' for cell in known)}."
 
 
 def _core_words(summary: Summary) -> str:

@@ -12,13 +12,10 @@ from bench.show.figures import NO_FIGURE, format_number, format_percent
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Table
 
-Conditions = Mapping[str, Mapping[str, Any]]
-
 
 def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
     """Return what shows how far to trust a run."""
     stacks: Stacks = manifest["stacks"]
-    first, _ = _by_part(manifest)
     warnings = tuple((warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings)
     environment = tuple((_heading(key), plain_text(value)) for key, value in summary.environment.items())
     tables = [
@@ -28,7 +25,7 @@ def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
         _gate_table(summary.validity.gates),
         _plan_table(manifest["plan"]),
         _calibration_table(manifest["plan"], stacks),
-        _condition_table("Conditions of each stack, read back from the live servers", first, stacks),
+        _condition_table("Conditions of each stack, read back from the live servers", manifest, is_first=True),
         Table("Environment", ("what", "value"), environment),
     ]
     return [table for table in tables if table.rows]
@@ -36,8 +33,7 @@ def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
 
 def other_conditions(manifest: Mapping[str, Any]) -> Table:
     """Return the conditions of the stacks that have no place in the answer."""
-    _, others = _by_part(manifest)
-    return _condition_table("Conditions of the other stacks", others, manifest["stacks"])
+    return _condition_table("Conditions of the other stacks", manifest, is_first=False)
 
 
 def plain_text(value: object) -> str:
@@ -121,15 +117,11 @@ def _calibration_table(plan: Mapping[str, Any], stacks: Stacks) -> Table:
     )
 
 
-def _by_part(manifest: Mapping[str, Any]) -> tuple[Conditions, Conditions]:
-    """Return the conditions of the stacks of the first part, and of all others."""
+def _condition_table(title: str, manifest: Mapping[str, Any], *, is_first: bool) -> Table:
+    """Return the conditions of the stacks of the first part, or of all others."""
+    stacks: Stacks = manifest["stacks"]
     first = set(manifest["plan"]["parts"][0]["stacks"])
-    conditions: Conditions = manifest["conditions"]
-    own = {name: row for name, row in conditions.items() if name in first}
-    return own, {name: row for name, row in conditions.items() if name not in first}
-
-
-def _condition_table(title: str, conditions: Conditions, stacks: Stacks) -> Table:
+    conditions = {name: row for name, row in manifest["conditions"].items() if (name in first) == is_first}
     keys = list(dict.fromkeys(key for row in conditions.values() for key in row))
     rows = tuple(
         (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in keys))

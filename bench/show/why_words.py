@@ -114,15 +114,15 @@ def break_even_table(row: BreakEven, stacks: Stacks) -> Table:
             numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for point in points]),
             numbers("level", [level_words(point.level) or NO_FIGURE for point in points]),
             numbers("curve", [format_number(point.curve_ratio) for point in points]),
-            Column("fit", ["off the curve" if point.off_curve else "on the curve" for point in points], shown=_has_off(row)),
+            Column(
+                "fit",
+                ["off the curve" if point.off_curve else "on the curve" for point in points],
+                shown=any(point.off_curve for point in points),
+            ),
             numbers("overhead of the contender, ms", [_interval(point.contender_overhead_ms) for point in points]),
             numbers("of the baseline, ms", [_interval(point.baseline_overhead_ms) for point in points]),
         ],
     )
-
-
-def _has_off(row: BreakEven) -> bool:
-    return any(point.off_curve for point in row.points)
 
 
 def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:

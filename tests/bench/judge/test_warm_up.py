@@ -165,17 +165,17 @@ def test_the_speed_of_a_launch_is_what_its_stacks_have_in_common():
         *at_rates([4000, 2000, 4000], stack="b"),
         *at_rates([9000, 4500, 3000], stack="c"),  # slow in the last launch for a reason of its own
     ]
-    assert launch_speeds(slices, KEY.part) == pytest.approx([1, 0.5, 1])
+    assert launch_speeds(slices) == {KEY.part: pytest.approx([1, 0.5, 1])}
 
 
 def test_stacks_that_could_be_the_cause_themselves_tell_nothing_about_the_machine():
     slices = [*at_rates([1000, 500, 1000], stack="a"), *at_rates([4000, 2000, 4000], stack="b")]
-    assert launch_speeds(slices, KEY.part) == []
+    assert launch_speeds(slices) == {}
 
 
 def test_the_speed_of_a_launch_comes_from_counted_slices_of_closed_loops_of_its_part():
     slices = [record for stack in "abc" for record in at_rates([1000, 1000], stack=stack)]
     others = ({"warm_up": True}, {"load": "open-60"}, {"part": "sweep"})
     disturbed = [record for fields in others for stack in "abc" for record in at_rates([1000, 300], stack=stack, **fields)]
-    assert launch_speeds([*slices, *disturbed], KEY.part) == [1, 1]
-    assert launch_speeds(slices, "sweep") == []
+    assert launch_speeds([*slices, *disturbed]) == {KEY.part: [1, 1], "sweep": pytest.approx([1000 / 650, 300 / 650])}
+    assert launch_speeds(slices) == {KEY.part: [1, 1]}
