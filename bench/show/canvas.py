@@ -8,6 +8,7 @@ names.
 import atexit
 import io
 import logging
+import math
 import os
 import shutil
 import tempfile
@@ -46,6 +47,8 @@ TITLE_PT, TEXT_PT, NOTE_PT = 12.0, 10.0, 8.5
 # Other systems draw with other fonts: what fits here has to leave a tenth free.
 SLACK = 1.1
 POINTS_PER_INCH = 72
+# A log axis over more than two decades has ticks of 1 alone.
+LONG_RANGE = 200
 LINE = 1.35 / POINTS_PER_INCH
 
 TEXT, MUTED, AXIS, GRID, AA_GREY = "#1B1F24", "#57606A", "#6E7781", "#D0D7DE", "#6E7781"
@@ -235,6 +238,15 @@ def shorten(text: str, size: float, width: float, *, bold: bool = False) -> str:
     while text and text_width(f"{text}…", size, bold=bold) * SLACK > width:
         text = text[:-1]
     return f"{text.rstrip()}…"
+
+
+def log_ticks(lowest: float, highest: float, *, long: float = math.inf) -> list[float]:
+    """Return the ticks of 1, 2 and 5 that enclose a range, of 1 alone where it is `long`-fold; at least two, even of a single value."""
+    digits = (1,) if highest / lowest > long else (1, 2, 5)
+    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    low, high = max(tick for tick in ticks if tick <= lowest), min(tick for tick in ticks if tick > highest)
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def colour_of(framework: str) -> str:

@@ -93,14 +93,12 @@ def _draw_lines(axes: Axes, lines: Sequence[Sequence[Quantile]], looks: Mapping[
 def _scale_axes(axes: Axes, points: Sequence[Quantile]) -> None:
     """Set log scales that begin and end at ticks, so that even a narrow range has two."""
     lowest, highest = min(point.latency_ms for point in points), max(point.latency_ms for point in points)
-    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
-    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
-    low, high = max(tick for tick in ticks if tick <= lowest), min(tick for tick in ticks if tick > highest)
+    ticks = canvas.log_ticks(lowest, highest)
     furthest = 1.15 / (1 - max(point.quantile for point in points))
-    axes.set(xscale="log", yscale="log", xlim=(1, max(furthest, 2.2)), ylim=(low, high))
+    axes.set(xscale="log", yscale="log", xlim=(1, max(furthest, 2.2)), ylim=(ticks[0], ticks[-1]))
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in _PERCENTILES if tick <= furthest]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _PERCENTILES.get(round(value), "")))
-    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())

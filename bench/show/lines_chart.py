@@ -141,7 +141,7 @@ def _scale(axes: Axes, name: str, scale: Scale, values: Sequence[float]) -> None
     highest, lowest = max(values, default=1.0), min(values, default=1.0)
     if scale.log:
         set_scale("log")
-        ticks = list(scale.ticks) or _log_ticks(lowest, highest)
+        ticks = list(scale.ticks) or canvas.log_ticks(lowest, highest, long=canvas.LONG_RANGE)
         set_limits(min(lowest / 1.15, ticks[0]), max(highest * 1.15, ticks[-1]))
     else:
         ticks = list(scale.ticks) or _even_ticks(highest)
@@ -150,16 +150,6 @@ def _scale(axes: Axes, name: str, scale: Scale, values: Sequence[float]) -> None
     axis.set_minor_locator(NullLocator())
     names = dict(zip(ticks, scale.names, strict=False))
     axis.set_major_formatter(FuncFormatter(lambda value, _: names.get(value, f"{value:,g}")))
-
-
-def _log_ticks(lowest: float, highest: float) -> list[float]:
-    """Return ticks of 1, 2 and 5 that enclose a range; fewer of them where it is long."""
-    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
-    wide = highest / lowest > 200  # noqa: PLR2004 - more than two decades
-    ticks = [float(f"{digit}e{power}") for power in powers for digit in ((1,) if wide else (1, 2, 5))]
-    low = max((tick for tick in ticks if tick <= lowest), default=ticks[0])
-    high = min((tick for tick in ticks if tick >= highest), default=ticks[-1])
-    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _even_ticks(highest: float) -> list[float]:

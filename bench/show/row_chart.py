@@ -66,8 +66,11 @@ def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str, top: float = 0.0)
     if min(values, default=0.0) > 0 and highest / min(values) > MAX_LINEAR:
         axes = _draw_rows(sheet, rows, (1, 2), top)
         axes.set_xscale("log")
-        axes.set_xlim(min(values) / 1.2, highest * 1.2)
+        low, high = min(values) / 1.2, highest * 1.2
+        axes.set_xlim(low, high)
         axes.set_xlabel(f"{unit}, log scale")
+        ticks = canvas.log_ticks(low, high, long=canvas.LONG_RANGE)
+        axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         return

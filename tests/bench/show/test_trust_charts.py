@@ -1,6 +1,5 @@
 """The charts of trust: what two copies differ by, and how steady the machine was over the run."""
 
-import itertools
 from dataclasses import replace
 from statistics import median
 
@@ -11,7 +10,6 @@ from bench.run_folder import RunFolder
 from bench.show import canvas
 from bench.show.canvas import NARROW, WIDE, Page
 from bench.show.finished import read_run
-from bench.show.row_chart import ratio_ticks
 from bench.show.sentences import noise_floor_row
 from bench.show.trust_charts import LEAST_SLICES, MAX_ROWS, aa_sheet, drift_sheet
 
@@ -109,12 +107,3 @@ def test_warm_ups_and_slices_without_an_answer_are_no_drift():
 
 def test_a_run_without_comparisons_has_no_drift():
     assert drawn(drift_sheet, replace(RUN, summary=replace(RUN.summary, comparisons=()))) is None
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.9, 1.1), (0.5, 2.2), (0.97, 1.05), (0.8, 14.0), (0.01, 100.0)])
-@pytest.mark.parametrize("distance", [0.04, 0.08, 0.16])
-def test_ratio_ticks_are_round_within_the_axis_and_apart(low, high, distance):
-    ticks = ratio_ticks(low, high, distance)
-    assert 1 in ticks
-    assert all(low <= tick <= high for tick in ticks)
-    assert all(second / first > (high / low) ** distance for first, second in itertools.pairwise(ticks))
