@@ -17,6 +17,7 @@ import numpy as np
 from bench.findings import BreakEven, BreakEvenPoint, CurvePoint, Threshold
 from bench.judge.estimates import Floats, exponential, hodges_lehmann
 from bench.plan.config import BenchConfig
+from bench.plan.loads import parse_load
 from bench.plan.profiles import Part
 from bench.plan.rules import LEVELS
 from bench.records import CellKey, Interval, ModelTime, SliceRecord
@@ -43,7 +44,7 @@ def judge_break_even(config: BenchConfig, slices: Iterable[SliceRecord], times: 
         for contender, baseline in config.pairs:
             engines = [engine for engine in dict.fromkeys(engine for _, engine in known) if _has(part, engine, contender, baseline)]
             for scenario in part.scenarios if len(engines) >= LEAST_ENGINES else ():
-                for load in part.loads:
+                for load in (load for load in part.loads if not parse_load(load).is_open):
                     seconds = {
                         (stack, engine): {
                             launch: 1 / float(np.mean(rates))

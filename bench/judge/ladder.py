@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.findings import NO_MODEL, LadderRow, Step
+from bench.findings import LadderRow, Step
 from bench.judge.cells import cpu_us_per_request
 from bench.judge.estimates import hodges_lehmann
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
-from bench.plan.profiles import Part
 from bench.plan.rules import LEVELS
 from bench.records import CellKey, RunWarning, SliceRecord
 
@@ -27,7 +26,7 @@ def judge_ladder(config: BenchConfig, slices: Iterable[SliceRecord]) -> list[Lad
             groups.setdefault(record.key, {}).setdefault(record.launch, []).append(record)
     rows: list[LadderRow] = []
     for part in config.parts:
-        for stack, floor, bare in _ladders(config, part):
+        for stack, floor, bare in config.ladders(part):
             for scenario in part.scenarios:
                 for load in part.loads:
                     rungs = [groups.get(CellKey(part.name, name, scenario, load), {}) for name in (floor, bare, stack)]
@@ -48,13 +47,6 @@ def find_impossible(ladder: Iterable[LadderRow]) -> list[RunWarning]:
         for row in ladder
         if row.cpu_us is not None and row.ci_low is not None and row.ci_high is not None and row.ci_high < 0
     ]
-
-
-def _ladders(config: BenchConfig, part: Part) -> Iterable[tuple[str, str, str]]:
-    for name in part.stacks:
-        floor, bare = config.stacks[name].floor, f"{name}@{NO_MODEL}"
-        if floor in part.stacks and bare in part.stacks:
-            yield name, floor, bare
 
 
 def _steps(key: CellKey, offered_rps: float | None, rungs: Sequence[Mapping[int, Sequence[SliceRecord]]]) -> Iterable[LadderRow]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 
 from bench.errors import StackError
-from bench.findings import NO_MODEL, ServerTiming
+from bench.findings import ServerTiming
 from bench.measure.environment import Cores
 from bench.measure.processes import RunningStack, pinned
 from bench.measure.upstream import launched_alone
 from bench.plan.config import BenchConfig
 from bench.plan.scenarios import SCENARIOS
-from bench.plan.stacks import TWIN, Stack
+from bench.plan.stacks import Stack
 
 SCENARIO = SCENARIOS["predict-1"]
 REQUESTS = 300
@@ -35,10 +35,9 @@ def measure_server_timing(config: BenchConfig, cores: Cores) -> Iterator[ServerT
 
 
 def timed_stacks(config: BenchConfig) -> list[Stack]:
-    """Return the whole stacks of the part that has floors: neither the floors nor copies without a model nor twins. None without it."""
-    parts = [[config.stacks[name] for name in part.stacks] for part in config.parts]
-    ladder = next((stacks for stacks in parts if any(stack.fixed for stack in stacks)), [])
-    return [stack for stack in ladder if not (stack.fixed or stack.engine == NO_MODEL or stack.name.endswith(TWIN))]
+    """Return the stacks whose time is split by a ladder: their own account is the check of its last step."""
+    names = dict.fromkeys(name for part in config.parts for name, _, _ in config.ladders(part))
+    return [config.stacks[name] for name in names]
 
 
 def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigError
+from bench.findings import NO_MODEL
 from bench.plan.loads import parse_load
 from bench.plan.profiles import Part, Profile, check_range, read_profile
 from bench.plan.rules import CARRIED_SHARE, LEVELS, ROLES, RoleKey, describe_rules
@@ -64,12 +65,21 @@ class BenchConfig(Profile):
         return None if saturation is None else float(f"{saturation * parsed.percent / 100:.{_SIGNIFICANT_DIGITS}g}")
 
     def needs_calibration(self) -> list[str]:
-        """Return the stacks whose saturation throughput decides a rate or whether they can carry it; twins are as their baselines."""
-        parts = [part for part in self.parts if any(parse_load(load).percent for load in part.loads)]
-        names = dict.fromkeys(stack.removesuffix(TWIN) for part in parts for stack in part.stacks)
-        own = {stack for part in parts if any(parse_load(load).is_own for load in part.loads) for stack in part.stacks}
-        reference = dict.fromkeys(stack.removesuffix(TWIN) for stack in self.pairs[0]) if parts else {}
-        return list(dict.fromkeys([*reference, *(name for name in names if name in own or not self.stacks[name].fixed)]))
+        """Return the stacks whose saturation throughput decides a rate or whether they can carry it.
+
+        Twins are as their baselines; floors and copies without a model carry what the whole stack does.
+        """
+        shares = [(part, load) for part in self.parts for load in part.loads if parse_load(load).percent]
+        own = {stack for part, load in shares if parse_load(load).is_own for stack in part.stacks_under(load)}
+        names = [stack.removesuffix(TWIN) for part, load in shares for stack in part.stacks_under(load)]
+        reference = [stack.removesuffix(TWIN) for stack in self.pairs[0]] if shares else []
+        doubtful = [name for name in names if name in own or not (self.stacks[name].fixed or self.stacks[name].engine == NO_MODEL)]
+        return list(dict.fromkeys([*reference, *doubtful]))
+
+    def ladders(self, part: Part) -> list[tuple[str, str, str]]:
+        """Return (stack, its floor, its copy without a model) for each stack that a part measures beside both."""
+        rungs = [(name, self.stacks[name].floor, f"{name}@{NO_MODEL}") for name in part.stacks]
+        return [(name, floor, bare) for name, floor, bare in rungs if floor in part.stacks and bare in part.stacks]
 
     def _all_cells(self) -> list[CellKey]:
         return [
@@ -77,7 +87,7 @@ class BenchConfig(Profile):
             for part in self.parts
             for scenario in part.scenarios
             for load in part.loads
-            for stack in part.stacks
+            for stack in part.stacks_under(load)
         ]
 
     def _carries(self, key: CellKey) -> bool:
@@ -151,7 +161,8 @@ _FIRST_PAIR = next(key[1:3] for key, role in ROLES.items() if role == "primary")
 
 def _compare_instead(profile: Profile, compare: Sequence[tuple[str, str]]) -> Profile:
     names = dict.fromkeys(name for contender, baseline in compare for name in (baseline, contender, f"{baseline}{TWIN}"))
-    return replace(profile, pairs=tuple(dict.fromkeys(compare)), changes=(), parts=(replace(profile.parts[0], stacks=tuple(names)),))
+    part = replace(profile.parts[0], stacks=tuple(names), stacks_by_load={})
+    return replace(profile, pairs=tuple(dict.fromkeys(compare)), changes=(), parts=(part,))
 
 
 def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:

@@ -30,13 +30,14 @@ _PART_KEYS = {
     "stacks": list,
     "scenarios": list,
     "loads": list,
+    "stacks_by_load": dict,
     "launches": int,
     "blocks": int,
     "more_blocks": dict,
     "first_look": int,
     "mirrored": bool,
 }
-_OPTIONAL_PART_KEYS = ("more_blocks", "first_look", "mirrored")
+_REQUIRED_PART_KEYS = ("name", "scenarios", "launches", "blocks")
 _RANGES = {
     "launches": (1, 200),
     "slice_ms": (20, 10_000),
@@ -52,7 +53,8 @@ _RANGES = {
 class Part:
     """Stacks that are started and measured together: every scenario and load on each, in `blocks` blocks per launch.
 
-    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. With a `first_look` the
+    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. Where not every
+    stack is put under every load, `stacks_by_load` has those of each: one start then serves several purposes. With a `first_look` the
     part may end before its last launch, see `rules.LOOK_EVERY`. Blocks that are not `mirrored` hold one slice of every stack
     instead of two: enough for what is explored, not for what is judged.
     """
@@ -64,6 +66,7 @@ class Part:
     launches: int
     blocks: int
     more_blocks: Mapping[str, int] = field(default_factory=dict)
+    stacks_by_load: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     first_look: int | None = None
     mirrored: bool = True
 
@@ -71,10 +74,14 @@ class Part:
         """Return in how many blocks of a launch a load has its turn."""
         return self.more_blocks.get(load, self.blocks)
 
+    def stacks_under(self, load: str) -> tuple[str, ...]:
+        """Return the stacks that are put under a load."""
+        return self.stacks_by_load.get(load, self.stacks)
+
     def count_slices(self) -> int:
         """Return how many counted slices a launch has, at most: a stack that cannot carry a load has none under it."""
-        turns = sum(self.count_blocks(load) for load in self.loads) * len(self.scenarios)
-        return turns * len(self.stacks) * (1 + self.mirrored)
+        turns = sum(self.count_blocks(load) * len(self.stacks_under(load)) for load in self.loads)
+        return turns * len(self.scenarios) * (1 + self.mirrored)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,23 +151,49 @@ def check_range(place: str, key: str, value: int) -> None:
 
 
 def _read_part(place: str, part: object) -> Part:
-    required = tuple(key for key in _PART_KEYS if key not in _OPTIONAL_PART_KEYS)
-    table: dict[str, Any] = check_keys(place, part, _PART_KEYS, required)
-    lists: dict[str, Any] = {key: tuple(table[key]) for key in ("stacks", "scenarios", "loads")}
-    for key, values in lists.items():
-        if not values or not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
-            message = f"{place}: {key} must be a list of different names."
-            raise ConfigError(message)
-    for load in lists["loads"]:
+    table: dict[str, Any] = check_keys(place, part, _PART_KEYS, _REQUIRED_PART_KEYS)
+    by_load = _read_stacks_by_load(place, table)
+    scenarios = _read_names(f"{place}: scenarios", table["scenarios"])
+    for load in by_load:
         parse_load(load)
     numbers = _read_numbers(place, table)
     first_look = table.get("first_look")
     if first_look is not None and not MIN_FIRST_LOOK <= first_look <= table["launches"]:
         message = f"{place}: first_look is {first_look}; allowed are {MIN_FIRST_LOOK} to its launches, {table['launches']}."
         raise ConfigError(message)
-    more_blocks = _read_more_blocks(place, table.get("more_blocks", {}), lists["loads"])
-    mirrored = table.get("mirrored", True)
-    return Part(name=table["name"], first_look=first_look, mirrored=mirrored, more_blocks=more_blocks, **lists, **numbers)
+    return Part(
+        name=table["name"],
+        stacks=tuple(dict.fromkeys(stack for stacks in by_load.values() for stack in stacks)),
+        scenarios=scenarios,
+        loads=tuple(by_load),
+        stacks_by_load=by_load if "stacks_by_load" in table else {},
+        more_blocks=_read_more_blocks(place, table.get("more_blocks", {}), list(by_load)),
+        first_look=first_look,
+        mirrored=table.get("mirrored", True),
+        **numbers,
+    )
+
+
+def _read_stacks_by_load(place: str, table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the stacks of each load: all under every load, or as a table of its own says."""
+    given = [key for key in ("stacks", "loads") if key in table]
+    if "stacks_by_load" in table:
+        if given or not table["stacks_by_load"]:
+            message = f"{place}: stacks_by_load names the stacks of each load; leave out {' and '.join(given)}."
+            raise ConfigError(message if given else f"{place}: stacks_by_load names no load.")
+        return {load: _read_names(f"{place} stacks_by_load: {load}", stacks) for load, stacks in table["stacks_by_load"].items()}
+    if len(given) < 2:  # noqa: PLR2004 - both are needed
+        message = f"{place}: {'loads' if 'stacks' in given else 'stacks'} is missing."
+        raise ConfigError(message)
+    stacks, loads = (_read_names(f"{place}: {key}", table[key]) for key in ("stacks", "loads"))
+    return dict.fromkeys(loads, stacks)
+
+
+def _read_names(place: str, names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        message = f"{place} must be a list of different names."
+        raise ConfigError(message)
+    return tuple(names)
 
 
 def _read_more_blocks(place: str, table: Mapping[str, object], loads: Sequence[str]) -> dict[str, int]:

@@ -57,8 +57,8 @@ def schedule_run(parts: Sequence[Part]) -> list[PlannedLaunch]:
 def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[PlannedSlice]:
     """Return the slices of a launch in order: a warm-up of every cell, then the blocks.
 
-    The first load warms a stack up; further closed loops of a scenario get a short one, to find the length of their slices, and
-    an open loop needs none where a closed loop of the scenario has one.
+    The first load of a stack warms it up; further closed loops of a scenario get a short one, to find the length of their slices,
+    and an open loop needs none where the stack has a closed loop of the scenario.
     """
     seed = f"{config.seed}/{part.name}/{ordinal}"
     draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
@@ -68,20 +68,22 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
             stacks.setdefault((key.scenario, key.load), []).append(key.stack)
     slices: list[PlannedSlice] = []
 
-    def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str, warm_up_ms: float | None = None) -> None:
+    warmed: set[tuple[str, str]] = set()
+
+    def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str) -> None:
         for stack in order:
             offered = config.offered_rps(stack, cell[1])
-            length_ms = open_length_ms(config, offered, parse_load(cell[1])) if offered and warm_up_ms is None else warm_up_ms
+            length_ms = open_length_ms(config, offered, parse_load(cell[1])) if offered else None
+            if block < 0:
+                length_ms = config.warm_up_ms * (LATER_WARM_UP_SHARE if (cell[0], stack) in warmed else 1)
+                warmed.add((cell[0], stack))
             arrivals = f"{seed}/{cell}/{turn}/{offered}" if offered else ""
             slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, length_ms, offered, arrivals))
 
-    closed = {scenario for scenario, load in stacks if not parse_load(load).is_open}
-    warmed: set[str] = set()
+    closed = {(scenario, stack) for (scenario, load), able in stacks.items() if not parse_load(load).is_open for stack in able}
     for cell, able in stacks.items():
-        if not parse_load(cell[1]).is_open or cell[0] not in closed:
-            length_ms = config.warm_up_ms * (LATER_WARM_UP_SHARE if cell[0] in warmed else 1)
-            add(cell, -1, draw.sample(able, len(able)), "warm-up", length_ms)
-            warmed.add(cell[0])
+        cold = [stack for stack in able if not parse_load(cell[1]).is_open or (cell[0], stack) not in closed]
+        add(cell, -1, draw.sample(cold, len(cold)), "warm-up")
     for block in range(max(part.count_blocks(load) for load in part.loads)):
         turns = [cell for cell in stacks if block < part.count_blocks(cell[1])]
         for cell in draw.sample(turns, len(turns)):

@@ -83,7 +83,8 @@ def _gate_table(gates: Sequence[Gate]) -> Table:
 def _plan_table(plan: Mapping[str, Any]) -> Table:
     rows = tuple(
         (
-            *(plain_text(part[key]) for key in ("name", "stacks", "scenarios", "loads")),
+            *(plain_text(part[key]) for key in ("name", "stacks", "scenarios")),
+            _loads_words(part),
             _offered_words(plan, part),
             *(plain_text(part[key]) for key in ("launches", "first_look")),
             _blocks_words(part),
@@ -92,6 +93,12 @@ def _plan_table(plan: Mapping[str, Any]) -> Table:
     )
     columns = ("part", "stacks", "scenarios", "loads", "offered, req/s", "launches", "may end from", "blocks per launch")
     return Table("Plan", columns, rows, frozenset({5, 6, 7}))
+
+
+def _loads_words(part: Mapping[str, Any]) -> str:
+    """Return the loads of a part, each with how many of the stacks are under it where these are not all."""
+    counts = {load: len(stacks) for load, stacks in part.get("stacks_by_load", {}).items() if len(stacks) < len(part["stacks"])}
+    return plain_text([f"{load} on {counts[load]} of {len(part['stacks'])}" if load in counts else load for load in part["loads"]])
 
 
 def _blocks_words(part: Mapping[str, Any]) -> str:

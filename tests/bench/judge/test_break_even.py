@@ -68,6 +68,13 @@ def test_exact_rates_give_the_overheads_and_a_curve_through_every_point():
         assert (point.contender_overhead_ms.estimate, point.baseline_overhead_ms.estimate) == pytest.approx((0.12, 0.25))
 
 
+def test_an_open_loop_has_no_curve_since_its_rate_is_what_was_offered():
+    part = replace(make_part(), loads=("closed-16", "open-60"))
+    rows = slices_of(part)
+    offered = [replace(record, load="open-60", throughput_rps=100.0) for record in rows]
+    assert [row.load for row in judge_break_even(config_of(part), [*offered, *rows], times_of(part))] == ["closed-16"]
+
+
 def test_the_curve_runs_from_no_model_to_the_slowest_engine():
     row = judged(make_part())
     times = [point.model_ms for point in row.curve]

@@ -35,9 +35,10 @@ def test_the_whole_stacks_of_the_ladder_are_asked(profile):
     assert [stack.name for stack in timed_stacks(make_config(profile))] == WHOLE
 
 
-def test_twins_are_not_asked():
+def test_twins_and_other_engines_are_not_asked():
     config = make_config("default")
-    part = replace(config.parts[1], stacks=("null-wsgi-gthread", "flask-gthread", "flask-gthread-twin"))
+    stacks = ("null-wsgi-gthread", "flask-gthread", "flask-gthread@constant", "flask-gthread@spin-1ms", "flask-gthread-twin")
+    part = replace(config.parts[1], stacks=stacks)
     assert [stack.name for stack in timed_stacks(replace(config, parts=(part,)))] == ["flask-gthread"]
 
 

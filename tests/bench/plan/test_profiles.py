@@ -67,6 +67,16 @@ def test_a_load_may_have_a_number_of_blocks_of_its_own(read):
     assert replace(part, mirrored=False).count_slices() == 3 * (3 + 1)
 
 
+def test_a_part_may_name_the_stacks_of_each_load(read):
+    begin = PROFILE.index("stacks = ")
+    lines = [line for line in PROFILE[begin:].splitlines() if not line.startswith(("stacks", "loads"))]
+    table = '[mine.parts.stacks_by_load]\nclosed-16 = ["flask-gthread", "fastapi-uvicorn"]\nopen-60 = ["fastapi-def", "flask-gthread"]'
+    [part] = read("\n".join([PROFILE[:begin], *lines, table])).parts
+    assert (part.loads, part.stacks) == (("closed-16", "open-60"), ("flask-gthread", "fastapi-uvicorn", "fastapi-def"))
+    assert part.stacks_under("open-60") == ("fastapi-def", "flask-gthread")
+    assert part.count_slices() == 8
+
+
 def test_each_part_has_its_own_number_of_launches(read):
     assert {part.name: part.launches for part in read(PROFILE + SECOND_PART).parts} == {"headline": 2, "more": 3}
 
@@ -126,7 +136,7 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         (
             "launches",
             "lunches",
-            ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, launches, blocks, more_blocks, first_look"],
+            ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, stacks_by_load, launches, blocks, more_blocks"],
         ),
         ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "launches, blocks, more_blocks, first_look"]),
         ("starts = 0\n", "", ["mine.toml [mine]", "starts is missing"]),
@@ -141,6 +151,12 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         ("launches = 2", "launches = 20\nfirst_look = 11", ["mine.toml [mine] part 1", "first_look is 11", "12 to its launches, 20"]),
         ("launches = 2", "launches = 20\nfirst_look = 21", ["mine.toml [mine] part 1", "first_look is 21", "12 to its launches, 20"]),
         ("blocks = 1", "blocks = 1\nmore_blocks = 3", ["mine.toml [mine] part 1", "more_blocks must be a table", "3"]),
+        ('loads = ["closed-16"]\n', "", ["mine.toml [mine] part 1", "loads is missing"]),
+        (
+            'loads = ["closed-16"]',
+            'stacks_by_load = { closed-16 = ["flask-gthread"] }',
+            ["mine.toml [mine] part 1", "stacks_by_load names the stacks of each load; leave out stacks"],
+        ),
         (
             "blocks = 1",
             "blocks = 1\nmore_blocks = { closed-1 = 3 }",

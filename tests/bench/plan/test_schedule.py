@@ -153,6 +153,17 @@ def test_the_first_load_of_a_scenario_has_the_whole_warm_up_and_further_ones_a_t
         assert length_ms == pytest.approx(PLAN.warm_up_ms if load == first[scenario] else PLAN.warm_up_ms / 3)
 
 
+def test_each_stack_is_warmed_up_by_its_own_first_load_and_put_under_its_own_loads_alone():
+    by_load = {"closed-16": ("a", "b"), "open-500rps-constant": ("b", "c")}
+    part = replace(ONE, stacks=("a", "b", "c"), scenarios=("x",), loads=tuple(by_load), stacks_by_load=by_load, mirrored=False, blocks=1)
+    slices = schedule_launch(plan(part), part, 1)
+    warm_ups = {(planned.stack, planned.load): planned.length_ms for planned in slices if planned.warm_up}
+    assert warm_ups == {("a", "closed-16"): 100, ("b", "closed-16"): 100, ("c", "open-500rps-constant"): 100}
+    counted = {(planned.stack, planned.load) for planned in slices if not planned.warm_up}
+    assert counted == {(stack, load) for load, stacks in by_load.items() for stack in stacks}
+    assert len(slices) == 3 + part.count_slices()
+
+
 def test_a_counted_slice_of_a_closed_loop_has_no_length_yet(slices):
     assert {planned.length_ms for planned in slices if not planned.warm_up} == {None}
 

@@ -177,6 +177,18 @@ def test_a_part_whose_blocks_are_not_mirrored_is_called_so(tmp_path):
     assert [rows[name][-1] for name in ("headline", "ladder")] == ["1, closed-16: 3", "1, not mirrored"]
 
 
+def test_a_load_that_some_stacks_of_a_part_are_under_says_how_many(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    part = manifest["plan"]["parts"][0]
+    load = part["loads"][0]
+    part["stacks_by_load"] = {**dict.fromkeys(part["loads"], part["stacks"]), load: part["stacks"][:2]}
+    folder.write_manifest(manifest)
+    write_report(folder)
+    [row] = [row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8 and row[0] == "headline"]
+    assert row[3].split(", ") == [f"{load} on 2 of {len(part['stacks'])}", *part["loads"][1:]]
+
+
 def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, tmp_path):
     for text in (read_text(whole, "report.html"), read_text(whole, "report.md")):
         assert "Start-up and memory" in text
