@@ -1,4 +1,5 @@
-# Every target works from a fresh clone: .venv is made, and remade when the lock file changes.
+# Every target works from a fresh clone: .venv is made, and remade when the lock file changes. Modules are compiled when they are first
+# imported, which most of what is installed never is.
 PYTHON  ?= python3
 PROFILE ?= default
 PORT    ?= 12345
@@ -7,6 +8,9 @@ RUN     ?= results/latest
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/ready
+# What tests and lint need is installed when they are asked for.
+TOOLS := $(VENV)/ready-dev
+PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
@@ -24,10 +28,10 @@ bench: $(CARD) ## measure, compare and write a report   [PROFILE=default]
 verify: $(READY) ## let the bench prove itself against servers with a known truth
 	@$(BIN)/python -m bench verify
 
-test: $(CARD) ## run the tests
+test: $(CARD) $(TOOLS) ## run the tests
 	@$(BIN)/python -m pytest
 
-lint: $(READY) ## check style, types and the layering of imports
+lint: $(TOOLS) ## check style, types and the layering of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,7 +56,7 @@ clean: ## remove what make made; results stay
 	rm -rf $(VENV) shared_model/artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY)
+setup: $(TOOLS)
 
 # The stamp carries the Python asked for, so that `make test PYTHON=python3.12` rebuilds the environment.
 $(READY): requirements.lock pyproject.toml $(if $(shell test "$$(cat $(READY) 2>/dev/null)" = "$(PYTHON)" || echo changed),FORCE)
@@ -62,9 +66,13 @@ $(READY): requirements.lock pyproject.toml $(if $(shell test "$$(cat $(READY) 2>
 		{ echo "Python's venv module is missing: install it (on Debian or Ubuntu: apt-get install python3-venv), then run make again." >&2; exit 2; }
 	@echo "Setting up $(VENV) ..." >&2
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --no-compile --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation -e .
 	@echo "$(PYTHON)" > $(READY)
+
+$(TOOLS): $(READY) requirements-dev.lock
+	@$(PIP) --no-compile --require-hashes -r requirements-dev.lock
+	@touch $(TOOLS)
 
 FORCE:
 

@@ -73,3 +73,12 @@ def test_the_shared_model_imports_the_standard_library_and_its_own_libraries_alo
 def test_the_shared_model_names_no_transport(path):
     text = path.read_text().lower()
     assert [name for name in TRANSPORTS if name in text] == []
+
+
+def locked(name):
+    """Return the pins of a lock file, `name==version`."""
+    return {line.split(" ")[0] for line in (ROOT / name).read_text().splitlines() if "==" in line.split(" ")[0]}
+
+
+def test_the_tools_are_locked_with_the_same_versions_of_what_is_measured():
+    assert locked("requirements.lock") < locked("requirements-dev.lock")

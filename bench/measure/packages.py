@@ -30,13 +30,13 @@ def find_distributions(requires: Sequence[str]) -> list[Distribution]:
 
 
 def count_installed_bytes(distributions: Iterable[Distribution]) -> int:
-    """Return the size of all files of distributions: as their records say, or as on disk where these do not (compiled bytecode)."""
+    """Return the size of all files of distributions, without compiled bytecode: not every installer writes it."""
     return sum(_count_bytes(one) for one in distributions)
 
 
 def _count_bytes(one: Distribution) -> int:
     size = 0
-    for file in one.files or ():
+    for file in (file for file in one.files or () if file.suffix != ".pyc"):
         path = Path(file.locate())
         size += file.size if file.size is not None else path.stat().st_size if path.is_file() else 0
     return size

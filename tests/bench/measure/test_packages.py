@@ -17,14 +17,15 @@ NEEDS = {
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Install the small distributions: each has a file of 7 bytes by its record, and one of 5 whose size no record tells."""
+    """Install the small distributions: each has a file of 7 bytes by its record, one of 5 whose size no record tells, and bytecode."""
     for name, needs in NEEDS.items():
         folder = tmp_path / f"{name.replace('-', '_').lower()}-1.0.dist-info"
         folder.mkdir()
         required = "".join(f"Requires-Dist: {text}\n" for text in needs)
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{required}")
-        (folder / "RECORD").write_text(f"{name}.py,sha256=x,7\n{name}.pyc,,\ngone.pyc,,\n")
-        (tmp_path / f"{name}.pyc").write_bytes(b"12345")
+        (folder / "RECORD").write_text(f"{name}.py,sha256=x,7\n{name}.so,,\ngone.so,,\n{name}.pyc,,\n{name}2.pyc,sha256=x,9\n")
+        (tmp_path / f"{name}.so").write_bytes(b"12345")
+        (tmp_path / f"{name}.pyc").write_bytes(b"123")
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -58,7 +59,7 @@ def test_what_is_not_installed_is_named():
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_size_is_that_of_the_records_and_of_the_disk_where_these_do_not_say():
+def test_the_size_is_that_of_the_records_and_of_the_disk_where_these_do_not_say_without_bytecode():
     assert count_installed_bytes(find_distributions(["epsilon[more]"])) == 2 * (7 + 5)
 
 
