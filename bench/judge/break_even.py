@@ -20,9 +20,9 @@ from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
 from bench.plan.profiles import Part
 from bench.plan.rules import LEVELS
+from bench.plan.stacks import with_engine
 from bench.records import CellKey, Interval, ModelTime, SliceRecord
 
-DEFAULT_ENGINE = "numpy"
 LEAST_ENGINES = 3
 # A ratio of 1.1 and one of 1 / 1.1 are equally far from 1.
 THRESHOLDS = (0.5, 0.2, 0.1, 0.05, 0.02)
@@ -48,7 +48,7 @@ def judge_break_even(config: BenchConfig, slices: Iterable[SliceRecord], times: 
                     seconds = {
                         (stack, engine): {
                             launch: 1 / float(np.mean(rates))
-                            for launch, rates in grouped.get(CellKey(part.name, name_with(stack, engine), scenario, load), {}).items()
+                            for launch, rates in grouped.get(CellKey(part.name, with_engine(stack, engine), scenario, load), {}).items()
                         }
                         for stack in (contender, baseline)
                         for engine in engines
@@ -56,11 +56,6 @@ def judge_break_even(config: BenchConfig, slices: Iterable[SliceRecord], times: 
                     row = _judge(CellKey(part.name, contender, scenario, load), baseline, engines, seconds, known)
                     rows += [row] if row else []
     return rows
-
-
-def name_with(stack: str, engine: str) -> str:
-    """Return the name of a stack with an engine; the default one is not named."""
-    return stack if engine == DEFAULT_ENGINE else f"{stack}@{engine}"
 
 
 def ratio_at(contender_ms: Sequence[float], baseline_ms: Sequence[float], model_ms: float) -> Interval | None:
@@ -88,7 +83,7 @@ def fit_overhead_ms(seconds_per_answer: Floats, model_ms: Floats) -> float:
 
 
 def _has(part: Part, engine: str, *stacks: str) -> bool:
-    return all(name_with(stack, engine) in part.stacks for stack in stacks)
+    return all(with_engine(stack, engine) in part.stacks for stack in stacks)
 
 
 def _judge(

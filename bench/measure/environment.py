@@ -35,15 +35,20 @@ class Cores:
 
 def choose_cores() -> Cores:
     """Return one core for the servers and one for the generator, of those this process may use."""
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    allowed = allowed_cores()
     if len(allowed) < 2:  # noqa: PLR2004 - one each
         return Cores((), ())
     return Cores((allowed[0],), (allowed[1],))
 
 
+def allowed_cores() -> list[int]:
+    """Return the cores that this process may use; none where cores cannot be chosen."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
 def describe_machine(cores: Cores) -> dict[str, Any]:
     """Return what a reader needs to know to place the numbers."""
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    allowed = allowed_cores() or list(range(os.cpu_count() or 1))
     return {
         "cpu": _read_cpu_name(),
         "cores_allowed": allowed,

@@ -37,7 +37,6 @@ from bench.plan.loads import parse_load
 from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.schedule import PlannedSlice, draw_arrivals
-from bench.plan.stacks import Stack
 from bench.records import SAMPLE_COLUMNS, Memory
 
 GENERATOR = "bench.measure.generator"
@@ -50,7 +49,7 @@ Samples = npt.NDArray[np.int64]
 class LaunchResult:
     """What a launch gave: the generator's record of each slice, all samples, and how each stack really ran.
 
-    `model_ms` has the time of a prediction by each engine, where stacks with several were launched.
+    `model_ms` has the time of a prediction by each engine, where pairs with several were launched.
     `deaths` has the end of the log of each stack that ended by itself. `start_s` is the time until all stacks were ready and
     checked, `load_s` the time with a stack under load, `total_s` that of the whole launch.
     """
@@ -89,7 +88,7 @@ def measure_launch(
         if not config.allow_unequal:
             refuse_unequal(config.pairs, conditions)
         rest = [read_memory(stack) for stack in running]
-        model_ms = time_engines([stack.stack for stack in running], scenarios, cores)
+        model_ms = time_engines(config, scenarios, cores)
         plan = generator_plan(config, planned, running, accepted, cores)
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
@@ -112,10 +111,13 @@ def measure_launch(
     return LaunchResult(launch, tuple(planned), tuple(facts), samples, conditions, memory, model_ms, deaths, start_s, load_s, total_s)
 
 
-def time_engines(stacks: Sequence[Stack], scenarios: Mapping[str, Sequence[str]], cores: Cores) -> dict[str, float]:
-    """Return the ms of one prediction by each engine, of the first scenario that predicts; nothing where all stacks share an engine."""
-    engines = list(dict.fromkeys(stack.engine for stack in stacks if not stack.fixed))
-    asked = [SCENARIOS[name] for stack in stacks if not stack.fixed for name in scenarios[stack.name]]
+def time_engines(config: BenchConfig, scenarios: Mapping[str, Sequence[str]], cores: Cores) -> dict[str, float]:
+    """Return the ms of one prediction by each engine of which pairs were launched, of the first scenario that predicts.
+
+    `scenarios` are those of each stack of the launch. Nothing is timed where all pairs share an engine.
+    """
+    engines = config.paired_engines(scenarios)
+    asked = [SCENARIOS[name] for names in scenarios.values() for name in names]
     scenario = next((scenario for scenario in asked if scenario.passengers is not None), None)
     return measure_models(engines, scenario, cores) if len(engines) > 1 and scenario else {}
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bench.plan.loads import parse_load
 from bench.plan.profiles import Part, Profile, check_range, read_profile
 from bench.plan.rules import CARRIED_SHARE, LEVELS, ROLES, RoleKey, describe_rules
 from bench.plan.scenarios import SCENARIOS, check_scenario
-from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack
+from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack, with_engine
 from bench.price import Price
 from bench.records import CellKey, Role
 
@@ -80,6 +80,11 @@ class BenchConfig(Profile):
         """Return (stack, its floor, its copy without a model) for each stack that a part measures beside both."""
         rungs = [(name, self.stacks[name].floor, f"{name}@{NO_MODEL}") for name in part.stacks]
         return [(name, floor, bare) for name, floor, bare in rungs if floor in part.stacks and bare in part.stacks]
+
+    def paired_engines(self, names: Collection[str]) -> list[str]:
+        """Return the engines that both stacks of a pair have among these stacks: a curve over the model's time goes through them."""
+        engines = dict.fromkeys(self.stacks[name].engine for name in names)
+        return [engine for engine in engines if any(all(with_engine(stack, engine) in names for stack in pair) for pair in self.pairs)]
 
     def _all_cells(self) -> list[CellKey]:
         return [

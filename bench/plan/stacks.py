@@ -16,6 +16,7 @@ from shared_model.engines import EngineNameError, check_engine_name
 BUNDLED_STACKS = Path(__file__).parent.parent / "stacks.toml"
 FRAMEWORKS = ("Flask", "FastAPI", "none", "other")
 TWIN = "-twin"
+DEFAULT_ENGINE = "numpy"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Stack:
     framework: str = "other"
     server: str = "its own server"
     label: str = ""
-    engine: str = "numpy"
+    engine: str = DEFAULT_ENGINE
     fixed: bool = False
     floor: str = ""
     upstream: bool = False
@@ -73,6 +74,11 @@ def load_stacks(*files: Path) -> dict[str, Stack]:
         for name, table in read_toml(path).items():
             stacks[name] = _read_stack(path, name, table)
     return stacks
+
+
+def with_engine(stack: str, engine: str) -> str:
+    """Return the name of a stack with an engine; the default one is not named."""
+    return stack if engine == DEFAULT_ENGINE else f"{stack}@{engine}"
 
 
 def resolve_stack(name: str, stacks: Mapping[str, Stack]) -> Stack:
@@ -121,7 +127,7 @@ def _read_stack(path: Path, name: str, table: object) -> Stack:
         message = f"{place}: environment must hold texts only."
         raise ConfigError(message)
     try:
-        check_engine_name(fields.get("engine", "numpy"))
+        check_engine_name(fields.get("engine", DEFAULT_ENGINE))
     except EngineNameError as error:
         message = f"{place}: {error}"
         raise ConfigError(message) from None

@@ -152,6 +152,19 @@ def test_a_number_of_launches_asked_for_holds_for_every_part_and_no_part_ends_be
 # --- comparisons of one's own ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("names", "engines"),
+    [
+        (["flask-gthread", "fastapi-uvicorn", "flask-gthread@spin-1ms", "fastapi-uvicorn@constant"], ["numpy"]),
+        (["flask-gthread@spin-1ms", "flask-gthread", "fastapi-uvicorn@spin-1ms", "fastapi-uvicorn"], ["spin-1ms", "numpy"]),
+        (["flask-gthread@pandas", "article-gthread", "fastapi-uvicorn@article"], []),
+        (["flask-granian@pandas", "fastapi-granian@pandas", "null-wsgi-gthread"], ["pandas"]),
+    ],
+)
+def test_an_engine_is_paired_if_both_stacks_of_a_pair_have_it(names, engines):
+    assert make_config("thorough").paired_engines(names) == engines
+
+
 def test_own_pairs_replace_the_stacks_of_the_profile_and_bring_a_twin_of_each_baseline():
     config = make_config("quick", compare=[("fastapi-def", FASTAPI), ("flask-granian", FLASK), ("fastapi-def", FASTAPI)])
     assert config.pairs == (("fastapi-def", FASTAPI), ("flask-granian", FLASK))
