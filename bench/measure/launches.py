@@ -34,7 +34,7 @@ from bench.measure.processes import (
 from bench.measure.upstream import launch_upstream, tell_address
 from bench.plan.config import BenchConfig
 from bench.plan.loads import parse_load
-from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
+from bench.plan.rules import DRAIN_TIMEOUT_S, DRAINS_PER_SLICE, EXPLORED_SHARE, MAX_IN_FLIGHT, MAX_SLICE_MS, MIN_ANSWERS
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.schedule import PlannedSlice, draw_arrivals
 from bench.records import SAMPLE_COLUMNS, Memory
@@ -143,14 +143,16 @@ def generator_plan(
     cores: Cores,
 ) -> dict[str, Any]:
     """Return all that the generator needs, as plain data."""
+    part = next(part for part in config.parts if part.name == planned[0].part)
+    share = 1.0 if part.mirrored else EXPLORED_SHARE
     return {
         "client": "lean",
         "cores": list(cores.generator),
         "slice_ms": config.slice_ms,
         "settle_ms": config.settle_ms,
         "drain_timeout_s": DRAIN_TIMEOUT_S,
-        "min_answers": MIN_ANSWERS,
-        "drains_per_slice": DRAINS_PER_SLICE,
+        "min_answers": share * MIN_ANSWERS,
+        "drains_per_slice": share * DRAINS_PER_SLICE,
         "max_slice_ms": MAX_SLICE_MS,
         "stacks": {
             stack.stack.name: {

@@ -41,6 +41,9 @@ MIN_ANSWERS = 200
 CAPACITY_ANSWERS = 400
 DRAINS_PER_SLICE = 10
 MAX_SLICE_MS = 4000
+# The share of both that is enough where blocks are not mirrored: launches differ by more there than slices are uncertain, and six still
+# have the answers that a p99 needs.
+EXPLORED_SHARE = 0.7
 
 # The warm-up of a further closed loop of the same scenario, as a share of the first one's.
 LATER_WARM_UP_SHARE = 1 / 3
@@ -81,6 +84,7 @@ def describe_rules() -> dict[str, Any]:
             "capacity_answers": CAPACITY_ANSWERS,
             "drains_per_slice": DRAINS_PER_SLICE,
             "max_slice_ms": MAX_SLICE_MS,
+            "explored_share": EXPLORED_SHARE,
             "later_warm_up_share": LATER_WARM_UP_SHARE,
         },
         "limit_p99_ms": LIMIT_P99_MS,

@@ -15,7 +15,7 @@ from bench.errors import ConfigError, GeneratorError, Interrupted, ParityError, 
 from bench.judge.tables import Tables, read_launch
 from bench.measure import launches
 from bench.measure.environment import Cores, choose_cores
-from bench.measure.launches import measure_launch, write_samples
+from bench.measure.launches import generator_plan, measure_launch, write_samples
 from bench.measure.start_up import measure_start
 from bench.plan.config import make_config as plan_profile
 from bench.plan.loads import parse_load
@@ -297,6 +297,14 @@ def test_a_pair_with_unequal_serving_processes_is_refused_unless_asked_for(make_
 # --- stacks that ask the upstream service ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("mirrored", "answers", "drains"), [(True, 200, 10), (False, 140, 7)])
+def test_a_slice_of_a_part_that_is_only_explored_needs_fewer_answers(enrich_config, mirrored, answers, drains):
+    config = enrich_config()
+    config = replace(config, parts=(replace(config.parts[0], mirrored=mirrored),))
+    plan = generator_plan(config, schedule_launch(config, config.parts[0], 1), [], {}, UNPINNED)
+    assert (plan["min_answers"], plan["drains_per_slice"]) == pytest.approx((answers, drains))
+
+
 @pytest.fixture
 def enrich_config(make_config):
     """Return a function that plans one stack of the bundled file which waits for the upstream service."""
@@ -324,7 +332,7 @@ def test_the_upstream_service_runs_for_a_launch_that_needs_it_and_its_delay_is_i
     result = measure_enrich(enrich_config(name), lambda _: seen.append(len(find_upstream())))
     assert seen == [1, 1]
     assert find_upstream() == []
-    assert len(result.samples) >= 200
+    assert len(result.samples) >= 140
     assert (result.samples[:, CORRECT] == 1).all()
     assert (result.samples[:, DONE] - result.samples[:, SENT] >= 5e6).all()
     assert result.conditions[name]["environment"]["SERVE_UPSTREAM"].startswith("http://127.0.0.1:")
