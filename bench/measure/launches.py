@@ -143,8 +143,8 @@ def generator_plan(
     cores: Cores,
 ) -> dict[str, Any]:
     """Return all that the generator needs, as plain data."""
-    part = next(part for part in config.parts if part.name == planned[0].part)
-    share = 1.0 if part.mirrored else EXPLORED_SHARE
+    explored = {part.name for part in config.parts if not part.mirrored}
+    share = EXPLORED_SHARE if planned[0].part in explored else 1.0
     return {
         "client": "lean",
         "cores": list(cores.generator),
