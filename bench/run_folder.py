@@ -81,6 +81,11 @@ class Summary:
     features: tuple[Feature, ...] = ()
 
 
+def run_name(profile: str, created: datetime) -> str:
+    """Return what a run is called wherever its folder is copied to: when it began and its profile."""
+    return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{profile}"
+
+
 class RunFolder:
     """One run on disk. Every file is written under another name first and then renamed: it is whole or absent."""
 
@@ -90,7 +95,7 @@ class RunFolder:
     @classmethod
     def create(cls, profile: str, now: datetime, results: Path = RESULTS) -> "RunFolder":
         """Make a new folder in `results`; raise `RunFolderError` if it cannot be made."""
-        stem = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{profile}"
+        stem = run_name(profile, now)
         for attempt in range(100):
             path = results / (stem if attempt == 0 else f"{stem}-{attempt + 1}")
             try:

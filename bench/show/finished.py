@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bench.price import Price, price_from_plan
 from bench.records import Quantile, SliceRecord
-from bench.run_folder import RunFolder, Summary
+from bench.run_folder import RunFolder, Summary, run_name
 from bench.show.figures import count_words
 from bench.show.sentences import Stacks
 from bench.show.trust import plain_text
@@ -49,7 +50,7 @@ def read_run(folder: RunFolder, price: Price | None = None) -> FinishedRun:
     """Return a run; without a price that of its plan counts. Raises `RunFolderError` if one of its files cannot be read."""
     summary, manifest = folder.read_summary(), folder.read_manifest()
     return FinishedRun(
-        name=folder.path.name,
+        name=run_name(summary.profile, datetime.fromisoformat(manifest["created_utc"])),
         summary=summary,
         manifest=manifest,
         quantiles=folder.read_rows("distributions.csv", Quantile),

@@ -1,8 +1,8 @@
 """From a chart as matplotlib writes it to one that can stand inside a page: themed by the page, its ids its own, no style of its own.
 
-matplotlib numbers ids alike in every chart, styles the whole page with a rule for `*`, and knows one set of colours. Here ids get the
-chart's name, colours become the page's variables (one per role, so that the dark theme may choose others), and style attributes
-become presentation attributes, which a strict content policy allows.
+matplotlib gives long ids, alike in every chart, styles the whole page with a rule for `*`, and knows one set of colours. Here ids
+are the chart's name and a number, colours become the page's variables (one per role, so that the dark theme may choose others), and
+style attributes become presentation attributes, which a strict content policy allows.
 """
 
 import re
@@ -48,9 +48,9 @@ def inline_svg(svg: bytes, name: str, title: str, css_class: str) -> str:
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
-    referred = _references(root)
+    short = _references(root, name)
     for element in root.iter():
-        _rewrite(element, name, referred)
+        _rewrite(element, short)
     drawing = ET.Element(f"{{{SVG}}}g", {"aria-hidden": "true", "stroke-linejoin": "round", "stroke-linecap": "butt"})
     drawing.extend(_unwrapped(root))
     label = ET.Element(f"{{{SVG}}}title", {"id": f"{name}-title"})
@@ -63,12 +63,14 @@ def inline_svg(svg: bytes, name: str, title: str, css_class: str) -> str:
     return ET.tostring(image, encoding="unicode")
 
 
-def _references(root: ET.Element) -> set[str]:
-    """Return the ids that something refers to; all others would only add to the page."""
-    found = set()
+def _references(root: ET.Element, name: str) -> dict[str, str]:
+    """Return the short id in the page of each id that something refers to; all others would only add to the page."""
+    found: dict[str, str] = {}
     for element in root.iter():
         for key, value in element.attrib.items():
-            found |= {value.removeprefix("#")} if key in (f"{{{XLINK}}}href", "href") else set(_REFERENCE.findall(value))
+            referred = [value.removeprefix("#")] if key in (f"{{{XLINK}}}href", "href") else _REFERENCE.findall(value)
+            for identity in referred:
+                found.setdefault(identity, f"{name}-{len(found)}")
     return found
 
 
@@ -88,22 +90,22 @@ def _short_path(path: str) -> str:
     return _LETTER.sub(r"\1", _FURTHER_LINE.sub(r"\1 ", path))
 
 
-def _rewrite(element: ET.Element, name: str, referred: set[str]) -> None:
+def _rewrite(element: ET.Element, short: Mapping[str, str]) -> None:
     attributes = _presentation(element)
     if element.tag == f"{{{SVG}}}text":
         attributes.setdefault("fill", canvas.TEXT)
     element.attrib.clear()
     for key, value in attributes.items():
         if key == "id":
-            if value in referred:
-                element.set(key, f"{name}-{value}")
+            if value in short:
+                element.set(key, short[value])
         elif key in (f"{{{XLINK}}}href", "href"):
-            element.set("href", f"#{name}-{value.removeprefix('#')}")
+            element.set("href", f"#{short[value.removeprefix('#')]}")
         elif key in _GEOMETRY:
             rounded = " ".join(_NUMBER.sub(lambda match: f"{round(float(match[0]), 2):g}", value).split())
             element.set(key, _short_path(rounded) if key == "d" else rounded)
         else:
-            own = _REFERENCE.sub(rf"url(#{name}-\1)", value)
+            own = _REFERENCE.sub(lambda match: f"url(#{short[match[1]]})", value)
             element.set(key, _themed(own) if key in ("fill", "stroke") else own)
     element.text = (element.text or "").strip() or None
     element.tail = None

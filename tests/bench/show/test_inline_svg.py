@@ -88,7 +88,7 @@ def test_a_colour_without_a_role_is_an_error():
 
 @pytest.mark.parametrize(
     ("colour", "themed"),
-    [("#FFFFFF", "var(--page)"), ("white", "var(--page)"), (canvas.TEXT, "var(--text)"), ("none", "none"), ("url(#h1)", "url(#one-h1)")],
+    [("#FFFFFF", "var(--page)"), ("white", "var(--page)"), (canvas.TEXT, "var(--text)"), ("none", "none"), ("url(#h1)", "url(#one-0)")],
 )
 def test_a_colour_becomes_its_role_whether_in_a_style_or_an_attribute(colour, themed):
     for body in (f'<path id="h1" style="stroke: {colour}"/>', f'<path id="h1" stroke="{colour}"/>'):
@@ -150,5 +150,5 @@ def test_a_group_that_says_nothing_goes_and_what_is_in_it_stays_in_order():
 def test_an_id_that_nothing_refers_to_goes_and_the_others_stay():
     body = '<defs><path id="m1"/><path id="m2"/></defs><use xlink:href="#m1" clip-path="url(#c1)"/><clipPath id="c1"/>'
     root = drawn(body)
-    assert {element.get("id") for element in root.iter()} == {None, "one-title", "one-m1", "one-c1"}
-    assert first(root, "use").attrib == {"href": "#one-m1", "clip-path": "url(#one-c1)"}
+    assert {element.get("id") for element in root.iter()} == {None, "one-title", "one-0", "one-1"}
+    assert first(root, "use").attrib == {"href": "#one-0", "clip-path": "url(#one-1)"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from report_pages import Page, read_text, table_below
@@ -11,6 +12,7 @@ from bench.errors import RunFolderError
 from bench.findings import AppCode, Feature, ServerTiming
 from bench.price import Price
 from bench.records import Cell, Comparison
+from bench.run_folder import RunFolder
 from bench.show.figures import format_interval, format_number, format_ratio
 from bench.show.five_lines import answer_lines, trust_lines
 from bench.show.report import SHEETS, terminal_summary, write_report
@@ -295,13 +297,14 @@ def test_labels_of_a_user_are_text_in_every_output(tmp_path):
     assert all(columns[place - 1] == columns[place] == columns[place + 1] for place in rules)
 
 
-def test_the_same_run_gives_the_same_bytes(whole):
-    def contents():
-        return {path.relative_to(whole.path): path.read_bytes() for path in whole.path.rglob("*") if path.is_file()}
+def test_the_same_run_gives_the_same_bytes_wherever_it_lies(whole, tmp_path):
+    def contents(folder):
+        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    before = contents()
-    write_report(whole)
-    assert contents() == before
+    before = contents(whole.path)
+    copy = shutil.copytree(whole.path, tmp_path / "elsewhere")
+    write_report(RunFolder.open(copy))
+    assert contents(copy) == before
     assert {path.name for path in before} >= {f"{name}.{kind}" for name in SHEETS for kind in ("svg", "png")}
 
 
