@@ -5,11 +5,12 @@ twice and half weigh the same. Measured ratios are points, the curve of the mode
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import offset_copy
 
 from bench.findings import NO_MODEL, BreakEven, BreakEvenPoint
 from bench.records import Comparison
@@ -22,6 +23,8 @@ _COLOUR = canvas.FRAMEWORK_COLOURS["FastAPI"]
 _LEFT, _RIGHT, _HEIGHT, _LABEL_PT = 0.72, 0.3, 3.4, 0.46
 _LEVEL = 11 / canvas.POINTS_PER_INCH
 _TICK_DISTANCE = 0.04
+# Pairs at one engine stand this far apart, so that one whisker does not hide another.
+_APART_PT = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Floor:
     """A/A beside the pairs: the ratio of two copies of one stack, at the time of a prediction of theirs."""
 
     name: str
+    engine: str
     model_ms: float
     row: Comparison
 
@@ -68,14 +72,15 @@ def draw_break_even(
     canvas.draw_key(sheet, keys)
     axes = sheet.axes(_LEFT, key_height, axis.width, _HEIGHT)
     _scale_x(axes, axis, levels, "\n".join(label))
-    _scale_y(axes, pairs, margin)
+    ends = _engine_ends(points, floor)
+    _scale_y(axes, ends.values(), margin)
     for number, (row, _) in enumerate(pairs):
-        _draw_pair(axes, axis, row, number)
+        _draw_pair(axes, axis, row, number, _APART_PT * (number - (len(pairs) - 1) / 2))
     if floor and floor.row.ratio:
         if floor.row.ci_low is not None and floor.row.ci_high is not None:
             axes.vlines(floor.model_ms, floor.row.ci_low, floor.row.ci_high, color=AA_GREY, linewidth=2.2, zorder=3)
         axes.plot(floor.model_ms, floor.row.ratio, "D", color=AA_GREY, markerfacecolor="white", markersize=5, zorder=4)
-    _label_points(axes, axis, [row for row, _ in pairs])
+    _label_points(axes, axis, points, ends)
     return sheet
 
 
@@ -84,6 +89,17 @@ def _make_axis(points: Sequence[BreakEvenPoint], width: float) -> _Axis:
     start_ms = min(times) / 1.8
     slot_ms = start_ms / 3
     return _Axis(slot_ms, start_ms, slot_ms / 2, max(times) * 1.8, width)
+
+
+def _engine_ends(points: Sequence[BreakEvenPoint], floor: Floor | None) -> dict[str, tuple[float, float]]:
+    """Return for each engine the lowest and the highest ratio that something drawn there reaches."""
+    found: dict[str, list[float | None]] = {}
+    for point in points:
+        found.setdefault(point.engine, []).extend((point.ratio, point.ci_low, point.ci_high))
+    if floor:
+        found.setdefault(floor.engine, []).extend((floor.row.ratio, floor.row.ci_low, floor.row.ci_high))
+    reached = {engine: [ratio for ratio in ratios if ratio] for engine, ratios in found.items()}
+    return {engine: (min(ratios), max(ratios)) for engine, ratios in reached.items()}
 
 
 def _engine_levels(points: Sequence[BreakEvenPoint], axis: _Axis) -> dict[str, tuple[int, float]]:
@@ -129,9 +145,9 @@ def _scale_x(axes: Axes, axis: _Axis, levels: Mapping[str, tuple[int, float]], l
         axes.plot([model_ms], [0], "|", color=TEXT, markersize=9, transform=axes.get_xaxis_transform(), clip_on=False)
 
 
-def _scale_y(axes: Axes, pairs: Sequence[tuple[BreakEven, str]], margin: float) -> None:
-    ends = [end for row, _ in pairs for point in row.points for end in (point.ratio, point.ci_low, point.ci_high) if end]
-    low, high = math.log(min(*ends, 0.9)), math.log(max(*ends, 1.1))
+def _scale_y(axes: Axes, ends: Iterable[tuple[float, float]], margin: float) -> None:
+    lows, highs = zip(*ends, (0.9, 1.1), strict=True)
+    low, high = math.log(min(lows)), math.log(max(highs))
     pad = 0.14 * (high - low)
     axes.set_yscale("log", base=2)
     axes.set_ylim(math.exp(low - pad), math.exp(high + pad))
@@ -144,40 +160,41 @@ def _scale_y(axes: Axes, pairs: Sequence[tuple[BreakEven, str]], margin: float) 
     axes.grid(visible=True, zorder=0)
 
 
-def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int) -> None:
+def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int, aside_pt: float) -> None:
     curve = [point for point in row.curve if point.model_ms >= axis.start_ms]
     times = [point.model_ms for point in curve]
     axes.plot(times, [point.ratio for point in curve], color=_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
     if all(point.ci_low is not None and point.ci_high is not None for point in curve):
         lows, highs = [point.ci_low or 0 for point in curve], [point.ci_high or 0 for point in curve]
         axes.fill_between(times, lows, highs, color=_COLOUR, alpha=0.16, linewidth=0, zorder=1)
+    aside = offset_copy(axes.transData, axes.get_figure(root=True), aside_pt, 0, units="points")
     for point in row.points:
         x = axis.place_of(point)
         if point.ci_low is not None and point.ci_high is not None:
-            axes.vlines(x, point.ci_low, point.ci_high, color=_COLOUR, linewidth=2.2, zorder=3)
+            axes.vlines(x, point.ci_low, point.ci_high, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
         if point.model_ms_low and point.model_ms_high and point.engine != NO_MODEL:
-            axes.hlines(point.ratio, point.model_ms_low, point.model_ms_high, color=_COLOUR, linewidth=2.2, zorder=3)
-        face = _COLOUR if number % 2 == 0 else "white"
-        axes.plot(x, point.ratio, _MARKERS[number % len(_MARKERS)], color=_COLOUR, markerfacecolor=face, markersize=7, zorder=4)
+            axes.hlines(point.ratio, point.model_ms_low, point.model_ms_high, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
+        marker, face = _MARKERS[number % len(_MARKERS)], _COLOUR if number % 2 == 0 else "white"
+        axes.plot(x, point.ratio, marker, color=_COLOUR, markerfacecolor=face, markersize=7, zorder=4, transform=aside)
 
 
-def _label_points(axes: Axes, axis: _Axis, rows: Sequence[BreakEven]) -> None:
-    """Write ratios at the points, as far as there is room: away from 1, above what is more and below what is less."""
+def _label_points(axes: Axes, axis: _Axis, points: Sequence[BreakEvenPoint], ends: Mapping[str, tuple[float, float]]) -> None:
+    """Write at each engine the highest ratio above all that is drawn there and the lowest below it, as far as there is room."""
     taken: list[tuple[float, float]] = []
     bottom, top = (math.log(limit) for limit in axes.get_ylim())
 
     def height(ratio: float) -> float:
         return _HEIGHT * (math.log(ratio) - bottom) / (top - bottom)
 
-    points = [point for row in rows for point in row.points]
-    marks = [
-        (axis.inches(axis.place_of(point)), height(point.ci_low or point.ratio), height(point.ci_high or point.ratio)) for point in points
-    ]
-    for row in rows:
-        for point in row.points:
-            up = point.ratio >= 1
-            end = (point.ci_high if up else point.ci_low) or point.ratio
-            x, y = axis.inches(axis.place_of(point)), height(end) + (0.14 if up else -0.14)
+    columns: dict[str, list[BreakEvenPoint]] = {}
+    for point in points:
+        columns.setdefault(point.engine, []).append(point)
+    marks = [(axis.inches(axis.place_of(column[0])), *(height(end) for end in ends[engine])) for engine, column in columns.items()]
+    for engine, column in columns.items():
+        column.sort(key=lambda point: point.ratio)
+        labels = [(column[-1], True), (column[0], False)] if len(column) > 1 else [(column[0], column[0].ratio >= 1)]
+        for point, up in labels:
+            x, y = axis.inches(axis.place_of(point)), height(ends[engine][up]) + (0.14 if up else -0.14)
             is_on_label = any(abs(x - other) < _LABEL_PT and abs(y - place) < 2 * _LEVEL for other, place in taken)
             is_on_mark = any(abs(x - other) < _LABEL_PT / 2 and low - 0.1 < y < high + 0.1 for other, low, high in marks)
             if is_on_label or is_on_mark:
@@ -185,7 +202,7 @@ def _label_points(axes: Axes, axis: _Axis, rows: Sequence[BreakEven]) -> None:
             taken.append((x, y))
             axes.annotate(
                 f"{point.ratio:.2f}x{' *' if point.off_curve else ''}",
-                (axis.place_of(point), end),
+                (axis.place_of(point), ends[engine][up]),
                 (0, 6 if up else -6),
                 textcoords="offset points",
                 ha="center",

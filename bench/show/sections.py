@@ -34,7 +34,8 @@ HOW_TO_READ: Mapping[str, str] = {
     ),
     "break-even": (
         "Find the time that one prediction of your model takes on the x axis. Where a line has come inside the hatched band, the framework "
-        "no longer moves throughput by more than that. Do not read on beyond the slowest engine that was measured."
+        "no longer moves throughput by more than that. Do not read on beyond the slowest engine that was measured. Pairs measured with "
+        "one engine stand side by side: the higher ratio is written above them, the lower below."
     ),
     "ladder": (
         "Differences of stacks that serve the same requests at one equal rate; each has its interval in the table. The kernel's work for "

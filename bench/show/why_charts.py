@@ -53,7 +53,7 @@ def _floor_beside(row: BreakEven, summary: Summary, stacks: Stacks) -> Floor | N
         return None
     engine = stacks.get(aa.baseline, {}).get("engine", "")
     times = [point.model_ms for point in row.points if point.engine == engine]
-    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", times[0], aa) if times else None
+    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", engine, times[0], aa) if times else None
 
 
 def _part_floor(part: str, load: str, summary: Summary) -> Comparison | None:

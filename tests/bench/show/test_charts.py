@@ -23,6 +23,7 @@ from bench.show.finished import read_run
 from bench.show.latency_chart import spread
 from bench.show.report import SHEETS, draw_charts, write_report
 from bench.show.selection import headline_load
+from bench.show.why_charts import break_even_sheet
 
 RUN = read_run(RunFolder.open(MINI_RUN))
 FINE_PRINT = "CPython 3.11.7, flask 3.1.2; some CPU, 1 server core; commit abc; 2026-11-25T09:00:00Z; run r"
@@ -221,6 +222,23 @@ def test_two_copies_measured_beside_the_engines_are_in_the_charts_of_that_part(c
     points = [value for axes in sheet.figure.axes for line in axes.lines for value in (*line.get_xdata(), *line.get_ydata())]
     assert 1.013 in points
     assert "A/A: Flask on gunicorn gthread again" in texts_of(sheet)
+
+
+def test_of_two_ratios_at_an_engine_the_higher_stands_above_all_whiskers_and_the_lower_below():
+    run = read_run(RunFolder.open(MINI_RUN))
+    usual, same = run.summary.break_even[:2]
+    above = replace(usual.points[1], ratio=1.2, ci_low=0.9, ci_high=1.4)
+    below = replace(same.points[1], ratio=1.1, ci_low=0.8, ci_high=1.8)
+    aa = replace(run.summary.noise_floor[0], part=usual.part, ratio=1.0, ci_low=0.7, ci_high=2.1)
+    pairs = (replace(usual, points=(above,)), replace(same, points=(below,)))
+    for floors, ends in (((), (0.8, 1.8)), ((aa,), (0.7, 2.1))):
+        summary = replace(run.summary, break_even=pairs, noise_floor=floors)
+        with canvas.drawing():
+            sheet = break_even_sheet(summary, run.manifest["stacks"], Page(FINE_PRINT))
+        (axes,) = (axes for axes in sheet.figure.axes if axes.get_yscale() == "log")
+        labels = {text.get_text(): text.xy[1] for text in axes.texts if text.get_text().endswith("x")}
+        assert labels == {"1.10x": ends[0], "1.20x": ends[1]}
+        assert axes.get_ylim()[0] < ends[0] < ends[1] < axes.get_ylim()[1]
 
 
 def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
