@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from bench.price import Price, make_price, price_from_plan
 from bench.progress import prepare_streams
 from bench.run_folder import LATEST, RESULTS, RunFolder, list_runs
 from bench.runner import run
-from bench.show.report import terminal_summary, write_report
+from bench.show.report import write_report
+from bench.show.terminal import fold, terminal_summary
 from bench.verify import verify
 
 
@@ -164,7 +166,7 @@ def _run(chosen: argparse.Namespace) -> int:
         price=make_price(chosen.core_hour_price, chosen.utilisation),
     )
     folder, stopped = run(config, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
-    print(terminal_summary(folder))
+    print(terminal_summary(folder, columns=_terminal_columns()))
     if stopped is None:
         return 0
     state = "is partial: what it had measured" if folder.read_summary().partial else "went on to its end: what it measured"
@@ -176,13 +178,18 @@ def _report(chosen: argparse.Namespace) -> int:
     folder = RunFolder.open(chosen.run)
     price = make_price(chosen.core_hour_price, chosen.utilisation, price_from_plan(folder.read_manifest()["plan"]))
     write_report(folder, price)
-    print(terminal_summary(folder, price))
+    print(terminal_summary(folder, price, _terminal_columns()))
     return 0
 
 
 def _answer(chosen: argparse.Namespace) -> int:
-    print(answer(chosen.run, chosen.model_ms))
+    print("\n".join(fold(answer(chosen.run, chosen.model_ms).splitlines(), _terminal_columns())))
     return 0
+
+
+def _terminal_columns() -> int | None:
+    """Return how wide the reader's terminal is; None where the output goes into a file or a pipe, which keep their lines whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _list(chosen: argparse.Namespace) -> int:

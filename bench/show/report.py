@@ -1,14 +1,11 @@
-"""From the folder of a run to its report: charts, report.html, report.md, and the summary for the terminal.
+"""From the folder of a run to its report: charts, report.html and report.md.
 
 Reads the run's files, but no samples; computes no figure anew. The same run gives the same bytes.
 """
 
-import os
-import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from bench.price import Price, price_from_plan
+from bench.price import Price
 from bench.run_folder import RunFolder
 from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
@@ -21,14 +18,9 @@ from bench.show.load_charts import enrich_sheet, offered_sheet, sweep_sheet
 from bench.show.markdown import render_markdown
 from bench.show.page import Chart, render_page
 from bench.show.sections import make_sections
-from bench.show.selection import headline_cells
 from bench.show.sentences import notices
-from bench.show.tables import terminal_table
 from bench.show.trust_charts import aa_sheet, drift_sheet
 from bench.show.why_charts import break_even_sheet, changes_sheet, ladder_sheet
-
-MAX_TERMINAL_LINES = 20
-MAX_TERMINAL_CELLS = 6
 
 # In the order of the report; None where a run has nothing for a chart.
 SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
@@ -76,28 +68,3 @@ def draw_charts(run: FinishedRun) -> dict[str, Chart]:
             if wide and narrow:
                 charts[name] = Chart(name, wide.title, wide.save("svg"), wide.save("png"), narrow.save("svg"))
     return charts
-
-
-def terminal_summary(folder: RunFolder, price: Price | None = None) -> str:
-    """Return the end of a run for the terminal: the answer, at most six cells, and where the rest is; ASCII, 20 lines at most."""
-    summary, manifest = folder.read_summary(), folder.read_manifest()
-    path, stacks = _short_path(folder.path), manifest["stacks"]
-    answer = [*answer_lines(summary, stacks, price or price_from_plan(manifest["plan"])), *trust_lines(summary, stacks)]
-    places = {
-        "again": f"python -m bench report {shlex.quote(str(path))}",
-        "figures": path / "summary.json",
-        "markdown": path / "report.md",
-        "report": path / "report.html",  # last: it is what most readers want next
-    }
-    ends = [f"{name + ':':10}{place}" for name, place in places.items()]
-    room = MAX_TERMINAL_LINES - len(answer) - len(ends) - 2  # two blank lines
-    lines = [*notices(summary)[:room], *answer]
-    room -= len(lines) - len(answer) + 2  # two headings of the table
-    cells = headline_cells(summary)[: max(0, min(MAX_TERMINAL_CELLS, room))]
-    return "\n".join([*lines, "", *([*terminal_table(cells), ""] if cells else []), *ends])
-
-
-def _short_path(path: Path) -> Path:
-    """Return a path as the reader would type it: relative where it lies below the working folder."""
-    here = Path(os.path.realpath(Path.cwd()))
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,6 +1,12 @@
 """`bench answer`: what the switch would buy for a model of one's own, as far as was measured and no further."""
 
+import os
+import pty
 import shutil
+import subprocess
+import sys
+import termios
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,3 +136,28 @@ def test_a_time_must_be_given_and_be_a_number(refusal):
 
 def test_a_folder_that_is_no_run_is_one_line(refusal, tmp_path):
     assert refusal("--model-ms", "1", tmp_path).startswith(f"bench: {tmp_path}")
+
+
+def said_on_a_terminal(columns):
+    """Return the lines that the command writes to a terminal so wide."""
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "bench", "answer", "--model-ms", "2", str(MINI_RUN)]
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, env=environment)
+    os.close(terminal)
+    said = b""
+    with suppress(OSError):  # reading ends with an error once nobody writes
+        while read := os.read(controller, 4096):
+            said += read
+    os.close(controller)
+    assert process.wait() == 0
+    return said.decode().splitlines()
+
+
+def test_a_terminal_gets_whole_words_in_lines_as_wide_as_it_is(answer):
+    words = " ".join(answer(2)).split()
+    for columns in (40, 100):
+        lines = said_on_a_terminal(columns)
+        assert " ".join(lines).split() == words
+        assert columns - 20 < max(len(line) for line in lines) <= columns

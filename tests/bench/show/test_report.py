@@ -15,9 +15,10 @@ from bench.records import Cell, Comparison
 from bench.run_folder import RunFolder
 from bench.show.figures import format_interval, format_number, format_ratio
 from bench.show.five_lines import answer_lines, trust_lines
-from bench.show.report import SHEETS, terminal_summary, write_report
+from bench.show.report import SHEETS, write_report
 from bench.show.sentences import notices
 from bench.show.tables import comparison_table
+from bench.show.terminal import terminal_summary
 
 
 def test_every_output_opens_with_the_same_lines(reported):

@@ -7,7 +7,7 @@ import pytest
 from run_variants import copy_run, read_json
 
 from bench.records import RunWarning
-from bench.show.report import terminal_summary
+from bench.show.terminal import fold, terminal_summary
 
 
 def test_the_terminal_gets_twenty_lines_of_plain_text(reported):
@@ -67,3 +67,19 @@ def test_the_terminal_keeps_to_twenty_lines_however_many_warnings_a_bad_run_has(
 def test_the_command_that_draws_again_can_be_pasted(tmp_path):
     folder = copy_run(tmp_path / "my run")
     assert f"python -m bench report '{folder.path}'" in terminal_summary(folder).splitlines()[-4]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_terminal_gets_lines_as_wide_as_it_is_with_all_words_in_order(columns, whole):
+    text = terminal_summary(whole)
+    folded = terminal_summary(whole, columns=columns).splitlines()
+    assert " ".join(folded).split() == text.split()
+    assert max(len(line) for line in folded[:-4]) <= columns
+    assert folded[-4:] == text.splitlines()[-4:]  # to be pasted
+    assert any(line.startswith("fastapi-uvicorn ") for line in folded)
+
+
+def test_only_lines_too_long_are_folded_and_a_long_word_stays_whole():
+    lines = ["", "stack       req/s", "a-word-longer-than-the-line is whole", "  indented as it was"]
+    assert fold(lines, None) == lines
+    assert fold(lines, 20) == ["", "stack       req/s", "a-word-longer-than-the-line", "  is whole", "  indented as it was"]
