@@ -9,8 +9,8 @@ from bench.show.sentences import notices
 from bench.show.why_words import answer_lines
 
 
-def answer(run: Path, model_ms: float) -> str:
-    """Return the ratio of each pair for a model that takes `model_ms` per request.
+def answer(run: Path, model_ms: float) -> list[str]:
+    """Return in lines the ratio of each pair for a model that takes `model_ms` per request.
 
     Raises `ConfigError` where the run has no curve, or none as far as that: it is not read beyond what was measured.
     """
@@ -28,4 +28,4 @@ def answer(run: Path, model_ms: float) -> str:
         ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms)
         if ratio and model_ms <= row.longest_ms:
             lines += answer_lines(row, model_ms, ratio, stacks)
-    return "\n".join(lines)
+    return lines

@@ -183,7 +183,7 @@ def _report(chosen: argparse.Namespace) -> int:
 
 
 def _answer(chosen: argparse.Namespace) -> int:
-    print("\n".join(fold(answer(chosen.run, chosen.model_ms).splitlines(), _terminal_columns())))
+    print("\n".join(fold(answer(chosen.run, chosen.model_ms), _terminal_columns())))
     return 0
 
 

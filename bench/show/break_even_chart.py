@@ -48,11 +48,10 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Floor:
-    """A/A beside the pairs: the ratio of two copies of one stack, at the time of a prediction of theirs."""
+    """A/A beside the pairs: the ratio of two copies of one stack, at the engine of both."""
 
     name: str
     engine: str
-    model_ms: float
     row: Comparison
 
 
@@ -72,15 +71,19 @@ def draw_break_even(
     canvas.draw_key(sheet, keys)
     axes = sheet.axes(_LEFT, key_height, axis.width, _HEIGHT)
     _scale_x(axes, axis, levels, "\n".join(label))
-    ends = _engine_ends(points, floor)
+    engines: dict[str, list[BreakEvenPoint]] = {}
+    for point in points:
+        engines.setdefault(point.engine, []).append(point)
+    ends = _engine_ends(engines, floor)
     _scale_y(axes, ends.values(), margin)
     for number, (row, _) in enumerate(pairs):
         _draw_pair(axes, axis, row, number, _APART_PT * (number - (len(pairs) - 1) / 2))
     if floor and floor.row.ratio:
+        x = axis.place_of(engines[floor.engine][0])
         if floor.row.ci_low is not None and floor.row.ci_high is not None:
-            axes.vlines(floor.model_ms, floor.row.ci_low, floor.row.ci_high, color=AA_GREY, linewidth=2.2, zorder=3)
-        axes.plot(floor.model_ms, floor.row.ratio, "D", color=AA_GREY, markerfacecolor="white", markersize=5, zorder=4)
-    _label_points(axes, axis, points, ends)
+            axes.vlines(x, floor.row.ci_low, floor.row.ci_high, color=AA_GREY, linewidth=2.2, zorder=3)
+        axes.plot(x, floor.row.ratio, "D", color=AA_GREY, markerfacecolor="white", markersize=5, zorder=4)
+    _label_points(axes, axis, engines, ends)
     return sheet
 
 
@@ -91,15 +94,14 @@ def _make_axis(points: Sequence[BreakEvenPoint], width: float) -> _Axis:
     return _Axis(slot_ms, start_ms, slot_ms / 2, max(times) * 1.8, width)
 
 
-def _engine_ends(points: Sequence[BreakEvenPoint], floor: Floor | None) -> dict[str, tuple[float, float]]:
+def _engine_ends(engines: Mapping[str, Sequence[BreakEvenPoint]], floor: Floor | None) -> dict[str, tuple[float, float]]:
     """Return for each engine the lowest and the highest ratio that something drawn there reaches."""
-    found: dict[str, list[float | None]] = {}
-    for point in points:
-        found.setdefault(point.engine, []).extend((point.ratio, point.ci_low, point.ci_high))
-    if floor:
-        found.setdefault(floor.engine, []).extend((floor.row.ratio, floor.row.ci_low, floor.row.ci_high))
-    reached = {engine: [ratio for ratio in ratios if ratio] for engine, ratios in found.items()}
-    return {engine: (min(ratios), max(ratios)) for engine, ratios in reached.items()}
+    ends = {}
+    for engine, points in engines.items():
+        rows: list[BreakEvenPoint | Comparison] = [*points, *([floor.row] if floor and floor.engine == engine else [])]
+        reached = [ratio for row in rows for ratio in (row.ratio, row.ci_low, row.ci_high) if ratio]
+        ends[engine] = (min(reached), max(reached))
+    return ends
 
 
 def _engine_levels(points: Sequence[BreakEvenPoint], axis: _Axis) -> dict[str, tuple[int, float]]:
@@ -178,7 +180,9 @@ def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int, aside_pt: f
         axes.plot(x, point.ratio, marker, color=_COLOUR, markerfacecolor=face, markersize=7, zorder=4, transform=aside)
 
 
-def _label_points(axes: Axes, axis: _Axis, points: Sequence[BreakEvenPoint], ends: Mapping[str, tuple[float, float]]) -> None:
+def _label_points(
+    axes: Axes, axis: _Axis, engines: Mapping[str, Sequence[BreakEvenPoint]], ends: Mapping[str, tuple[float, float]]
+) -> None:
     """Write at each engine the highest ratio above all that is drawn there and the lowest below it, as far as there is room."""
     taken: list[tuple[float, float]] = []
     bottom, top = (math.log(limit) for limit in axes.get_ylim())
@@ -186,15 +190,13 @@ def _label_points(axes: Axes, axis: _Axis, points: Sequence[BreakEvenPoint], end
     def height(ratio: float) -> float:
         return _HEIGHT * (math.log(ratio) - bottom) / (top - bottom)
 
-    columns: dict[str, list[BreakEvenPoint]] = {}
-    for point in points:
-        columns.setdefault(point.engine, []).append(point)
-    marks = [(axis.inches(axis.place_of(column[0])), *(height(end) for end in ends[engine])) for engine, column in columns.items()]
-    for engine, column in columns.items():
-        column.sort(key=lambda point: point.ratio)
-        labels = [(column[-1], True), (column[0], False)] if len(column) > 1 else [(column[0], column[0].ratio >= 1)]
+    marks = [(axis.inches(axis.place_of(points[0])), *(height(end) for end in ends[engine])) for engine, points in engines.items()]
+    for engine, points in engines.items():
+        by_ratio = sorted(points, key=lambda point: point.ratio)
+        labels = [(by_ratio[-1], True), (by_ratio[0], False)] if len(points) > 1 else [(points[0], points[0].ratio >= 1)]
         for point, up in labels:
-            x, y = axis.inches(axis.place_of(point)), height(ends[engine][up]) + (0.14 if up else -0.14)
+            end = ends[engine][up]
+            x, y = axis.inches(axis.place_of(point)), height(end) + (0.14 if up else -0.14)
             is_on_label = any(abs(x - other) < _LABEL_PT and abs(y - place) < 2 * _LEVEL for other, place in taken)
             is_on_mark = any(abs(x - other) < _LABEL_PT / 2 and low - 0.1 < y < high + 0.1 for other, low, high in marks)
             if is_on_label or is_on_mark:
@@ -202,7 +204,7 @@ def _label_points(axes: Axes, axis: _Axis, points: Sequence[BreakEvenPoint], end
             taken.append((x, y))
             axes.annotate(
                 f"{point.ratio:.2f}x{' *' if point.off_curve else ''}",
-                (axis.place_of(point), ends[engine][up]),
+                (axis.place_of(point), end),
                 (0, 6 if up else -6),
                 textcoords="offset points",
                 ha="center",

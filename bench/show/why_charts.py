@@ -47,13 +47,13 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
 
 
 def _floor_beside(row: BreakEven, summary: Summary, stacks: Stacks) -> Floor | None:
-    """Return the A/A that was measured beside a pair, at the time of the engine that both copies have."""
+    """Return the A/A that was measured beside a pair, at the engine that both copies have."""
     aa = _part_floor(row.part, row.load, summary)
     if not aa:
         return None
     engine = stacks.get(aa.baseline, {}).get("engine", "")
-    times = [point.model_ms for point in row.points if point.engine == engine]
-    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", engine, times[0], aa) if times else None
+    measured = any(point.engine == engine for point in row.points)
+    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", engine, aa) if measured else None
 
 
 def _part_floor(part: str, load: str, summary: Summary) -> Comparison | None:
