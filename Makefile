@@ -50,7 +50,7 @@ report: $(READY) ## draw the report of a finished run again   [RUN=results/lates
 	@$(BIN)/python -m bench report $(RUN)
 
 readme: $(READY) ## write the README's part on the reference run anew
-	@$(BIN)/python -m bench.readme
+	@$(BIN)/python -m bench readme
 
 clean: ## remove what make made; results stay
 	rm -rf $(VENV) shared_model/artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.commands import main
+from bench.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,7 @@
       StackError               3   a stack that does not start, dies or answers wrongly
         ParityError            3   two answers that should be equal and are not
       GeneratorError           3   the load generator failed
+      NothingVerifiedError     4   this machine lets nothing be verified just now
     Interrupted                128 + signal; what was measured is kept as a partial run
 
 A failed request is none of these: it is a row of the samples.
@@ -42,6 +43,12 @@ class GeneratorError(BenchError):
     """The load generator failed."""
 
     exit_status = 3
+
+
+class NothingVerifiedError(BenchError):
+    """This machine lets nothing be verified just now."""
+
+    exit_status = 4
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error: somebody asked us to stop

@@ -9,7 +9,8 @@ from typing import Any
 
 from locust import FastHttpUser, tag, task
 
-from bench.plan.scenarios import SCENARIOS, expected_answer
+from bench.plan.expected import expected_answer
+from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
 
 # What either server answers with its default engine.

@@ -1,42 +1,86 @@
-"""The servers under test: each is started once per test process, when a test first asks for it."""
+"""Markers from folders, and the stub servers of the bench's own tests: `bench.servers.stub` in some of its ways to behave."""
 
-import contextlib
+from pathlib import Path
 
 import pytest
-from serving import COMMANDS, running
+
+from bench.plan.plan import Plan
+from bench.plan.profiles import JudgedRow, Pair, Part
+from bench.plan.stacks import Stack
+
+MODES = {
+    "good": (),
+    "status-500": ("status=500",),
+    "wrong": ("wrong_every=1",),
+    "sometimes-wrong": ("wrong_every=100", "start_after=60"),
+    "cut-short": ("cut_every=100", "start_after=60"),
+    "closing": ("closing=1",),
+    "chunked": ("chunked=1",),
+    "slow": ("delay_ms=2",),
+    "silent": ("silent_after=60",),
+    "dies": ("die_after=60",),
+    "deaf": ("deaf=1",),
+}
+TESTS = Path(__file__).parent
 
 
-@pytest.fixture(scope="session")
-def start(tmp_path_factory):
-    """Return a function that gives the running server of a stack and settings (`SERVE_ENGINE="sklearn"`, ...)."""
-    servers = {}
-    with contextlib.ExitStack() as stops:
-
-        def started(name, **settings):
-            key = (name, *sorted(settings.items()))
-            if key not in servers:
-                servers[key] = stops.enter_context(running(name, tmp_path_factory.mktemp(name), env=settings))
-            return servers[key]
-
-        yield started
-
-
-@pytest.fixture(params=COMMANDS)
-def stack_name(request):
-    """Each of the four headline stacks in turn; one test process serves all tests of a stack."""
-    return request.param
+def pytest_collection_modifyitems(items):
+    """Mark each test by the folder it stands in; what opens a browser is slow by nature."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        item.add_marker(folder)
+        if folder == "browser":
+            item.add_marker("slow")
 
 
 @pytest.fixture
-def stack(stack_name, start):
-    return start(stack_name)
+def make_stub():
+    """Return a function from a mode to a stack that behaves so; its record goes to a folder."""
+
+    def make(mode: str = "good", *options: str, name: str = "", record: Path | None = None) -> Stack:
+        name = name or f"stub-{mode}"
+        words = [*MODES[mode], *options, *([f"record={record}"] if record else [])]
+        return Stack(name=name, command=("{python}", "-m", "bench.servers.stub", name, "{port}", *words), label=mode, fixed=True)
+
+    return make
 
 
 @pytest.fixture
-def stack_without_model(stack_name, start, empty_folder):
-    return start(stack_name, SERVE_MODEL_DIR=str(empty_folder))
+def stub_file(tmp_path):
+    """Return a function from modes to a stacks file that holds a stub for each."""
+
+    def make(*modes: str) -> Path:
+        path = tmp_path / "stubs.toml"
+        tables = []
+        for mode in modes:
+            words = ["{python}", "-m", "bench.servers.stub", f"stub-{mode}", "{port}", *MODES[mode]]
+            tables.append(f"[stub-{mode}]\nfixed = true\ncommand = {words}\n".replace("'", '"'))
+        path.write_text("".join(tables), "utf-8")
+        return path
+
+    return make
 
 
-@pytest.fixture(scope="session")
-def empty_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("no-model")
+@pytest.fixture
+def plan_of():
+    """Return a function from stacks to a small plan that measures them; the second is compared with the first."""
+
+    def make(
+        *stacks: Stack, launches: int = 1, blocks: int = 1, loads: tuple[str, ...] = ("closed-4",), judged: tuple[JudgedRow, ...] = ()
+    ) -> Plan:
+        names = tuple(stack.name for stack in stacks)
+        return Plan(
+            profile="test",
+            purpose="a test.",
+            slice_ms=60,
+            settle_ms=10,
+            warm_up_ms=60,
+            starts=0,
+            repeats=0,
+            seed=1,
+            pairs=(Pair("a pair", names[1], names[0], judged),) if len(names) > 1 else (),
+            parts=(Part("headline", names, ("predict-1",), loads, launches, blocks),),
+            stacks={stack.name: stack for stack in stacks},
+        )
+
+    return make

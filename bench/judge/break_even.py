@@ -10,65 +10,61 @@ than add its time.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
-from bench.findings import BreakEven, BreakEvenPoint, CurvePoint, Threshold
-from bench.judge.estimates import Floats, exponential, hodges_lehmann
-from bench.plan.config import BenchConfig
-from bench.plan.loads import parse_load
-from bench.plan.profiles import Part
-from bench.plan.rules import LEVELS
+from bench.judge.estimates import exponential, hodges_lehmann
+from bench.judge.index import SlicesByCell, rates_of
+from bench.plan.plan import Plan
+from bench.plan.profiles import Pair, Part
+from bench.plan.rules import Rules
 from bench.plan.stacks import with_engine
-from bench.records import CellKey, Interval, ModelTime, SliceRecord
+from bench.records import BreakEven, BreakEvenPoint, CellKey, CurvePoint, Interval, ModelTime, Threshold
+from bench.records.loads import parse_load
+from bench.records.samples import Floats
 
-LEAST_ENGINES = 3
-# A ratio of 1.1 and one of 1 / 1.1 are equally far from 1.
-THRESHOLDS = (0.5, 0.2, 0.1, 0.05, 0.02)
 CURVE_POINTS = 41
 
 # (stack, engine) -> launch -> seconds per answer at saturation
 Seconds = Mapping[tuple[str, str], Mapping[int, float]]
 
 
-def judge_break_even(config: BenchConfig, slices: Iterable[SliceRecord], times: Sequence[ModelTime]) -> list[BreakEven]:
-    """Return one row for each pair that was measured with at least three engines of known time in one part."""
-    grouped: dict[CellKey, dict[int, list[float]]] = {}
-    for record in slices:
-        if not record.warm_up and record.throughput_rps:
-            grouped.setdefault(record.key, {}).setdefault(record.launch, []).append(record.throughput_rps)
+def judge_break_even(plan: Plan, slices: SlicesByCell, times: Sequence[ModelTime]) -> list[BreakEven]:
+    """Return one row for each pair that was measured with enough engines of known time in one part."""
     rows = []
-    for part in config.parts:
+    for part in plan.parts:
         known = {(time.launch, time.engine): time.model_ms for time in times if time.part == part.name}
-        for contender, baseline in config.pairs:
-            engines = [engine for engine in dict.fromkeys(engine for _, engine in known) if _has(part, engine, contender, baseline)]
-            for scenario in part.scenarios if len(engines) >= LEAST_ENGINES else ():
+        for pair in plan.pairs:
+            engines = [engine for engine in dict.fromkeys(engine for _, engine in known) if _has(part, engine, pair)]
+            for scenario in part.scenarios if len(engines) >= plan.rules.least_engines else ():
                 for load in (load for load in part.loads if not parse_load(load).is_open):
                     seconds = {
                         (stack, engine): {
                             launch: 1 / float(np.mean(rates))
-                            for launch, rates in grouped.get(CellKey(part.name, with_engine(stack, engine), scenario, load), {}).items()
+                            for launch, own in slices.get(CellKey(part.name, with_engine(stack, engine), scenario, load), {}).items()
+                            if (rates := rates_of(own))
                         }
-                        for stack in (contender, baseline)
+                        for stack in pair.stacks
                         for engine in engines
                     }
-                    row = _judge(CellKey(part.name, contender, scenario, load), baseline, engines, seconds, known)
+                    row = _judge(CellKey(part.name, pair.contender, scenario, load), pair.baseline, engines, seconds, known, plan.rules)
                     rows += [row] if row else []
     return rows
 
 
-def ratio_at(contender_ms: Sequence[float], baseline_ms: Sequence[float], model_ms: float) -> Interval | None:
+def ratio_at(contender_ms: Sequence[float], baseline_ms: Sequence[float], model_ms: float, level: float) -> Interval | None:
     """Return the curve's ratio for a model of `model_ms`, from the overheads of each launch."""
     logs = [math.log((slow + model_ms) / (fast + model_ms)) for fast, slow in zip(contender_ms, baseline_ms, strict=True)]
-    interval = hodges_lehmann(np.array(logs), LEVELS["exploratory"])
+    interval = hodges_lehmann(np.array(logs), level)
     return exponential(interval) if interval else None
 
 
-def time_within(contender_ms: Sequence[float], baseline_ms: Sequence[float], within: float) -> Interval | None:
+def time_within(contender_ms: Sequence[float], baseline_ms: Sequence[float], within: float, level: float) -> Interval | None:
     """Return from which model time on the curve's ratio is within 1 + `within` and 1 / (1 + `within`); 0 where it always is."""
     values = [(max(fast, slow) - min(fast, slow) * (1 + within)) / within for fast, slow in zip(contender_ms, baseline_ms, strict=True)]
-    interval = hodges_lehmann(np.array(values), LEVELS["exploratory"])
+    interval = hodges_lehmann(np.array(values), level)
     if interval is None:
         return None
     low, high = (None if end is None else max(0.0, end) for end in (interval.low, interval.high))
@@ -82,12 +78,12 @@ def fit_overhead_ms(seconds_per_answer: Floats, model_ms: Floats) -> float:
     return float((weights * (per_answer_ms - model_ms)).sum() / weights.sum())
 
 
-def _has(part: Part, engine: str, *stacks: str) -> bool:
-    return all(with_engine(stack, engine) in part.stacks for stack in stacks)
+def _has(part: Part, engine: str, pair: Pair) -> bool:
+    return all(with_engine(stack, engine) in part.stacks for stack in pair.stacks)
 
 
 def _judge(
-    key: CellKey, baseline: str, engines: Sequence[str], seconds: Seconds, times: Mapping[tuple[int, str], float]
+    key: CellKey, baseline: str, engines: Sequence[str], seconds: Seconds, times: Mapping[tuple[int, str], float], rules: Rules
 ) -> BreakEven | None:
     """Return the row of a pair, from the launches in which all its cells gave a rate; None where no launch did."""
     contender = key.stack
@@ -107,12 +103,12 @@ def _judge(
     }
     if min(min(values) for values in overheads.values()) <= 0:  # not a time: such a run says nothing of a curve
         return None
-    pair = (overheads[contender], overheads[baseline])
+    curve = _Curve(overheads[contender], overheads[baseline], rules.levels["exploratory"])
     points = []
     for engine in sorted(engines, key=lambda name: median(model_ms[name])):
         fast, slow = (np.array([seconds[stack, engine][launch] for launch in launches]) * 1e3 for stack in (contender, baseline))
-        points.append(_point(engine, fast, slow, model_ms[engine], pair))
-    longest_ms = max(point.model_ms for point in points)
+        points.append(_point(engine, fast, slow, model_ms[engine], curve))
+    longest_ms = max(point.model.estimate for point in points)
     return BreakEven(
         part=key.part,
         contender=contender,
@@ -120,69 +116,67 @@ def _judge(
         scenario=key.scenario,
         load=key.load,
         launches=len(launches),
-        contender_overhead_ms=_interval(pair[0]),
-        baseline_overhead_ms=_interval(pair[1]),
-        contender_launches_ms=tuple(pair[0]),
-        baseline_launches_ms=tuple(pair[1]),
+        contender_overhead_ms=curve.interval(curve.contender_ms),
+        baseline_overhead_ms=curve.interval(curve.baseline_ms),
+        contender_launches_ms=tuple(curve.contender_ms),
+        baseline_launches_ms=tuple(curve.baseline_ms),
         longest_ms=longest_ms,
         points=tuple(points),
-        curve=tuple(_curve(pair, longest_ms)),
-        thresholds=tuple(_thresholds(pair, longest_ms)),
+        curve=tuple(curve.points(longest_ms)),
+        thresholds=tuple(curve.thresholds(rules.thresholds, longest_ms)),
     )
 
 
-def _point(
-    engine: str, contender_ms: Floats, baseline_ms: Floats, model_ms: Floats, pair: tuple[Sequence[float], Sequence[float]]
-) -> BreakEvenPoint:
-    """Return what an engine's times per answer say, launch by launch, beside the curve of the overheads of `pair`."""
-    time, ratio = _interval(model_ms), hodges_lehmann(np.log(baseline_ms / contender_ms), LEVELS["exploratory"])
-    curve = ratio_at(*pair, time.estimate)
-    assert ratio is not None  # noqa: S101 - there are launches
-    assert curve is not None  # noqa: S101
-    measured = exponential(ratio)
-    is_off = None not in (measured.low, measured.high, curve.low, curve.high) and not _overlap(measured, curve)
+@dataclass(frozen=True)
+class _Curve:
+    """The curve of a pair: the overheads of both stacks, launch by launch, and the level of what is said of it."""
+
+    contender_ms: Sequence[float]
+    baseline_ms: Sequence[float]
+    level: float
+
+    def at(self, model_ms: float) -> Interval:
+        """Return the ratio for a model of `model_ms`."""
+        interval = ratio_at(self.contender_ms, self.baseline_ms, model_ms, self.level)
+        assert interval is not None  # noqa: S101 - there are launches
+        return interval
+
+    def interval(self, values: Sequence[float] | Floats) -> Interval:
+        """Return the estimate over launches."""
+        interval = hodges_lehmann(np.array(values), self.level)
+        assert interval is not None  # noqa: S101 - there are launches
+        return interval
+
+    def points(self, longest_ms: float) -> Iterable[CurvePoint]:
+        """Yield the curve from no model to the slowest one measured, evenly on a log scale."""
+        shortest_ms = longest_ms / 1e4
+        for model_ms in [0.0, *np.geomspace(shortest_ms, longest_ms, CURVE_POINTS).tolist()]:
+            yield CurvePoint(model_ms, self.at(model_ms))
+
+    def thresholds(self, limits: Iterable[float], longest_ms: float) -> Iterable[Threshold]:
+        """Yield from which model time on the ratio is within each of the limits."""
+        for within in limits:
+            interval = time_within(self.contender_ms, self.baseline_ms, within, self.level)
+            assert interval is not None  # noqa: S101 - there are launches
+            yield Threshold(within, interval, interval.estimate <= longest_ms)
+
+
+def _point(engine: str, contender_ms: Floats, baseline_ms: Floats, model_ms: Floats, curve: _Curve) -> BreakEvenPoint:
+    """Return what an engine's times per answer say, launch by launch, beside the curve."""
+    time, measured = curve.interval(model_ms), exponential(curve.interval(np.log(baseline_ms / contender_ms)))
+    expected = curve.at(time.estimate)
     return BreakEvenPoint(
         engine=engine,
-        model_ms=time.estimate,
-        model_ms_low=time.low,
-        model_ms_high=time.high,
-        ratio=measured.estimate,
-        ci_low=measured.low,
-        ci_high=measured.high,
-        level=measured.level,
-        curve_ratio=curve.estimate,
-        off_curve=is_off,
-        contender_overhead_ms=_interval(contender_ms - model_ms),
-        baseline_overhead_ms=_interval(baseline_ms - model_ms),
+        model=time,
+        interval=measured,
+        curve_ratio=expected.estimate,
+        off_curve=not _touch(measured.ends, expected.ends),
+        contender_overhead_ms=curve.interval(contender_ms - model_ms),
+        baseline_overhead_ms=curve.interval(baseline_ms - model_ms),
     )
 
 
-def _overlap(one: Interval, other: Interval) -> bool:
-    assert one.low is not None  # noqa: S101 - asked before
-    assert one.high is not None  # noqa: S101
-    assert other.low is not None  # noqa: S101
-    assert other.high is not None  # noqa: S101
+def _touch(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Whether two intervals share a point; what is not known is not told apart."""
     slack = 1 + 1e-9  # equal figures differ by rounding
-    return one.low <= other.high * slack and other.low <= one.high * slack
-
-
-def _interval(values: Sequence[float] | Floats) -> Interval:
-    interval = hodges_lehmann(np.array(values), LEVELS["exploratory"])
-    assert interval is not None  # noqa: S101 - there are launches
-    return interval
-
-
-def _curve(pair: tuple[Sequence[float], Sequence[float]], longest_ms: float) -> Iterable[CurvePoint]:
-    """Yield the curve from no model to the slowest one measured, evenly on a log scale."""
-    shortest_ms = longest_ms / 1e4
-    for model_ms in [0.0, *np.geomspace(shortest_ms, longest_ms, CURVE_POINTS).tolist()]:
-        interval = ratio_at(*pair, model_ms)
-        assert interval is not None  # noqa: S101 - there are launches
-        yield CurvePoint(model_ms, interval.estimate, interval.low, interval.high)
-
-
-def _thresholds(pair: tuple[Sequence[float], Sequence[float]], longest_ms: float) -> Iterable[Threshold]:
-    for within in THRESHOLDS:
-        interval = time_within(*pair, within)
-        assert interval is not None  # noqa: S101 - there are launches
-        yield Threshold(within, interval.estimate, interval.low, interval.high, interval.level, interval.estimate <= longest_ms)
+    return one is None or other is None or (one[0] <= other[1] * slack and other[0] <= one[1] * slack)

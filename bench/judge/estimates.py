@@ -1,7 +1,7 @@
-"""Estimates from samples: rates, percentiles, Hodges-Lehmann with its exact interval. Pure.
+"""Estimates with intervals: Hodges-Lehmann over launches with its exact interval, upper bounds of percentiles. Pure.
 
 Sources: Hodges & Lehmann (1963) for the estimator; Hollander, Wolfe & Chicken, Nonparametric Statistical Methods, 3.2, for
-the interval from the Wilcoxon signed-rank distribution; MLPerf LoadGen, early_stopping.cc, for the sample sizes of p99.
+the interval from the Wilcoxon signed-rank distribution.
 """
 
 import bisect
@@ -10,52 +10,12 @@ import math
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import bdtrik
 
 from bench.records import Interval
+from bench.records.samples import Floats
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-# Fewest samples for which a percentile is shown: with fewer, even one sample above it may be chance (confidence 0.99).
-MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
 UPPER_BOUND_MISSES = 0.05
-
-
-def closed_loop_rate(connections: Ints, done_ns: Ints) -> float | None:
-    """Return answers per second of a closed loop: U x sum(n_u - 1) / sum(last_u - first_u) over the U connections u.
-
-    `connections` and `done_ns` have one entry per answer. None if no connection has two answers. A connection that got no
-    answer at all is none of the U: it adds nothing. A count in a window would carry the quantisation of its edges, and
-    (n - 1) / (last - first) of the pooled answers is too high where answers come in lockstep.
-    """
-    answered = np.unique(connections)
-    gaps, span_ns = 0, 0
-    for connection in answered:
-        own = done_ns[connections == connection]
-        gaps += len(own) - 1
-        span_ns += int(own.max() - own.min())
-    if not gaps or not span_ns:
-        return None
-    return len(answered) * gaps / span_ns * 1e9
-
-
-def percentile(values: Floats, quantile: float) -> float | None:
-    """Return the smallest value that at least `quantile` of the values do not exceed; None for no value at all."""
-    if not len(values):
-        return None
-    rank = max(1, math.ceil(quantile * len(values) - 1e-9))
-    return float(np.partition(values, rank - 1)[rank - 1])
-
-
-def supported_percentile(values: Floats, quantile: float) -> float | None:
-    """Return the percentile if there are enough values for it (see `MIN_SAMPLES`), else None.
-
-    None, too, where it falls among the infinite values, which stand for requests that were never answered.
-    """
-    value = percentile(values, quantile) if len(values) >= MIN_SAMPLES[quantile] else None
-    return value if value is not None and math.isfinite(value) else None
 
 
 def upper_bound(values: Floats, quantile: float) -> float | None:

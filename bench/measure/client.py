@@ -42,7 +42,7 @@ class Exchange:
     body: bytes
 
 
-class _Answer:
+class _Response:
     """Collects one parsed answer; httptools calls it back."""
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class Connection:
         self._watcher.start(gevent.getcurrent().switch)
 
     def _read_answer(self, plain: socket.socket, exchange: Exchange, data: bytes, first_byte_ns: int) -> tuple[int, int, int, int]:
-        answer = _Answer()
+        answer = _Response()
         received = data
         while True:
             if not data:

@@ -7,20 +7,19 @@ that, but what a framework asks for itself counts for it: pydantic for FastAPI.
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import StackError
-from bench.findings import AppCode, Feature
 from bench.measure.environment import Cores
-from bench.measure.features import probe_stack
 from bench.measure.packages import count_installed_bytes, find_distributions
+from bench.measure.probes import probe_stack
 from bench.measure.processes import pinned, server_environment
 from bench.measure.source_code import count_code, diff_sources, read_source
-from bench.plan.config import BenchConfig
 from bench.plan.stacks import Stack
+from bench.records import AppCode, Feature
 
 IMPORTS = 5
 IMPORT_TIMEOUT_S = 60
@@ -35,12 +34,11 @@ class Complexity(NamedTuple):
     diff: str
 
 
-def measure_complexity(config: BenchConfig, cores: Cores, say: Callable[[str], None]) -> Complexity:
-    """Count the code of the first pair and probe both stacks, each alone; raise `StackError` if one does not start.
+def measure_complexity(stacks: Sequence[Stack], cores: Cores, say: Callable[[str], None]) -> Complexity:
+    """Count the code of a contender and its baseline and probe both stacks, each alone; raise `StackError` if one does not start.
 
     A stack whose code cannot be counted has no row, and `say` is told the reason.
     """
-    stacks = [config.stacks[name] for pair in config.pairs[:1] for name in pair]
     code = [row for stack in stacks if (row := measure_code(stack, cores, say)) is not None]
     features = [feature for stack in stacks for feature in probe_stack(stack, cores)]
     return Complexity(code, features, _diff(stacks, code))
@@ -100,6 +98,6 @@ def _time_import(stack: Stack, source: Path) -> float:
         raise StackError(message) from None
 
 
-def _diff(stacks: list[Stack], code: list[AppCode]) -> str:
+def _diff(stacks: Sequence[Stack], code: list[AppCode]) -> str:
     sources = [stack.source for stack in stacks if stack.source and any(row.stack == stack.name for row in code)]
     return diff_sources(sources[1], sources[0]) if len(sources) == 2 else ""  # noqa: PLR2004 - of two

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from bench.errors import ConfigError
 from bench.records import RunWarning
 
 PACKAGES = (
@@ -69,6 +70,14 @@ def describe_machine(cores: Cores) -> dict[str, Any]:
 def find_spoilers(machine: dict[str, Any]) -> list[RunWarning]:
     """Return what on this machine would spoil a measurement, each with the next step."""
     return list(_spoilers(machine))
+
+
+def refuse_slow_uvicorn(spoilers: Iterable[RunWarning], *, is_allowed: bool) -> None:
+    """Raise `ConfigError` if uvicorn would run without its fast parts, unless that was asked for."""
+    slow = next((warning for warning in spoilers if warning.code == SLOW_UVICORN), None)
+    if slow and not is_allowed:
+        message = f"{slow.text} {slow.next_step} Or measure as it is, with --allow-unequal."
+        raise ConfigError(message)
 
 
 def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:

@@ -2,7 +2,7 @@
 
 Locust patches its process; that is why nothing else shares it. Locust spawns the users; each user waits for its turn and
 then sends requests until the slice ends. One slice gives one line of JSON on stdout when it has drained; all samples go to
-SAMPLES.npy at the end, one row per request in the order of `records.SAMPLE_COLUMNS`.
+SAMPLES.npy at the end, one row per request, in the order of the fields of `records.samples.Sample`.
 """
 
 import os
@@ -217,6 +217,7 @@ class Controller:
 
     def run_slice(self, planned: dict[str, Any], users: list[Any]) -> dict[str, Any]:
         """Give one stack all the load for one slice; return its record."""
+        pace = self._plan["pace"]
         cell = (planned["stack"], planned["scenario"], planned["load"])
         stack, exchange = planned["stack"], self._exchanges[cell[:2]]
         length_ms = planned["length_ms"] or self._lengths_ms[cell]
@@ -233,7 +234,7 @@ class Controller:
         else:
             turn = OpenTurn(stack, exchange, chosen, [start_ns + due for due in due_ns])
         turn.begin()
-        drain_timeout_s = self._plan["drain_timeout_s"]
+        drain_timeout_s = pace["drain_timeout_s"]
         if not turn.done.wait(length_ms / 1e3 + drain_timeout_s):
             for user in chosen:
                 user.abort(stack)
@@ -247,7 +248,7 @@ class Controller:
         return {
             "slice": planned["index"],
             "start_ns": start_ns,
-            "settled_ns": start_ns + self._plan["settle_ms"] * 1_000_000,
+            "settled_ns": start_ns + pace["settle_ms"] * 1_000_000,
             "end_ns": end_ns,
             "drained_ns": drained_ns,
             **after.since(before, drained_ns - start_ns),
@@ -255,10 +256,10 @@ class Controller:
 
     def _length_ms(self, rps: float, users: int) -> float:
         """Return the length of a slice: long enough for the shortest allowed, for enough answers, and to outweigh its drain."""
-        plan = self._plan
-        shortest_ms: float = plan["slice_ms"]
-        answers = max(plan["min_answers"], plan["drains_per_slice"] * users)
-        return max(shortest_ms, min(plan["max_slice_ms"], answers / rps * 1e3)) if rps else shortest_ms
+        pace = self._plan["pace"]
+        shortest_ms: float = pace["slice_ms"]
+        answers = max(pace["min_answers"], pace["drains_per_slice"] * users)
+        return max(shortest_ms, min(pace["max_slice_ms"], answers / rps * 1e3)) if rps else shortest_ms
 
     def _keep(self, index: int, samples: list[SampleTuple]) -> None:
         rows = np.empty((len(samples), 8), dtype=np.int64)

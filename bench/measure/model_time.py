@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Sequence
 
 from bench.errors import StackError
-from bench.interrupts import shielded
 from bench.measure.environment import Cores
+from bench.measure.interrupts import shielded
 from bench.measure.processes import clean_environment, kill_group, last_lines, pinned
 from bench.plan.scenarios import Scenario
 

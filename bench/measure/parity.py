@@ -2,12 +2,14 @@
 
 import json
 import socket
+from collections.abc import Sequence
 from http.client import HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 
 from bench.errors import ParityError
 from bench.measure.processes import RunningStack
-from bench.plan.scenarios import Answer, Scenario, expected_answer, parity_scenarios
+from bench.plan.expected import Expected, expected_answer, parity_scenarios
+from bench.plan.scenarios import Scenario
 
 TIMEOUT_S = 10.0
 SHOWN_CHARACTERS = 400
@@ -21,7 +23,7 @@ class Accepted(NamedTuple):
     body: bytes
 
 
-def check_stack(running: RunningStack, scenarios: list[str]) -> dict[str, Accepted]:
+def check_stack(running: RunningStack, scenarios: Sequence[str]) -> dict[str, Accepted]:
     """Return the accepted answer of each scenario; raise `ParityError`, both answers shown, at the first mismatch."""
     answers = {scenario.name: check_answer(running, scenario) for scenario in parity_scenarios(running.stack, scenarios)}
     return {name: answers[name] for name in scenarios}
@@ -58,7 +60,7 @@ def read_value(body: bytes) -> Any:
         return body.decode("utf-8", errors="replace")
 
 
-def _describe(running: RunningStack, scenario: Scenario, expected: Answer, got: str) -> str:
+def _describe(running: RunningStack, scenario: Scenario, expected: Expected, got: str) -> str:
     return (
         f"{running.stack.name} answers {scenario.name} differently than its engine {running.stack.engine!r}, so nothing was measured.\n"
         f"    request:  {_shorten(scenario.document)}\n"

@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 
 from bench.errors import StackError
-from bench.interrupts import shielded
 from bench.measure.environment import allowed_cores
+from bench.measure.interrupts import shielded
 from bench.plan.stacks import Stack
 
 START_TIMEOUT_S = 30.0

@@ -3,18 +3,17 @@
 import contextlib
 import re
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 
 from bench.errors import StackError
-from bench.findings import ServerTiming
 from bench.measure.environment import Cores
 from bench.measure.processes import RunningStack, pinned
-from bench.measure.upstream import launched_alone
-from bench.plan.config import BenchConfig
+from bench.measure.services import launched_alone
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
+from bench.records import ServerTiming
 
 SCENARIO = SCENARIOS["predict-1"]
 REQUESTS = 300
@@ -25,19 +24,13 @@ ON = {"SERVE_TIMING": "1"}
 _DURATION = re.compile(r"([\w-]+)\s*;\s*dur=(\d+(?:\.\d+)?)")
 
 
-def measure_server_timing(config: BenchConfig, cores: Cores) -> Iterator[ServerTiming]:
-    """Ask each stack of `timed_stacks`, started alone; one that sends no such header has no row.
+def measure_server_timing(stacks: Iterable[Stack], cores: Cores) -> Iterator[ServerTiming]:
+    """Ask each stack, started alone; one that sends no such header has no row.
 
     Raises `StackError` if one does not start or answer.
     """
-    for stack in timed_stacks(config):
+    for stack in stacks:
         yield from measure_timing(stack, cores)
-
-
-def timed_stacks(config: BenchConfig) -> list[Stack]:
-    """Return the stacks whose time is split by a ladder: their own account is the check of its last step."""
-    names = dict.fromkeys(name for part in config.parts for name, _, _ in config.ladders(part))
-    return [config.stacks[name] for name in names]
 
 
 def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:

@@ -1,99 +1,112 @@
-"""The rules of a run, fixed before it: margins, levels, which rows are judged, slices, gates, when it is precise enough.
+"""The rules of a run, fixed before it: margins, levels, slices, gates, when it is precise enough.
 
-All of them go into the plan and its hash: a run judged by other rules has another hash.
+They are part of the plan and of its hash, and judging reads them back from there: a run is judged by the rules that it was made by.
+What a plan of an older version does not name was then as it is here.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from bench.records import AS_DEPLOYED, SAME_SERVER, Metric, Role
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-# Differences that do not matter, as ratio minus 1; symmetric on the log scale.
-MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
+from bench.records import Metric, Role
+from bench.records.record import STRICT, Record
 
-# Part, contender, baseline, scenario, load and metric of the rows that are judged, at a level fixed beforehand; three
-# secondary rows share 5 %. All else is exploratory.
-RoleKey = tuple[str, str, str, str, str, Metric]
-ROLES: Mapping[RoleKey, Role] = {
-    ("headline", *AS_DEPLOYED, "predict-1", "closed-16", "throughput_rps"): "primary",
-    ("headline", *SAME_SERVER, "predict-1", "closed-16", "throughput_rps"): "secondary",
-    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "cpu_us_per_request"): "secondary",
-    ("headline", *AS_DEPLOYED, "predict-1", "open-60", "p95_ms"): "secondary",
-}
-LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
-
-# Verdicts: see judge.comparisons.
-MIN_LAUNCHES = 8
-# An equal pair is called so only if the noise floor, too, is known to be about as small.
-AA_MARGINS = 1.5
-# The noise floor fails if it excludes 1 and is off by more than this.
-AA_TOLERANCE = 0.01
-
-# A part that names a first look ends there, or at a later look, once every judged row is known to half of its margin.
-# Intervals of earlier looks would hold less often than they say (0.88 to 0.93 of 0.95 in simulation).
-MIN_FIRST_LOOK = 12
-LOOK_EVERY = 2
-PRECISE_MARGINS = 0.5
-
-# A slice is longer than the profile's where that gives too few answers, or where its drain would weigh too much.
-MIN_ANSWERS = 200
-# Where each stack has rates of its own, every launch needs a p99: 662 settled samples of the two slices of a block.
-CAPACITY_ANSWERS = 400
-DRAINS_PER_SLICE = 10
-MAX_SLICE_MS = 4000
-# The share of both that is enough where blocks are not mirrored: launches differ by more there than slices are uncertain, and six still
-# have the answers that a p99 needs.
-EXPLORED_SHARE = 0.7
-
-# The warm-up of a further closed loop of the same scenario, as a share of the first one's.
-LATER_WARM_UP_SHARE = 1 / 3
-
-# Capacity is the highest offered rate with the p99 of the response time within this.
-LIMIT_P99_MS = 10.0
-
-# An open loop has at most this many requests under way; what would exceed it is recorded as not sent.
-MAX_IN_FLIGHT = 256
-# How long the answers under way at the end of a slice are waited for; what is unfinished then is recorded so.
-DRAIN_TIMEOUT_S = 5.0
-# A stack is not loaded with more than this share of its saturation throughput as calibrated: it could not carry it.
-CARRIED_SHARE = 0.95
-
-# Gates: faults of the load generator or of the machine. A launch with one is repeated as often as the profile says, and kept and
-# marked at the last try.
-GENERATOR_CPU_LIMIT = 0.8
-GENERATOR_WAIT_LIMIT = 0.05
-SEND_LAG_LIMIT_MS = 1.0
-STEAL_LIMIT = 0.02
-# A run with more marked launches than this gives no verdict.
-MARKED_SHARE_LIMIT = 0.25
+_MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
+_LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
 
 
-def describe_rules() -> dict[str, Any]:
-    """Return the rules as plain data, for the plan."""
-    return {
-        "margins": dict(MARGINS),
-        "levels": dict(LEVELS),
-        "min_launches": MIN_LAUNCHES,
-        "aa_margins": AA_MARGINS,
-        "aa_tolerance": AA_TOLERANCE,
-        "min_first_look": MIN_FIRST_LOOK,
-        "look_every": LOOK_EVERY,
-        "precise_margins": PRECISE_MARGINS,
-        "slices": {
-            "min_answers": MIN_ANSWERS,
-            "capacity_answers": CAPACITY_ANSWERS,
-            "drains_per_slice": DRAINS_PER_SLICE,
-            "max_slice_ms": MAX_SLICE_MS,
-            "explored_share": EXPLORED_SHARE,
-            "later_warm_up_share": LATER_WARM_UP_SHARE,
-        },
-        "limit_p99_ms": LIMIT_P99_MS,
-        "open_loop": {"max_in_flight": MAX_IN_FLIGHT, "drain_timeout_s": DRAIN_TIMEOUT_S, "carried_share": CARRIED_SHARE},
-        "gates": {
-            "generator_cpu_ratio": GENERATOR_CPU_LIMIT,
-            "generator_wait_ratio": GENERATOR_WAIT_LIMIT,
-            "send_lag_p99_ms": SEND_LAG_LIMIT_MS,
-            "steal_ratio": STEAL_LIMIT,
-            "marked_share": MARKED_SHARE_LIMIT,
-        },
-    }
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class SliceRules(Record):
+    """How long a slice is: longer than the profile's where that gives too few answers, or where its drain would weigh too much.
+
+    `capacity_answers`: where each stack has rates of its own, every launch needs a p99: 662 settled samples of the two slices of a
+    block. `explored_share` of both is enough where blocks are not mirrored: launches differ by more there than slices are uncertain,
+    and six still have the answers that a p99 needs. `later_warm_up_share` is the warm-up of a further closed loop of the same
+    scenario, as a share of the first one's.
+    """
+
+    min_answers: int = 200
+    capacity_answers: int = 400
+    drains_per_slice: int = 10
+    max_slice_ms: int = 4000
+    explored_share: float = 0.7
+    later_warm_up_share: float = 1 / 3
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class OpenLoopRules(Record):
+    """An open loop has at most `max_in_flight` requests under way; what would exceed it is recorded as not sent.
+
+    The answers under way at the end of a slice are waited for as long as `drain_timeout_s`; what is unfinished then is recorded so. A
+    stack is not loaded with more than `carried_share` of the throughput that it was found to have at saturation.
+    """
+
+    max_in_flight: int = 256
+    drain_timeout_s: float = 5.0
+    carried_share: float = 0.95
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class GateRules(Record):
+    """Faults of the load generator or of the machine: a launch beyond one of these is repeated, kept and marked at the last try.
+
+    A run with more than `marked_share` of its launches marked gives no verdict.
+    """
+
+    generator_cpu_ratio: float = 0.8
+    generator_wait_ratio: float = 0.05
+    send_lag_p99_ms: float = 1.0
+    steal_ratio: float = 0.02
+    marked_share: float = 0.25
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class RateRules(Record):
+    """How it is found what a stack carries: under this load, in so many blocks of one launch."""
+
+    load: str = "closed-16"
+    blocks: int = 2
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Rules(Record):
+    """All rules.
+
+    `margins` are differences that do not matter, as ratio minus 1, symmetric on the log scale. `levels` are those of the intervals;
+    three secondary rows share 5 %. A verdict needs `min_launches`. A pair is called equal only if its A/A, too, lies within
+    `aa_margins` margins; A/A fails if it excludes 1 and is off by more than `aa_tolerance`.
+
+    A part that names a first look, `min_first_look` or later, ends there or every `look_every` launches after it, once every judged
+    row is known to `precise_margins` of its margin. Intervals of earlier looks would hold less often than they say (0.88 to 0.93 of
+    0.95 in simulation).
+
+    Capacity is the highest offered rate with the p99 of the response time within `limit_p99_ms`; `least_rates` make a curve, and more
+    than `unanswered_share` of requests without an answer are beyond any limit. A knee is where throughput has reached `knee_share` of
+    its highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`; its ratio is `thresholds` from 1
+    (a ratio of 1.1 and one of 1 / 1.1 are equally far). A warm-up is shown in bins of `warm_up_bin_ms`. A machine is unsteady where all
+    stacks of a part, `least_stacks` of them, were faster in one launch than in another by more than `steady_range`.
+    """
+
+    margins: Mapping[Metric, float] = Field(default_factory=lambda: dict(_MARGINS))
+    levels: Mapping[Role, float] = Field(default_factory=lambda: dict(_LEVELS))
+    min_launches: int = 8
+    aa_margins: float = 1.5
+    aa_tolerance: float = 0.01
+    min_first_look: int = 12
+    look_every: int = 2
+    precise_margins: float = 0.5
+    slices: SliceRules = SliceRules()
+    limit_p99_ms: float = 10.0
+    open_loop: OpenLoopRules = OpenLoopRules()
+    gates: GateRules = GateRules()
+    rates: RateRules = RateRules()
+    least_rates: int = 3
+    unanswered_share: float = 0.01
+    knee_share: float = 0.9
+    least_users: int = 3
+    least_engines: int = 3
+    thresholds: tuple[float, ...] = (0.5, 0.2, 0.1, 0.05, 0.02)
+    warm_up_bin_ms: int = 50
+    least_stacks: int = 3
+    steady_range: float = 1.25

@@ -7,18 +7,20 @@ several parts are spread over the run.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.plan.config import BenchConfig
-from bench.plan.loads import Load, parse_load
+from bench.plan.plan import Plan
 from bench.plan.profiles import Part
-from bench.plan.rules import CAPACITY_ANSWERS, LATER_WARM_UP_SHARE, MAX_SLICE_MS, MIN_ANSWERS
+from bench.plan.rules import SliceRules
+from bench.plan.scenarios import SCENARIOS, Scenario
+from bench.plan.stacks import Stack
+from bench.records.loads import Load, parse_load
 
 
 @dataclass(frozen=True)
-class PlannedLaunch:
-    """One launch to come; `number` counts within the run, `ordinal` within the part, both from 1."""
+class Turn:
+    """A launch of a part; `number` counts within the run, `ordinal` within the part, both from 1."""
 
     number: int
     part: Part
@@ -29,6 +31,7 @@ class PlannedLaunch:
 class PlannedSlice:
     """One slice to come; `index` counts within the launch, `block` within the part (-1 for a warm-up).
 
+    `users` is how many connections there are: those of a closed loop, or the most that may be under way in an open one.
     `length_ms` is None for a counted slice of a closed loop: its warm-up tells how fast answers come, and so how long it must be.
     `offered_rps` and `arrivals`, the seed of its arrivals, belong to an open loop; slices of one turn have the same
     arrivals if they have the same rate.
@@ -41,29 +44,83 @@ class PlannedSlice:
     scenario: str
     load: str
     warm_up: bool
+    users: int = 1
     length_ms: float | None = None
     offered_rps: float | None = None
     arrivals: str = ""
 
 
-def schedule_run(parts: Sequence[Part]) -> list[PlannedLaunch]:
+@dataclass(frozen=True)
+class Pace:
+    """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed."""
+
+    slice_ms: float
+    settle_ms: int
+    min_answers: float
+    drains_per_slice: float
+    max_slice_ms: float
+    drain_timeout_s: float
+
+
+@dataclass(frozen=True)
+class PlannedLaunch:
+    """All that is needed to measure one launch.
+
+    `stacks` are to be started, `scenarios` are those that each is asked. Of the pairs in `equal` both must serve with equally many
+    processes. `engines` are to be timed with the passengers of `timed`; none where there is nothing to draw a curve through.
+    """
+
+    number: int
+    slices: tuple[PlannedSlice, ...]
+    pace: Pace
+    stacks: tuple[Stack, ...]
+    scenarios: Mapping[str, tuple[str, ...]]
+    equal: tuple[tuple[str, str], ...] = ()
+    engines: tuple[str, ...] = ()
+    timed: Scenario | None = None
+
+
+def schedule_run(parts: Sequence[Part]) -> list[Turn]:
     """Return the launches of all parts, those of each spread evenly over the run: drift then hits all parts alike."""
     places = sorted(
         ((ordinal - 0.5) / part.launches, place, ordinal) for place, part in enumerate(parts) for ordinal in range(1, part.launches + 1)
     )
-    return [PlannedLaunch(number, parts[place], ordinal) for number, (_, place, ordinal) in enumerate(places, start=1)]
+    return [Turn(number, parts[place], ordinal) for number, (_, place, ordinal) in enumerate(places, start=1)]
 
 
-def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[PlannedSlice]:
+def plan_launch(plan: Plan, turn: Turn) -> PlannedLaunch:
+    """Return what is to be measured when a part has its turn."""
+    slices = tuple(schedule_slices(plan, turn.part, turn.ordinal))
+    scenarios: dict[str, tuple[str, ...]] = {}
+    for place in slices:
+        scenarios[place.stack] = tuple(dict.fromkeys((*scenarios.get(place.stack, ()), place.scenario)))
+    engines = plan.paired_engines(scenarios)
+    asked = (SCENARIOS[name] for names in scenarios.values() for name in names)
+    timed = next((scenario for scenario in asked if scenario.passengers is not None), None)
+    is_timed = len(engines) > 1 and timed is not None
+    return PlannedLaunch(
+        number=turn.number,
+        slices=slices,
+        pace=_pace(plan, turn.part),
+        stacks=tuple(plan.stacks[name] for name in scenarios),
+        scenarios=scenarios,
+        equal=() if plan.allow_unequal else tuple(pair.stacks for pair in plan.pairs),
+        engines=tuple(engines) if is_timed else (),
+        timed=timed if is_timed else None,
+    )
+
+
+def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
     """Return the slices of a launch in order: a warm-up of every cell, then the blocks.
 
     The first load of a stack warms it up; further closed loops of a scenario get a short one, to find the length of their slices,
     and an open loop needs none where the stack has a closed loop of the scenario.
     """
-    seed = f"{config.seed}/{part.name}/{ordinal}"
+    seed = f"{plan.seed}/{part.name}/{ordinal}"
     draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
+    rules = plan.rules
     stacks: dict[tuple[str, str], list[str]] = {}
-    for key in config.cells():
+    for key in plan.cells():
         if key.part == part.name:
             stacks.setdefault((key.scenario, key.load), []).append(key.stack)
     slices: list[PlannedSlice] = []
@@ -71,14 +128,16 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
     warmed: set[tuple[str, str]] = set()
 
     def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str) -> None:
+        load = parse_load(cell[1])
         for stack in order:
-            offered = config.offered_rps(stack, cell[1])
-            length_ms = open_length_ms(config, offered, parse_load(cell[1])) if offered else None
+            offered = plan.offered_rps(stack, load.name)
+            length_ms = open_length_ms(rules.slices, plan.slice_ms, offered, load) if offered else None
             if block < 0:
-                length_ms = config.warm_up_ms * (LATER_WARM_UP_SHARE if (cell[0], stack) in warmed else 1)
+                length_ms = plan.warm_up_ms * (rules.slices.later_warm_up_share if (cell[0], stack) in warmed else 1)
                 warmed.add((cell[0], stack))
             arrivals = f"{seed}/{cell}/{turn}/{offered}" if offered else ""
-            slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, length_ms, offered, arrivals))
+            users = load.users or rules.open_loop.max_in_flight
+            slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, users, length_ms, offered, arrivals))
 
     closed = {(scenario, stack) for (scenario, load), able in stacks.items() if not parse_load(load).is_open for stack in able}
     for cell, able in stacks.items():
@@ -94,15 +153,27 @@ def schedule_launch(config: BenchConfig, part: Part, ordinal: int) -> list[Plann
     return slices
 
 
-def open_length_ms(config: BenchConfig, offered_rps: float, load: Load) -> float:
+def open_length_ms(rules: SliceRules, slice_ms: float, offered_rps: float, load: Load) -> float:
     """Return the length of a counted slice of an open loop: long enough for the shortest allowed and for enough answers."""
-    answers = CAPACITY_ANSWERS if load.is_own else MIN_ANSWERS
-    return max(config.slice_ms, min(MAX_SLICE_MS, answers / offered_rps * 1e3))
+    answers = rules.capacity_answers if load.is_own else rules.min_answers
+    return max(slice_ms, min(rules.max_slice_ms, answers / offered_rps * 1e3))
 
 
-def count_slices(config: BenchConfig) -> int:
+def count_slices(plan: Plan) -> int:
     """Return how many slices a run has, if no launch is repeated and no part ends early."""
-    return sum(part.launches * len(schedule_launch(config, part, 1)) for part in config.parts)
+    return sum(part.launches * len(schedule_slices(plan, part, 1)) for part in plan.parts)
+
+
+def _pace(plan: Plan, part: Part) -> Pace:
+    rules, share = plan.rules.slices, 1.0 if part.mirrored else plan.rules.slices.explored_share
+    return Pace(
+        slice_ms=plan.slice_ms,
+        settle_ms=plan.settle_ms,
+        min_answers=share * rules.min_answers,
+        drains_per_slice=share * rules.drains_per_slice,
+        max_slice_ms=rules.max_slice_ms,
+        drain_timeout_s=plan.rules.open_loop.drain_timeout_s,
+    )
 
 
 def draw_arrivals(load: Load, rate_rps: float, length_ms: float, seed: str) -> list[int]:

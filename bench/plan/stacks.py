@@ -1,70 +1,73 @@
 """Stacks: from their data file to checked records. A name may carry an engine and a twin mark: `flask-gthread@pandas-twin`."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
-from bench.plan.tables import check_keys, read_toml
+from bench.plan.toml import RefusalError, YesNo, make_record, read_toml
+from bench.records.record import STRICT, Record
 from shared_model.engines import EngineNameError, check_engine_name
 
 BUNDLED_STACKS = Path(__file__).parent.parent / "stacks.toml"
-FRAMEWORKS = ("Flask", "FastAPI", "none", "other")
 TWIN = "-twin"
 DEFAULT_ENGINE = "numpy"
 
 
-@dataclass(frozen=True)
-class Stack:
+def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not any("{port}" in word for word in words):
+        raise RefusalError(what="a list of words, one of them with {port}")
+    return words
+
+
+def _check_ready(path: str) -> str:
+    if not path.startswith("/"):
+        raise RefusalError(what="a path that starts with '/'")
+    return path
+
+
+def _check_requirement(text: str) -> str:
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        raise RefusalError(what="a list of names of distributions, such as 'flask'") from None
+    return text
+
+
+@dataclass(frozen=True, config=STRICT)
+class Stack(Record):
     """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one.
 
-    `floor` names the stack of the same server without a framework. `source` is the folder of the application's Python files and
+    `bare` names the stack of the same server without a framework. `source` is the folder of the application's Python files and
     `requires` are the distributions that application and server ask for by name: what is known of its code is counted from these.
-    An `upstream` stack asks the service of `bench.upstream`, which is started for it, and answers nothing but enquiries.
+    An `upstream` stack asks the service of `bench.servers.upstream`, which is started for it, and answers nothing but enquiries.
     """
 
     name: str
-    command: tuple[str, ...]
-    ready: str = "/readyz"
-    framework: str = "other"
+    command: Annotated[tuple[str, ...], AfterValidator(_check_command)]
+    ready: Annotated[str, AfterValidator(_check_ready)] = "/readyz"
+    framework: Literal["Flask", "FastAPI", "none", "other"] = "other"
     server: str = "its own server"
     label: str = ""
     engine: str = DEFAULT_ENGINE
-    fixed: bool = False
-    floor: str = ""
-    upstream: bool = False
+    fixed: YesNo = False
+    bare: str = ""
+    upstream: YesNo = False
     folder: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = Field(default_factory=dict)
     source: Path | None = None
-    requires: tuple[str, ...] = ()
+    requires: tuple[Annotated[str, AfterValidator(_check_requirement)], ...] = ()
 
     @property
     def baseline_name(self) -> str:
         """The name without the twin mark: a twin is a second copy of this stack."""
         return self.name.removesuffix(TWIN)
-
-
-# What a table of a stacks file may hold, with the type of its value.
-_KEYS: Mapping[str, type] = {
-    "command": list,
-    "ready": str,
-    "framework": str,
-    "server": str,
-    "label": str,
-    "engine": str,
-    "fixed": bool,
-    "floor": str,
-    "upstream": bool,
-    "folder": str,
-    "environment": dict,
-    "source": str,
-    "requires": list,
-}
 
 
 def load_stacks(*files: Path) -> dict[str, Stack]:
@@ -111,33 +114,19 @@ def _read_stack(path: Path, name: str, table: object) -> Stack:
     if not name or name.endswith(TWIN) or any(sign in name for sign in "@/ "):
         message = f"{place}: a stack's name has no blank, '@' or '/' and does not end in '{TWIN}'."
         raise ConfigError(message)
-    fields = dict(check_keys(place, table, _KEYS, ("command",)))
-    words = fields["command"]
-    if not words or not all(isinstance(word, str) for word in words) or not any("{port}" in word for word in words):
-        message = f"{place}: command must be a list of words, one of them with {{port}}."
-        raise ConfigError(message)
-    if fields.get("framework", "other") not in FRAMEWORKS:
-        message = f"{place}: framework {fields['framework']!r} is unknown; allowed are {', '.join(FRAMEWORKS)}."
-        raise ConfigError(message)
-    if not fields.get("ready", "/").startswith("/"):
-        message = f"{place}: ready must be a path that starts with '/', not {fields['ready']!r}."
-        raise ConfigError(message)
-    environment = fields.get("environment", {})
-    if not all(isinstance(value, str) for value in environment.values()):
-        message = f"{place}: environment must hold texts only."
-        raise ConfigError(message)
+    # Names first: a fault in the table is told before one in the folders that it names.
+    stack = make_record(Stack, place, table, name=name)
     try:
-        check_engine_name(fields.get("engine", DEFAULT_ENGINE))
+        check_engine_name(stack.engine)
     except EngineNameError as error:
         message = f"{place}: {error}"
         raise ConfigError(message) from None
-    if "folder" in fields:
-        fields["folder"] = (path.parent / fields["folder"]).absolute()
-    if "source" in fields:
-        fields["source"] = _find_source(place, path.parent, fields["source"])
-    fields["requires"] = _read_requires(place, fields.get("requires", []))
-    fields.setdefault("label", name)
-    return Stack(name=name, **{**fields, "command": tuple(words)})
+    return dataclasses.replace(
+        stack,
+        label=stack.label or name,
+        folder=(path.parent / stack.folder).absolute() if stack.folder else None,
+        source=_find_source(place, path.parent, str(stack.source)) if stack.source else None,
+    )
 
 
 def _find_source(place: str, beside: Path, name: str) -> Path:
@@ -150,13 +139,3 @@ def _find_source(place: str, beside: Path, name: str) -> Path:
         message = f"{place}: source {name!r} is neither a folder, relative to this file, nor a package that can be imported."
         raise ConfigError(message)
     return Path(spec.submodule_search_locations[0])
-
-
-def _read_requires(place: str, texts: Sequence[Any]) -> tuple[str, ...]:
-    for text in texts:
-        try:
-            Requirement(text)
-        except (InvalidRequirement, TypeError):
-            message = f"{place}: requires must hold names of distributions, such as 'flask', not {text!r}."
-            raise ConfigError(message) from None
-    return tuple(texts)

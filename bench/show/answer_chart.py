@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from bench.records import HIGHER_IS_BETTER, Comparison
-from bench.run_folder import Summary
+from bench.records import HIGHER_IS_BETTER, Comparison, Summary
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import aa_row, ratio_row
 from bench.show.figures import format_load, format_percent, is_open

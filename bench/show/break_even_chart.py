@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
-from bench.findings import NO_MODEL, BreakEven, BreakEvenPoint
-from bench.records import Comparison
+from bench.records import NO_MODEL, BreakEven, BreakEvenPoint, Comparison
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
 from bench.show.row_chart import ratio_ticks
@@ -80,8 +79,8 @@ def draw_break_even(
         _draw_pair(axes, axis, row, number, _APART_PT * (number - (len(pairs) - 1) / 2))
     if floor and floor.row.ratio:
         x = axis.place_of(engines[floor.engine][0])
-        if floor.row.ci_low is not None and floor.row.ci_high is not None:
-            axes.vlines(x, floor.row.ci_low, floor.row.ci_high, color=AA_GREY, linewidth=2.2, zorder=3)
+        if floor.row.ends:
+            axes.vlines(x, *floor.row.ends, color=AA_GREY, linewidth=2.2, zorder=3)
         axes.plot(x, floor.row.ratio, "D", color=AA_GREY, markerfacecolor="white", markersize=5, zorder=4)
     _label_points(axes, axis, engines, ends)
     return sheet
@@ -99,7 +98,7 @@ def _engine_ends(engines: Mapping[str, Sequence[BreakEvenPoint]], floor: Floor |
     ends = {}
     for engine, points in engines.items():
         rows: list[BreakEvenPoint | Comparison] = [*points, *([floor.row] if floor and floor.engine == engine else [])]
-        reached = [ratio for row in rows for ratio in (row.ratio, row.ci_low, row.ci_high) if ratio]
+        reached = [ratio for row in rows for ratio in (row.ratio, *(row.ends or ())) if ratio]
         ends[engine] = (min(reached), max(reached))
     return ends
 
@@ -166,16 +165,16 @@ def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int, aside_pt: f
     curve = [point for point in row.curve if point.model_ms >= axis.start_ms]
     times = [point.model_ms for point in curve]
     axes.plot(times, [point.ratio for point in curve], color=_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
-    if all(point.ci_low is not None and point.ci_high is not None for point in curve):
-        lows, highs = [point.ci_low or 0 for point in curve], [point.ci_high or 0 for point in curve]
-        axes.fill_between(times, lows, highs, color=_COLOUR, alpha=0.16, linewidth=0, zorder=1)
+    ends = [point.interval.ends for point in curve if point.interval.ends]
+    if len(ends) == len(curve):
+        axes.fill_between(times, [low for low, _ in ends], [high for _, high in ends], color=_COLOUR, alpha=0.16, linewidth=0, zorder=1)
     aside = offset_copy(axes.transData, axes.get_figure(root=True), aside_pt, 0, units="points")
     for point in row.points:
         x = axis.place_of(point)
-        if point.ci_low is not None and point.ci_high is not None:
-            axes.vlines(x, point.ci_low, point.ci_high, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
-        if point.model_ms_low and point.model_ms_high and point.engine != NO_MODEL:
-            axes.hlines(point.ratio, point.model_ms_low, point.model_ms_high, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
+        if point.ends:
+            axes.vlines(x, *point.ends, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
+        if point.model.ends and point.model.low and point.engine != NO_MODEL:
+            axes.hlines(point.ratio, *point.model.ends, color=_COLOUR, linewidth=2.2, zorder=3, transform=aside)
         marker, face = _MARKERS[number % len(_MARKERS)], _COLOUR if number % 2 == 0 else "white"
         axes.plot(x, point.ratio, marker, color=_COLOUR, markerfacecolor=face, markersize=7, zorder=4, transform=aside)
 

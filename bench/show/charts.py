@@ -7,8 +7,7 @@ the records. A title says what was found, in words made from the data; shapes ca
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Verdict
-from bench.run_folder import Summary
+from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Summary, Verdict
 from bench.show.canvas import AA_GREY, Page, Sheet
 from bench.show.figures import (
     count_words,
@@ -26,7 +25,7 @@ from bench.show.figures import (
 )
 from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
 from bench.show.looks import look_of
-from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height
+from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height, whisker
 from bench.show.selection import (
     HEADLINE_LOAD,
     UNLOADED,
@@ -84,7 +83,7 @@ def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
         rows += [_throughput_row(cell, stacks, twin=False) for cell in tuned]
     counts = sorted({cell.launches for cell in cells}) or [0]
     launches = count_words(counts[0], "launch") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} launches"
-    levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_level is not None))
+    levels = " / ".join(dict.fromkeys(words for cell in cells if (words := level_words(cell.throughput))))
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
     subtitle = f"Correct answers per second {under_words(load)}; higher is better. One serving process on the same cores each.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
@@ -202,8 +201,7 @@ def _throughput_row(cell: Cell, stacks: Stacks, *, twin: bool) -> Row:
         left=f"{stack_label(cell.stack, stacks)}{' (A/A)' if twin else ''}",
         right=", ".join(filter(None, (right, failure_words(cell)))),
         value=cell.throughput_rps,
-        low=cell.throughput_ci_low,
-        high=cell.throughput_ci_high,
+        **whisker(cell.throughput),
         marker=look.marker,
         colour=look.colour,
         hollow=twin,
@@ -233,8 +231,7 @@ def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
         note=f"{role}{row.scenario}, {format_load(row.load)}, {count_words(row.launches, 'launch')}",
         note_right=_ratio_words(row),
         value=row.ratio,
-        low=row.ci_low,
-        high=row.ci_high,
+        **whisker(row.interval),
         dots=row.launch_ratios,
         marker=_MARKERS[row.verdict],
         colour=look_of(row.contender, stacks).colour if judged else AA_GREY,
@@ -254,8 +251,7 @@ def aa_row(row: Comparison, stacks: Stacks) -> Row:
         note_right=_ratio_words(row),
         note=f"{row.scenario}, {format_load(row.load)}, {count_words(row.launches, 'launch')}",
         value=row.ratio,
-        low=row.ci_low,
-        high=row.ci_high,
+        **whisker(row.interval),
         dots=row.launch_ratios,
         marker="D",
         colour=AA_GREY,

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.findings import AppCode, Feature
-from bench.records import Resources
+from bench.records import AppCode, Feature, Resources
 from bench.show.figures import NO_FIGURE, count_words, format_megabytes, format_number
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Column, Table, make_table, numbers

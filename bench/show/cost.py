@@ -6,8 +6,8 @@ It is no measurement, so it stands in no file of the run but in the report, with
 
 from collections.abc import Sequence
 
-from bench.price import Price
 from bench.records import Cell
+from bench.records.price import Price
 from bench.show.figures import NO_FIGURE, format_interval, format_number, format_percent, level_words
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Column, Table, make_table, numbers
@@ -28,9 +28,9 @@ def cost_table(cells: Sequence[Cell], price: Price, stacks: Stacks) -> Table:
             Column("stack", [stack_label(cell.stack, stacks) for cell in known]),
             numbers(
                 "CPU seconds",
-                [format_interval(cell.cpu_us_per_request, cell.cpu_ci_low, cell.cpu_ci_high) for cell in known],
+                [format_interval(cell.cpu) for cell in known],
             ),
-            numbers("level", [level_words(cell.cpu_level) or NO_FIGURE for cell in known]),
+            numbers("level", [level_words(cell.cpu) or NO_FIGURE for cell in known]),
             *(
                 numbers(
                     f"money, {format_percent(share)} used",

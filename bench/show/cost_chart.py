@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from bench.records import Cell, Resources
+from bench.records import Cell, Interval, Resources
 from bench.show.canvas import Page, Sheet
 from bench.show.figures import count_words, format_interval, format_megabytes, format_number, level_words, under_words
 from bench.show.finished import FinishedRun
 from bench.show.looks import look_of
-from bench.show.row_chart import Row, draw_amounts, rows_height
+from bench.show.row_chart import Row, draw_amounts, rows_height, whisker
 from bench.show.selection import equal_load, first_part, headline_cells, twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
@@ -34,7 +34,7 @@ def cost_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         ("Memory at rest (RSS)", _memory_rows(known, run.stacks), "MB, less is better"),
     ]
     drawn = [([Row(heading, ""), *rows], unit) for heading, rows, unit in strips if rows]
-    level = level_words(cells[0].cpu_level)
+    level = level_words(cells[0].cpu)
     whisker = f"whisker, the {level} interval" if level else "no interval"
     subtitle = (
         f"Whole process trees on one core. CPU: {whisker} over {count_words(cells[0].launches, 'launch')}; the same number is the CPU time "
@@ -59,8 +59,8 @@ def _cpu_rows(cells: Sequence[Cell], stacks: Stacks) -> list[Row]:
             cell.stack,
             stacks,
             cell.cpu_us_per_request,
-            format_interval(cell.cpu_us_per_request, cell.cpu_ci_low, cell.cpu_ci_high),
-            (cell.cpu_ci_low, cell.cpu_ci_high),
+            format_interval(cell.cpu),
+            cell.cpu,
         )
         for cell in cells
     ]
@@ -82,14 +82,13 @@ def _memory_rows(needs: Sequence[Resources], stacks: Stacks) -> list[Row]:
     ]
 
 
-def _row(stack: str, stacks: Stacks, value: float | None, words: str, ends: tuple[float | None, float | None] = (None, None)) -> Row:
+def _row(stack: str, stacks: Stacks, value: float | None, words: str, interval: Interval | None = None) -> Row:
     look = look_of(stack, stacks)
     return Row(
         stack_label(stack, stacks),
         words,
         value=value,
-        low=ends[0],
-        high=ends[1],
+        **whisker(interval),
         marker=look.marker,
         colour=look.colour,
     )

@@ -6,21 +6,23 @@ The digits of an estimate follow its interval: two significant digits of the hal
 import math
 import re
 
-from bench.records import Cell, Comparison
+from bench.records import Cell, Comparison, Interval
+from bench.records.record import estimate_of
 
 NO_FIGURE = "-"
 
 
-def format_interval(estimate: float | None, low: float | None, high: float | None) -> str:
+def format_interval(interval: Interval | None) -> str:
     """Return `10,840 (10,720 to 10,960)`; three significant digits and no interval where there is none."""
-    point, bounds = split_interval(estimate, low, high)
+    point, bounds = split_interval(interval)
     return f"{point} ({bounds})" if bounds else point
 
 
-def split_interval(estimate: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+def split_interval(interval: Interval | None) -> tuple[str, str]:
     """Return an estimate and its interval as `("10,840", "10,720 to 10,960")`; the interval is empty where there is none."""
-    if estimate is None or low is None or high is None:
-        return format_number(estimate), ""
+    if interval is None or interval.ends is None:
+        return format_number(estimate_of(interval)), ""
+    estimate, (low, high) = interval.estimate, interval.ends
     half_width = (high - low) / 2
     digits, size = (2, half_width) if half_width > 0 else (4, abs(estimate))
     places = digits - 1 - math.floor(math.log10(size)) if size else 0
@@ -29,7 +31,7 @@ def split_interval(estimate: float | None, low: float | None, high: float | None
 
 def format_ratio(row: Comparison) -> str:
     """Return a comparison's ratio with its interval, as `2.013 (1.990 to 2.036)`."""
-    return format_interval(row.ratio, row.ci_low, row.ci_high)
+    return format_interval(row.interval)
 
 
 def format_number(value: float | None) -> str:
@@ -46,17 +48,17 @@ def format_percent(ratio: float) -> str:
 
 def format_level(row: Comparison) -> str:
     """Return the level that a row's interval attains, as `95.8 %`; nothing where there is no interval."""
-    return level_words(row.level) if row.ci_low is not None else ""
+    return level_words(row.interval) if row.ends else ""
 
 
-def level_words(level: float | None) -> str:
-    """Return a level as `95.8 %`; nothing for None."""
-    return f"{100 * level:.3g} %" if level is not None else ""
+def level_words(interval: Interval | None) -> str:
+    """Return the level of an interval as `95.8 %`; nothing where there is none."""
+    return f"{100 * interval.level:.3g} %" if interval and interval.level is not None else ""
 
 
 def throughput_words(cell: Cell) -> str:
     """Return a cell's throughput with its interval; a lower bound is called one."""
-    figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+    figure = format_interval(cell.throughput)
     return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 

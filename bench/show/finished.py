@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bench.price import Price, price_from_plan
-from bench.records import Quantile, SliceRecord
-from bench.run_folder import RunFolder, Summary, run_name
+from bench.records import Quantile, SliceRecord, Summary
+from bench.records.folder import RunFolder, run_name
+from bench.records.price import Price, price_from_plan
 from bench.show.figures import count_words
 from bench.show.sentences import Stacks
 from bench.show.trust import plain_text

@@ -5,10 +5,8 @@ Made from the figures of the run alone. What a profile does not measure has no l
 
 from collections.abc import Mapping
 
-from bench.findings import AppCode, BreakEven, Feature
-from bench.price import Price
-from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison
-from bench.run_folder import Summary
+from bench.records import AS_DEPLOYED, SAME_SERVER, AppCode, BreakEven, Comparison, Feature, Summary
+from bench.records.price import Price
 from bench.show.figures import count_words, format_interval, format_megabytes, format_number, format_percent, is_open
 from bench.show.selection import first_part
 from bench.show.sentences import (
@@ -80,7 +78,7 @@ def _load_line(summary: Summary, price: Price) -> str:
 
 
 def _moved_words(row: Comparison) -> str:
-    ratio = format_interval(row.ratio, row.ci_low, row.ci_high).partition(" (")[0]
+    ratio = format_interval(row.interval).partition(" (")[0]
     return f"{metric_words(row)} {ratio} times ({interval_words(row)}), {verdict_words(row).partition(' (')[0]}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from bench.findings import LadderRow, Step
+from bench.records import LadderRow, Step
 from bench.show import canvas
 from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, TEXT_PT, Key, Page, Sheet
 from bench.show.figures import format_interval
@@ -60,7 +60,7 @@ def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], page: Page) -> S
 def _write_texts(sheet: Sheet, bar: Bar, top: float) -> None:
     """Write a bar's name and its total, beside each other where there is room."""
     page, total = sheet.page, bar.steps["total"]
-    words = f"{format_interval(total.cpu_us, total.ci_low, total.ci_high)} us"
+    words = f"{format_interval(total.cpu)} us"
     room = page.inner if page.is_narrow else page.inner - canvas.text_width(words, NOTE_PT) * canvas.SLACK - 0.15
     sheet.text(MARGIN, sheet.body_top + top + 0.06, canvas.shorten(bar.name, TEXT_PT, room), size=TEXT_PT)
     if page.is_narrow:

@@ -6,8 +6,8 @@ Same rules as `charts`. What a run has not measured has no chart: each function 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.findings import Capacity
-from bench.records import HIGHER_IS_BETTER, Cell, Metric
+from bench.records import HIGHER_IS_BETTER, Capacity, Cell, Metric
+from bench.records.record import ends_of
 from bench.show import canvas
 from bench.show.canvas import Page, Sheet
 from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words, throughput_words
@@ -85,7 +85,7 @@ def offered_rows(run: FinishedRun) -> list[Capacity]:
 
 def capacity_words(row: Capacity, stacks: Stacks) -> str:
     """Return up to which rate a stack keeps its p99 within the limit."""
-    figure = format_interval(row.capacity_rps, row.ci_low, row.ci_high)
+    figure = format_interval(row.capacity)
     bound = f"{row.bound} " if row.bound else ""
     return f"{stack_label(row.stack, stacks)} keeps p99 within {row.limit_p99_ms:g} ms up to {bound}{figure} req/s"
 
@@ -113,7 +113,7 @@ def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
             f" Ring: the fewest users that reach {share} of a stack's highest throughput; from there on more users only wait longer."
         )
     highest = max(cells, key=lambda cell: cell.throughput_rps or 0)
-    most = format_interval(highest.throughput_rps, highest.throughput_ci_low, highest.throughput_ci_high)
+    most = format_interval(highest.throughput)
     title = f"More users than needed only wait: the highest throughput is {most} req/s, {stack_label(highest.stack, run.stacks)}"
     if highest.throughput_rps is None:
         title = "No throughput was measured"
@@ -211,8 +211,8 @@ def _launch_lines(rows: Sequence[Capacity], cells: Sequence[Cell], stacks: Stack
             Point(point.offered_rps, point.p99_ms or worst, failed=point.p99_ms is None or (row.stack, point.offered_rps) in failed)
             for point in row.points
         ]
-        is_known = not row.bound and row.capacity_rps and row.ci_low and row.ci_high
-        reach = (row.capacity_rps or 0.0, row.ci_low or 0.0, row.ci_high or 0.0) if is_known else None
+        known = row.capacity if not row.bound else None
+        reach = (known.estimate, *known.ends) if known and known.ends else None
         lines.append(Line(stack_label(row.stack, stacks), points, look.colour, look.marker, look.style, reach=reach))
     return lines
 
@@ -223,8 +223,8 @@ def _point(cell: Cell, x: float | None, metric: Metric, worst: float) -> Point |
     value: float | None = getattr(cell, metric)
     if value is None:
         return Point(x, worst, failed=True)
-    ends = (cell.throughput_ci_low, cell.throughput_ci_high) if metric == "throughput_rps" else (None, None)
-    return Point(x, value, *ends, failed=_has_failed(cell))
+    low, high = (ends_of(cell.throughput) if metric == "throughput_rps" else None) or (None, None)
+    return Point(x, value, low, high, failed=_has_failed(cell))
 
 
 def _has_failed(cell: Cell) -> bool:
@@ -245,5 +245,5 @@ def _ends(rows: Sequence[Capacity]) -> list[Capacity]:
 def _whisker_words(cells: Sequence[Cell]) -> str:
     """Return what the whiskers are, with their levels."""
     launches = count_words(max(cell.launches for cell in cells), "launch")
-    levels = " / ".join(dict.fromkeys(level_words(cell.throughput_level) for cell in cells if cell.throughput_ci_low is not None))
+    levels = " / ".join(dict.fromkeys(level_words(cell.throughput) for cell in cells if cell.throughput and cell.throughput.ends))
     return f"Whisker: the {levels} interval over {launches}." if levels else f"No interval: {launches}."

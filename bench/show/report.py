@@ -5,8 +5,8 @@ Reads the run's files, but no samples; computes no figure anew. The same run giv
 
 from collections.abc import Callable, Mapping
 
-from bench.price import Price
-from bench.run_folder import RunFolder
+from bench.records.folder import RunFolder
+from bench.records.price import Price
 from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
 from bench.show.canvas import Page, Sheet

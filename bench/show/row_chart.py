@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from bench.records import Interval
 from bench.show import canvas
 from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Page, Sheet
 
@@ -57,6 +58,11 @@ class Row:
         figures = (self.value, self.low, self.high, *self.dots)
         band = (1 + self.margin, 1 / (1 + self.margin)) if self.margin else ()
         return [figure for figure in (*figures, *band) if figure is not None]
+
+
+def whisker(interval: Interval | None) -> dict[str, Any]:
+    """Return the ends of an interval as fields of a `Row`."""
+    return {"low": interval and interval.low, "high": interval and interval.high}
 
 
 def draw_amounts(sheet: Sheet, rows: Sequence[Row], unit: str, top: float = 0.0) -> None:

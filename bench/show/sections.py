@@ -252,7 +252,7 @@ def _by_role(rows: Sequence[Comparison]) -> tuple[list[Comparison], list[Compari
 def _capacity_table(run: FinishedRun) -> Table:
     rows = run.summary.capacity
     limit = f" of {rows[0].limit_p99_ms:g} ms" if rows else ""
-    figures = [format_interval(row.capacity_rps, row.ci_low, row.ci_high) for row in rows]
+    figures = [format_interval(row.capacity) for row in rows]
     return make_table(
         f"Capacity: the highest offered rate within the limit{limit} on p99",
         [
@@ -261,7 +261,7 @@ def _capacity_table(run: FinishedRun) -> Table:
                 "requests per second",
                 [f"{row.bound} {figure}".strip() for row, figure in zip(rows, figures, strict=True)],
             ),
-            numbers("level", [level_words(row.level) for row in rows]),
+            numbers("level", [level_words(row.capacity) for row in rows]),
             numbers(
                 "rates offered",
                 [f"{format_number(row.lowest_rps)} to {format_number(row.highest_rps)}" for row in rows],

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.records import Cell, Comparison
-from bench.run_folder import Summary
+from bench.records import Cell, Comparison, Summary
 from bench.show.figures import is_open
 
 HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"

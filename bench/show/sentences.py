@@ -7,8 +7,7 @@ scenario and load. Better and worse are said per metric, so the line says what m
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Verdict
-from bench.run_folder import Summary
+from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Summary, Verdict
 from bench.show.figures import (
     count_words,
     format_level,
@@ -147,7 +146,7 @@ def validity_line(summary: Summary) -> str:
     actions = Counter(action for _, _, action in {(gate.launch, gate.attempt, gate.action) for gate in validity.gates})
     gates = "launches that tripped a gate: " + ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
     warnings = "warnings: " + ", ".join(dict.fromkeys(warning.code for warning in validity.warnings))
-    parts = [f"A/A {validity.aa}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
+    parts = [f"A/A {validity.aa.verdict}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
     return f"{'Valid' if validity.valid else 'Not valid'}: {'; '.join(parts)}."
 
 
@@ -156,9 +155,9 @@ def aa_line(summary: Summary, stacks: Stacks) -> str:
     row = headline_rows(summary)[0] or next(iter(summary.comparisons), None)
     floor = row and noise_floor_row(row, summary.noise_floor)
     if not floor or floor.ratio is None:
-        return f"A/A {summary.validity.aa}: there is no figure of two copies of one stack."
+        return f"A/A {summary.validity.aa.verdict}: there is no figure of two copies of one stack."
     names = f"a second copy of {stack_label(floor.baseline, stacks)}", "the first"
-    return f"A/A {summary.validity.aa}: {_claim(floor, (), names)}."
+    return f"A/A {summary.validity.aa.verdict}: {_claim(floor, (), names)}."
 
 
 def noise_floor_row(row: Comparison, noise_floor: Sequence[Comparison]) -> Comparison | None:
@@ -185,7 +184,7 @@ def row_labels(row: Comparison, stacks: Stacks) -> tuple[str, str]:
 
 def interval_words(row: Comparison) -> str:
     """Return `95 % interval 1.990 to 2.036, 12 launches`."""
-    bounds = split_interval(row.ratio, row.ci_low, row.ci_high)[1]
+    bounds = split_interval(row.interval)[1]
     return f"{f'{format_level(row)} interval {bounds}' if bounds else 'no interval'}, {count_words(row.launches, 'launch')}"
 
 
@@ -193,7 +192,7 @@ def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str,
     contender, baseline = names
     if row.ratio is None:
         return f"no figure of {contender} against {baseline} in {metric_words(row)}"
-    ratio = split_interval(row.ratio, row.ci_low, row.ci_high)[0]
+    ratio = split_interval(row.interval)[0]
     if row.metric == "throughput_rps":
         claim = f"{contender} answered {ratio} times as many requests per second as {baseline}"
     elif row.metric == "cpu_us_per_request":
@@ -201,7 +200,7 @@ def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str,
     else:
         claim = f"the {metric_words(row)} of {contender} was {ratio} times that of {baseline}"
     floor = noise_floor_row(row, noise_floor)
-    aa = "; two copies of the baseline: {}, {}".format(*split_interval(floor.ratio, floor.ci_low, floor.ci_high)) if floor else ""
+    aa = "; two copies of the baseline: {}, {}".format(*split_interval(floor.interval)) if floor else ""
     return f"{claim} ({interval_words(row)}{aa.removesuffix(', ')})"
 
 

@@ -79,9 +79,10 @@ def noise_floor_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) 
 def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
     """Return one line per cell; load, level and launches stand above where they are the same for all."""
     one_load, one_level, one_count = (
-        len({what(cell) for cell in cells}) == 1 for what in (cell_load, lambda cell: cell.throughput_level, lambda cell: cell.launches)
+        len({what(cell) for cell in cells}) == 1
+        for what in (cell_load, lambda cell: level_words(cell.throughput), lambda cell: cell.launches)
     )
-    level = f" ({level_words(cells[0].throughput_level)})" if one_level and cells[0].throughput_level else ""
+    level = f" ({level_words(cells[0].throughput)})" if one_level and level_words(cells[0].throughput) else ""
     above = [cell_load(cells[0]), f"{time_words(cells[0].load)}s"] if one_load else []
     above += [count_words(cells[0].launches, "launch")] if one_count else []
     return make_table(
@@ -95,7 +96,7 @@ def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
                 not one_load and any(cell.offered_rps for cell in cells),
             ),
             numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
-            numbers("level", [level_words(cell.throughput_level) or NO_FIGURE for cell in cells], not one_level),
+            numbers("level", [level_words(cell.throughput) or NO_FIGURE for cell in cells], not one_level),
             numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
             numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
             numbers("p99 ms (bound)", [_with_bound(percentile_words(cell, cell.p99_ms, 0.99), cell.p99_upper_ms) for cell in cells]),

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.price import Price, price_from_plan
-from bench.run_folder import RunFolder
+from bench.records.folder import RunFolder
+from bench.records.price import Price, price_from_plan
 from bench.show.five_lines import answer_lines, trust_lines
 from bench.show.selection import headline_cells
 from bench.show.sentences import notices

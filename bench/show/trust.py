@@ -6,8 +6,7 @@ Takes the summary and the manifest, gives `Table`s; those without a row are left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.records import Gate
-from bench.run_folder import Summary
+from bench.records import Gate, Summary
 from bench.show.figures import NO_FIGURE, format_number, format_percent
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Table

@@ -28,7 +28,7 @@ def aa_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         members = [row for row in floors if metric_words(row) == words]
         rows.append(Row(f"A/A: {words}", f"hatched: within ±{format_percent(members[0].margin)}"))
         rows += [aa_row(row, run.stacks) for row in members]
-    outside = [row for row in floors if row.ci_low is not None and row.ci_high is not None and not row.ci_low <= 1 <= row.ci_high]
+    outside = [row for row in floors if row.ends and not row.ends[0] <= 1 <= row.ends[1]]
     title = f"Two copies of the same code: {len(outside)} of {count_words(len(floors), 'interval')} exclude 1"
     subtitle = (
         "Second copy / first. Each dot is one launch, the hollow diamond the estimate over all, the whisker its interval. Of 20 intervals "

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.findings import BreakEven
-from bench.records import Comparison
-from bench.run_folder import Summary
+from bench.records import BreakEven, Comparison, Summary
 from bench.show.break_even_chart import Floor, draw_break_even
 from bench.show.canvas import Page, Sheet
 from bench.show.charts import aa_row
@@ -20,7 +18,7 @@ from bench.show.figures import (
 )
 from bench.show.ladder_chart import bars_of, draw_ladder
 from bench.show.looks import look_of
-from bench.show.row_chart import Row, draw_ratios, rows_height
+from bench.show.row_chart import Row, draw_ratios, rows_height, whisker
 from bench.show.sentences import Stacks, scope_words, stack_label, state_words
 from bench.show.why_words import pair_words
 
@@ -33,7 +31,7 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
         return None
     rows = summary.break_even[:MAX_PAIRS]
     margin = next((row.margin for row in summary.comparisons if row.metric == "throughput_rps"), 0.0)
-    levels = " / ".join(dict.fromkeys(level_words(point.level) for row in rows for point in row.points if point.level)) or "no"
+    levels = " / ".join(dict.fromkeys(words for row in rows for point in row.points if (words := level_words(point.interval)))) or "no"
     subtitle = (
         f"Points: measured, whiskers the {levels} interval over {count_words(rows[0].launches, 'launch')}. Dashed, shaded: what follows "
         f"if the model only adds its time to each stack's own. Hatched: within ±{format_percent(margin)}, too small to matter. "
@@ -76,8 +74,8 @@ def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
     bare = row.points[0]
     names = f"{stack_label(row.contender, stacks)} / {stack_label(row.baseline, stacks)}"
     return (
-        f"{names}: {format_interval(bare.ratio, bare.ci_low, bare.ci_high)} times the requests per second with engine {bare.engine}, "
-        f"{format_interval(slowest.ratio, slowest.ci_low, slowest.ci_high)} with {slowest.engine}"
+        f"{names}: {format_interval(bare.interval)} times the requests per second with engine {bare.engine}, "
+        f"{format_interval(slowest.interval)} with {slowest.engine}"
     )
 
 
@@ -94,7 +92,7 @@ def ladder_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
     )
     totals = sorted((bar for bar in bars), key=lambda bar: bar.steps["total"].cpu_us or 0)
     ends = [bar.steps["total"] for bar in (totals[0], totals[-1])]
-    texts = [f"{format_interval(row.cpu_us, row.ci_low, row.ci_high)} us ({stack_label(row.stack, stacks)})" for row in ends]
+    texts = [f"{format_interval(row.cpu)} us ({stack_label(row.stack, stacks)})" for row in ends]
     title = f"CPU time of one request: {' to '.join(dict.fromkeys(texts))}"
     return draw_ladder(state_words(summary) + title, subtitle, bars, page)
 
@@ -133,8 +131,7 @@ def _change_row(row: Comparison, words: Mapping[tuple[str, str], str], stacks: S
         note=f"{stack_label(row.contender, stacks)}, {count_words(row.launches, 'launch')}",
         note_right=format_level(row) or "no interval",
         value=row.ratio,
-        low=row.ci_low,
-        high=row.ci_high,
+        **whisker(row.interval),
         dots=row.launch_ratios,
         marker=look.marker,
         colour=look.colour,

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.findings import BreakEven, BreakEvenPoint, LadderRow, Step, Threshold
-from bench.records import Comparison, Interval
-from bench.run_folder import Summary
+from bench.records import BreakEven, BreakEvenPoint, Comparison, Interval, LadderRow, Step, Summary, Threshold
 from bench.show.figures import (
     NO_FIGURE,
     count_words,
@@ -42,7 +40,7 @@ def break_even_line(row: BreakEven, stacks: Stacks) -> str:
     """Return from which model time on the pair's ratio is near 1, as a sentence."""
     threshold = next(found for found in row.thresholds if found.within == NAMED_THRESHOLD)
     bare = row.curve[0]
-    claim = f"{format_interval(bare.ratio, bare.ci_low, bare.ci_high)} times the requests per second if the model took no time"
+    claim = f"{format_interval(bare.interval)} times the requests per second if the model took no time"
     return f"Break-even, {pair_words(row, stacks)}: {claim}; {threshold_words(row, threshold)} ({count_words(row.launches, 'launch')})."
 
 
@@ -51,12 +49,12 @@ def threshold_words(row: BreakEven, threshold: Threshold) -> str:
     near = f"within {format_percent(threshold.within)} of 1"
     if threshold.model_ms and not threshold.is_measured:
         return f"not {near} up to the slowest model measured, {format_number(row.longest_ms)} ms"
-    point, bounds = split_interval(threshold.model_ms, threshold.ci_low, threshold.ci_high)
-    level = level_words(threshold.level)
+    point, bounds = split_interval(threshold.model)
+    level = level_words(threshold.model)
     if threshold.model_ms:
         return f"{near} from {point} ms of model time on{f' ({bounds} ms, {level})' if bounds else ''}"
     latest = f"from {bounds.rpartition(' ')[2]} ms of model time on at the latest ({level})"
-    return f"{near} {latest if threshold.ci_high else 'whatever the model takes'}"
+    return f"{near} {latest if threshold.model.high else 'whatever the model takes'}"
 
 
 def off_line(row: BreakEven, stacks: Stacks) -> str:
@@ -70,8 +68,8 @@ def off_line(row: BreakEven, stacks: Stacks) -> str:
 
 def off_words(row: BreakEven, points: Sequence[BreakEvenPoint], stacks: Stacks) -> str:
     """Return what a request takes beside the model with some engines, and what the curve takes it to be, for both stacks."""
-    of_contender = " and ".join(_interval(point.contender_overhead_ms) for point in points)
-    of_baseline = " and ".join(_interval(point.baseline_overhead_ms) for point in points)
+    of_contender = " and ".join(format_interval(point.contender_overhead_ms) for point in points)
+    of_baseline = " and ".join(format_interval(point.baseline_overhead_ms) for point in points)
     return (
         f"beside the model a request takes {of_contender} ms on {stack_label(row.contender, stacks)}, where the curve has "
         f"{format_number(row.contender_overhead_ms.estimate)}, and {of_baseline} ms on {stack_label(row.baseline, stacks)}, where it has "
@@ -88,15 +86,15 @@ def _cause(row: BreakEven, points: Sequence[BreakEvenPoint]) -> str:
     return CAUSE if all(grown) else ""
 
 
-def answer_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: Stacks) -> list[str]:
+def model_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: Stacks) -> list[str]:
     """Return what the curve says for a model of `model_ms`, and the nearest engine that was measured."""
-    words = format_interval(ratio.estimate, ratio.low, ratio.high)
-    level = f", {level_words(ratio.level)}" if ratio.low is not None else ", no interval"
+    words = format_interval(ratio)
+    level = f", {level_words(ratio)}" if ratio.low is not None else ", no interval"
     claim = f"{words} times the requests per second with a model of {model_ms:g} ms{level}, {count_words(row.launches, 'launch')}"
     lines = [f"{pair_words(row, stacks)}: {claim}, {row.scenario}, {format_load(row.load)}."]
     nearest = min(row.points, key=lambda point: abs(point.model_ms - model_ms))
     off = f" It lies off the curve: {off_words(row, [nearest], stacks)}." if nearest.off_curve else ""
-    measured = format_interval(nearest.ratio, nearest.ci_low, nearest.ci_high)
+    measured = format_interval(nearest.interval)
     lines.append(f"  Measured nearest: engine {nearest.engine}, {format_number(nearest.model_ms)} ms, {measured} times.{off}")
     named = next(found for found in row.thresholds if found.within == NAMED_THRESHOLD)
     lines.append(f"  The ratio is {threshold_words(row, named)}.")
@@ -110,17 +108,17 @@ def break_even_table(row: BreakEven, stacks: Stacks) -> Table:
         f"Throughput ratio by the time of one prediction, {short_pair(row, stacks)}",
         [
             Column("engine", [point.engine for point in points]),
-            numbers("one prediction, ms", [format_interval(point.model_ms, point.model_ms_low, point.model_ms_high) for point in points]),
-            numbers("measured ratio", [format_interval(point.ratio, point.ci_low, point.ci_high) for point in points]),
-            numbers("level", [level_words(point.level) or NO_FIGURE for point in points]),
+            numbers("one prediction, ms", [format_interval(point.model) for point in points]),
+            numbers("measured ratio", [format_interval(point.interval) for point in points]),
+            numbers("level", [level_words(point.interval) or NO_FIGURE for point in points]),
             numbers("curve", [format_number(point.curve_ratio) for point in points]),
             Column(
                 "fit",
                 ["off the curve" if point.off_curve else "on the curve" for point in points],
                 shown=any(point.off_curve for point in points),
             ),
-            numbers("overhead of the contender, ms", [_interval(point.contender_overhead_ms) for point in points]),
-            numbers("of the baseline, ms", [_interval(point.baseline_overhead_ms) for point in points]),
+            numbers("overhead of the contender, ms", [format_interval(point.contender_overhead_ms) for point in points]),
+            numbers("of the baseline, ms", [format_interval(point.baseline_overhead_ms) for point in points]),
         ],
     )
 
@@ -136,8 +134,8 @@ def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
                 numbers(f"within {format_percent(share)}", [_threshold_cell(row.thresholds[place]) for row in rows])
                 for place, share in enumerate(within)
             ),
-            numbers("overhead of the contender, ms", [_interval(row.contender_overhead_ms) for row in rows]),
-            numbers("of the baseline, ms", [_interval(row.baseline_overhead_ms) for row in rows]),
+            numbers("overhead of the contender, ms", [format_interval(row.contender_overhead_ms) for row in rows]),
+            numbers("of the baseline, ms", [format_interval(row.baseline_overhead_ms) for row in rows]),
             numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
@@ -150,8 +148,8 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
         [
             Column("stack", [stack_label(row.stack, stacks) for row in ladder]),
             Column("step", [STEP_WORDS[row.step] for row in ladder]),
-            numbers("CPU us", [format_interval(row.cpu_us, row.ci_low, row.ci_high) for row in ladder]),
-            numbers("level", [level_words(row.level) or NO_FIGURE for row in ladder]),
+            numbers("CPU us", [format_interval(row.cpu) for row in ladder]),
+            numbers("level", [level_words(row.cpu) or NO_FIGURE for row in ladder]),
             numbers("of it kernel, us", [format_number(row.kernel_us) for row in ladder]),
             numbers("offered req/s", [format_number(row.offered_rps) for row in ladder]),
             numbers("launches", [str(row.launches) for row in ladder]),
@@ -170,8 +168,8 @@ def server_timing_table(summary: Summary, stacks: Stacks) -> Table:
             Column("stack", [stack_label(row.stack, stacks) for row in rows]),
             numbers("preprocessing, us", [format_number(row.preprocess_us) for row in rows]),
             numbers("prediction, us", [format_number(row.predict_us) for row in rows]),
-            numbers("by the ladder, CPU us", [format_interval(row.cpu_us, row.ci_low, row.ci_high) for row in of_ladder]),
-            numbers("level", [level_words(row.level) or NO_FIGURE for row in of_ladder]),
+            numbers("by the ladder, CPU us", [format_interval(row.cpu) for row in of_ladder]),
+            numbers("level", [level_words(row.cpu) or NO_FIGURE for row in of_ladder]),
             numbers("requests", [f"{row.requests:,}" for row in rows]),
         ],
     )
@@ -195,10 +193,6 @@ def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], s
 
 
 def _threshold_cell(threshold: Threshold) -> str:
-    if not threshold.model_ms and not threshold.ci_high:
+    if not threshold.model_ms and not threshold.model.high:
         return "always"
-    return format_interval(threshold.model_ms, threshold.ci_low, threshold.ci_high) if threshold.is_measured else "not reached"
-
-
-def _interval(interval: Interval) -> str:
-    return format_interval(interval.estimate, interval.low, interval.high)
+    return format_interval(threshold.model) if threshold.is_measured else "not reached"

@@ -1,0 +1,48 @@
+"""`python -m bench answer`: what the switch would buy for a model of the reader's own: the break-even curve of a run, read at one time."""
+
+import argparse
+from pathlib import Path
+
+from bench.commands.arguments import add_run
+from bench.commands.main import terminal_columns
+from bench.errors import ConfigError
+from bench.judge.break_even import ratio_at
+from bench.plan.plan import read_plan
+from bench.records.folder import RunFolder
+from bench.show.sentences import notices
+from bench.show.terminal import fold
+from bench.show.why_words import model_lines
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Take a run, and the time that a model takes."""
+    command.add_argument("--model-ms", type=float, required=True, metavar="MS", help="how long your model takes for one request, in ms")
+    add_run(command)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Say it."""
+    print("\n".join(fold(answer(chosen.run, chosen.model_ms), terminal_columns())))
+    return 0
+
+
+def answer(run: Path, model_ms: float) -> list[str]:
+    """Return in lines the ratio of each pair for a model that takes `model_ms` per request.
+
+    Raises `ConfigError` where the run has no curve, or none as far as that: it is not read beyond what was measured.
+    """
+    folder = RunFolder.open(run)
+    summary, manifest = folder.read_summary(), folder.read_manifest()
+    if not summary.break_even:
+        message = f"{run} has no break-even part; run 'make bench' (profile default or thorough) first."
+        raise ConfigError(message)
+    longest_ms = max(row.longest_ms for row in summary.break_even)
+    if not 0 <= model_ms <= longest_ms:
+        message = f"--model-ms {model_ms:g} is outside what was measured in {run}: 0 to {longest_ms:.3g} ms."
+        raise ConfigError(message)
+    lines, level = notices(summary), read_plan(manifest["plan"]).rules.levels["exploratory"]
+    for row in summary.break_even:
+        ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms, level)
+        if ratio and model_ms <= row.longest_ms:
+            lines += model_lines(row, model_ms, ratio, manifest["stacks"])
+    return lines

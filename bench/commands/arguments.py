@@ -1,0 +1,31 @@
+"""Arguments that several commands take."""
+
+import argparse
+from pathlib import Path
+
+from bench.records.folder import LATEST, RESULTS
+from bench.records.price import Price
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Take the folder of a finished run."""
+    command.add_argument(
+        "run", nargs="?", type=Path, default=RESULTS / LATEST, metavar="RUN", help="folder of a run (default: %(default)s)"
+    )
+
+
+def add_price(command: argparse.ArgumentParser) -> None:
+    """Take the price that money is reckoned with."""
+    usual = Price()
+    shares = " and ".join(f"{share:g}" for share in usual.utilisations)
+    command.add_argument(
+        "--core-hour-price", type=float, metavar="MONEY", help=f"price of one core for an hour (default: {usual.per_core_hour:g})"
+    )
+    command.add_argument(
+        "--utilisation",
+        type=float,
+        action="append",
+        default=[],
+        metavar="SHARE",
+        help=f"share of its time for which a paid core works; may be given several times (default: {shares})",
+    )

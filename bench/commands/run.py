@@ -1,0 +1,70 @@
+"""`python -m bench run`: measure, compare and write a report."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from bench.commands.arguments import add_price
+from bench.commands.main import terminal_columns
+from bench.plan.plan import DEFAULT_SEED, make_plan
+from bench.plan.profiles import profile_purposes
+from bench.records.folder import RESULTS
+from bench.records.price import make_price
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Say what may be asked for."""
+    purposes = profile_purposes()
+    command.add_argument(
+        "--profile",
+        default="default",
+        choices=purposes,
+        metavar="PROFILE",
+        help="; ".join(f"{name}: {purpose.rstrip('.')}" for name, purpose in purposes.items()).replace("%", "%%")
+        + " (default: %(default)s)",
+    )
+    command.add_argument(
+        "--compare",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("CONTENDER", "BASELINE"),
+        help="compare these two stacks instead of the profile's; may be given several times",
+    )
+    command.add_argument(
+        "--stacks-file", type=Path, action="append", default=[], metavar="FILE", help="stacks of your own, in the form of bench/stacks.toml"
+    )
+    command.add_argument("--launches", type=int, metavar="N", help="fresh starts of every stack (default: the profile's)")
+    command.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the order of slices (default: %(default)s)")
+    command.add_argument(
+        "--allow-unequal",
+        action="store_true",
+        help="compare stacks with unequal numbers of serving processes, or a uvicorn without uvloop and httptools, all the same",
+    )
+    command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the run's folder goes (default: %(default)s)")
+    add_price(command)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run a profile and say what came of it."""
+    plan = make_plan(
+        chosen.profile,
+        stacks_files=chosen.stacks_file,
+        compare=[tuple(pair) for pair in chosen.compare],
+        launches=chosen.launches,
+        seed=chosen.seed,
+        allow_unequal=chosen.allow_unequal,
+        price=make_price(chosen.core_hour_price, chosen.utilisation),
+    )
+    # What is wrong with a plan is said at once: matplotlib and SciPy take a second to be imported.
+    from bench.run import loop
+    from bench.show.terminal import terminal_summary
+
+    folder, stopped = loop.run(plan, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
+    print(terminal_summary(folder, columns=terminal_columns()))
+    if stopped is None:
+        return 0
+    state = "is partial: what it had measured" if folder.read_summary().partial else "went on to its end: what it measured"
+    print(f"bench: {stopped}\nThe run {state} is in {folder.path}.", file=sys.stderr)
+    return stopped.exit_status

@@ -1,0 +1,86 @@
+"""What each stack must answer: computed here, offline, with its own engine. With `scenarios` the only room that knows the shared model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bench.errors import ConfigError
+from bench.plan.scenarios import ENRICH, PREDICT, SCENARIOS, Scenario, draw_passengers
+from bench.plan.stacks import Stack
+from bench.servers.bare import ANSWER
+from bench.servers.upstream import PASSENGERS
+from shared_model import Options, Service, contract
+from shared_model.contract import Failure
+
+RANDOM_REQUESTS = 12
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a stack must answer: the status and the value of the body (JSON where it is JSON, else text)."""
+
+    status: int
+    value: Any
+
+
+def check_scenario(name: str, stack: Stack) -> Scenario:
+    """Return the scenario; raise `ConfigError` if there is none of this name or the stack cannot answer it."""
+    if name not in SCENARIOS:
+        message = f"There is no scenario {name!r}; there are: {', '.join(SCENARIOS)}."
+        raise ConfigError(message)
+    able = _answerable(stack)
+    if name not in able:
+        message = f"Stack {stack.name!r} cannot answer scenario {name!r}, only {', '.join(able)}."
+        raise ConfigError(message)
+    return SCENARIOS[name]
+
+
+def _answerable(stack: Stack) -> list[str]:
+    if stack.fixed:
+        return ["predict-1"]
+    refused = {"invalid"} if stack.engine == "article" else set()  # the article's handler refuses nothing
+    return [name for name, scenario in SCENARIOS.items() if (scenario.path == ENRICH) == stack.upstream and name not in refused]
+
+
+def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios to check before load: those to be measured, golden ones, and random ones from a fixed seed."""
+    chosen = [SCENARIOS[name] for name in names]
+    if stack.fixed:
+        return chosen
+    if stack.upstream:
+        golden = [Scenario(f"golden-{number}", ENRICH, {"passenger": number, "delay_ms": 0}) for number in PASSENGERS]
+        return [*chosen, *golden]
+    complete = stack.engine == "article"  # the article's handler fails on missing values
+    if not complete:
+        chosen += [SCENARIOS["predict-4"], Scenario("golden-missing", PREDICT, [{}, {"Age": 0.5}, {"Sex": None, "Embarked": "q"}])]
+    for number in range(RANDOM_REQUESTS):
+        chosen.append(Scenario(f"random-{number}", PREDICT, draw_passengers(1 + number, f"random-{number}", complete=complete)))
+    return chosen
+
+
+def expected_answer(scenario: Scenario, stack: Stack) -> Expected:
+    """Return what the stack must answer."""
+    if stack.fixed:
+        return Expected(200, json.loads(ANSWER))
+    if scenario.document is None:
+        return Expected(200, contract.WELCOME)
+    asked = [PASSENGERS[scenario.document["passenger"]]] if scenario.passengers is None else list(scenario.passengers)
+    try:
+        passengers = contract.validate_passengers(asked)
+    except Failure as failure:
+        return Expected(failure.kind.status, failure.document())
+    return Expected(200, {"prediction": _service(stack.engine).predict(passengers).values})
+
+
+@cache
+def _service(engine: str) -> Service:
+    # The busy time of a spin engine changes no answer.
+    service = Service(Options(engine="numpy" if engine.startswith("spin-") else engine))
+    try:
+        service.check_ready()
+    except Failure:
+        message = "There is no usable model to compute the expected answers with; run 'make train'."
+        raise ConfigError(message) from None
+    return service

@@ -1,0 +1,1 @@
+"""The bench proves itself against servers with a known truth."""

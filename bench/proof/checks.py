@@ -1,0 +1,289 @@
+"""What the bench must find out about servers with a known truth; each function is one group of checks.
+
+The truth comes from the record of the server itself (see `bench.servers.stub`) or from the schedule, never from the bench's samples, and
+what may be between the truth and a figure comes from the same requests: no limit here depends on how fast or how quiet the machine is.
+"""
+
+import math
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+import psutil
+
+from bench.errors import StackError
+from bench.judge.estimates import hodges_lehmann
+from bench.judge.validity import MARKED, check_launch
+from bench.measure.processes import kill_group, pinned
+from bench.plan.profiles import JudgedRow, Pair
+from bench.plan.rules import GateRules, Rules
+from bench.plan.schedule import PlannedSlice
+from bench.proof.testbed import SCENARIO, Observed, Testbed, make_plan
+from bench.records import Cell, Comparison, Metric, SliceRecord
+from bench.records.samples import Floats, Ints, percentile
+from bench.servers.stub import RECORD_COLUMNS
+
+CONNECTION, READ, ANSWERED, CPU, RIGHT = range(len(RECORD_COLUMNS))
+# Of a time in an open loop, the way of the answer from the server to the bench: not in the server's record.
+WAY_BACK = 0.05
+# Of a ratio, what two ways to take a rate from the same answers may differ by.
+RATIO_TOLERANCE = 0.015
+COMPARISON_BLOCKS = 3
+JUDGED = ("better", "worse", "equivalent", "undecided")
+# What is compared here is looked at whatever neighbours take of the machine: it is in the truth, too.
+ANY_STEAL = replace(Rules(), gates=replace(GateRules(), steal_ratio=1.0))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table: what, the truth, what the bench made of it, and whether they agree."""
+
+    number: int
+    what: str
+    expected: str
+    measured: str
+    passed: bool
+
+
+def check_delays(bed: Testbed) -> Iterator[Check]:
+    """Service times of a server that waits lie between its own time for each request and the time between its answers around it."""
+    figures: dict[str, Callable[[Floats], float]] = {"p50": lambda v: percentile(v, 0.5) or 0.0, "mean": lambda v: float(v.mean())}
+    for delay_ms in (5, 20):
+        name = f"delay-{delay_ms}"
+        seen = bed.launch(make_plan(bed.stub(name, f"delay_ms={delay_ms}"), load="closed-4", slice_ms=1000))
+        bounds = [_bound_service_ms(bed.record(name), record) for record in seen.slices if not record.warm_up]
+        least_ms, most_ms = (np.concatenate(ends) for ends in zip(*bounds, strict=True))
+        for what, figure in figures.items():
+            found, least, most = figure(seen.times_ms("service")), figure(least_ms), figure(most_ms)
+            what_words = f"a delay of {delay_ms} ms, {what} of the service time"
+            yield Check(1, what_words, f"{least:.2f} to {most:.2f} ms", f"{found:.2f} ms", least <= found <= most)
+
+
+def check_stopped_server(bed: Testbed) -> Iterator[Check]:
+    """A stop of the server is in the percentiles of an open loop, as its own record says, and hidden by those of a closed one."""
+    stub = bed.stub("stopped-open", "freeze_after=500", "freeze_s=0.5")
+    seen = bed.launch(make_plan(stub, load="open-200rps-constant", slice_ms=5000, settle_ms=0))
+    due_ns, answered_ns = _due_and_answered(bed.record("stopped-open"), seen)
+    truth_ms = percentile((answered_ns - due_ns) / 1e6, 0.99) or 0.0
+    for kind in ("response", "service"):
+        found_ms = percentile(seen.times_ms(kind), 0.99) or 0.0
+        what = f"server stopped for 0.5 s, {len(due_ns):,} requests at 200/s, p99 of the {kind} time"
+        passed = abs(found_ms / truth_ms - 1) <= WAY_BACK
+        yield Check(2, what, f"{truth_ms:.0f} ms, 5 % more or less", f"{found_ms:.0f} ms", passed)
+
+    stub = bed.stub("stopped-closed", "delay_ms=1", "freeze_after=2000", "freeze_s=0.5")
+    seen = bed.launch(make_plan(stub, load="closed-8", slice_ms=2500))
+    ((begin, end),) = bed.events("stopped-closed", "frozen")
+    begin_ns, end_ns = int(begin), int(end)
+    place = next(record.slice for record in seen.slices if record.start_ns <= begin_ns <= record.drained_ns)
+    own = seen.samples["slice"] == place
+    sent_ns, done_ns = seen.samples["sent_ns"][own], seen.samples["done_ns"][own]
+    service_ms, caught = (done_ns - sent_ns) / 1e6, (sent_ns < end_ns) & (done_ns > begin_ns)
+    # The few that were caught move the rank of p99 by less than half of what lies above it.
+    low_ms, high_ms = (percentile(service_ms[~caught], quantile) or 0.0 for quantile in (0.985, 0.995))
+    found_ms = percentile(service_ms, 0.99) or 0.0
+    what = f"the same in a closed loop of {len(service_ms):,} requests: p99 hides {caught.sum()} of up to {service_ms.max():.0f} ms"
+    passed = len(service_ms) >= 200 * caught.sum() > 0 and low_ms <= found_ms <= high_ms
+    yield Check(2, what, f"{low_ms:.2f} to {high_ms:.2f} ms, as without the stop", f"{found_ms:.2f} ms", passed)
+
+
+def check_stopped_generator(bed: Testbed) -> Iterator[Check]:
+    """A stop of the generator is in the response time and not in the service time, and its launch is void."""
+
+    def stop_later(ended: PlannedSlice) -> None:
+        if ended.warm_up:
+            threading.Timer(0.7, _stop_generator, [0.3]).start()
+
+    seen = bed.launch(make_plan(bed.stub("steady"), load="open-200rps", slice_ms=2000), stop_later)
+    shown, hidden = (percentile(seen.times_ms(kind), 0.99) or 0.0 for kind in ("response", "service"))
+    yield Check(3, "generator stopped for 0.3 s, p99 of the response time", "over 100 ms", f"{shown:.0f} ms", shown > 100)  # noqa: PLR2004
+    # The requests that had become due are sent at once and wait for each other: that is service time, far less than the stop.
+    yield Check(3, "the same, p99 of the service time", f"under {shown / 3:.0f} ms, a third", f"{hidden:.2f} ms", hidden < shown / 3)
+    lags = [own.send_lag_ms for record, own in zip(seen.slices, seen.settled, strict=True) if not record.warm_up]
+    gates = [gate.gate for gate in check_launch(seen.slices, lags, GateRules(), 1, MARKED)]
+    yield Check(3, "the same, gates of the launch", "send_lag_p99_ms", ", ".join(gates) or "none", "send_lag_p99_ms" in gates)
+
+
+def check_comparisons(bed: Testbed) -> Iterator[Check]:
+    """Two copies of one server get no verdict of difference; a known extra cost is found, as large as it is.
+
+    The copy that is judged is a third one: compared with the twin's own ratio as its A/A, a twin could never be called
+    better or worse, and the check could never fail.
+    """
+    extra = {"base": (), "base-twin": (), "copy": (), "extra-10": ("extra=0.12", "seed=1"), "extra-5": ("extra=0.06", "seed=2")}
+    stubs = [bed.stub(name, "work=8000", *options) for name, options in extra.items()]
+    pairs = (
+        Pair("copy", "copy", "base", (_judged("throughput_rps"), _judged("cpu_us_per_request", "secondary"))),
+        *(Pair(name, name, "base") for name in ("extra-10", "extra-5")),
+    )
+    plan = make_plan(*stubs, load="closed-16", launches=12, blocks=COMPARISON_BLOCKS, repeats=2, pairs=pairs, rules=ANY_STEAL)
+    folder, _ = bed.run(plan)
+    rows = {(row.contender, row.metric): row for row in folder.read_summary().comparisons}
+    for metric in ("throughput_rps", "cpu_us_per_request"):
+        row = rows["copy", metric]
+        passed = row.verdict in ("equivalent", "undecided")
+        yield Check(4, f"two copies of one server, {metric}", "equivalent or undecided", f"{row.verdict}, {_ratio(row)}", passed)
+    slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if not record.warm_up]
+    wanted: tuple[tuple[str, str, Metric], ...] = (
+        ("extra-10", "10 % more work", "throughput_rps"),
+        ("extra-5", "5 % more work", "cpu_us_per_request"),
+    )
+    for name, what, metric in wanted:
+        yield _check_extra(rows[name, metric], f"{what}, {metric}", _true_ratio(bed, slices, name, metric))
+
+
+def check_starved_generator(bed: Testbed) -> Iterator[Check]:
+    """A generator that must share its core makes the run invalid."""
+    with pinned(bed.cores.generator):
+        rival = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    try:
+        stubs = [bed.stub("starved"), bed.stub("starved-twin")]
+        pair = Pair("starved", "starved-twin", "starved", (_judged("throughput_rps"),))
+        summary = bed.run(make_plan(*stubs, load="closed-16", launches=2, pairs=(pair,)))[0].read_summary()
+    finally:
+        kill_group(rival)
+    found = summary.validity
+    gates = ", ".join(dict.fromkeys(gate.gate for gate in found.gates)) or "no gate"
+    verdicts = {row.verdict for row in summary.comparisons}
+    measured = f"{'valid' if found.valid else 'invalid'} ({gates}), {', '.join(sorted(verdicts))}"
+    yield Check(6, "a generator that shares its core", "invalid, no verdict", measured, not found.valid and not verdicts & set(JUDGED))
+
+
+def check_wrong_answers(bed: Testbed) -> Iterator[Check]:
+    """Wrong and cut answers are counted, each one, and their rows get no verdict."""
+    stubs = [
+        bed.stub("right"),
+        bed.stub("wrong", "wrong_every=1000", "start_after=20"),
+        bed.stub("cut", "cut_every=1000", "start_after=20"),
+    ]
+    pairs = tuple(Pair(name, name, "right") for name in ("wrong", "cut"))
+    folder, _ = bed.run(make_plan(*stubs, load="closed-16", pairs=pairs, slice_ms=500))
+    summary = folder.read_summary()
+    cells = {cell.stack: cell for cell in summary.cells}
+    for name, what in (("wrong", "1 wrong answer in 1,000"), ("cut", "1 answer in 1,000 cut short")):
+        rows, found = bed.record(name), cells[name].errors
+        kept = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.stack == name]  # a launch may be repeated
+        is_kept = sum((rows[:, ANSWERED] >= record.start_ns) & (rows[:, ANSWERED] < record.drained_ns) for record in kept)
+        truth = int(((rows[:, RIGHT] == 0) & (is_kept > 0)).sum())
+        reasons = {row.reason for row in summary.comparisons if row.contender == name}
+        passed = truth == found > 0 and all("without a correct answer" in reason for reason in reasons)
+        yield Check(7, what, f"{truth} errors, no verdict", f"{found} errors; {'; '.join(sorted(reasons))}", passed)
+
+
+def check_dead_and_silent(bed: Testbed) -> Iterator[Check]:
+    """A server that dies fails its cell and no other; one that never answers ends in time, without a figure."""
+    stubs = [bed.stub("well"), bed.stub("dies", "die_after=3000")]
+    folder, stopped = bed.run(make_plan(*stubs, load="closed-16", launches=2, pairs=(Pair("dies", "dies", "well"),)))
+    summary = folder.read_summary()
+    cells = {cell.stack: cell for cell in summary.cells}
+    told = isinstance(stopped, StackError) and "I am about to die" in str(stopped) and stopped.exit_status != 0
+    passed = told and cells["dies"].failures > 0 and _is_whole(cells["well"]) and not summary.partial
+    measured = f"{cells['dies'].failures} failures, log {'shown' if told else 'not shown'}; the other: {cells['well'].samples:,} answers"
+    yield Check(8, "a server killed under load", "failures, the end of its log; the other whole", measured, passed)
+
+    plan = make_plan(bed.stub("silent", "silent_after=1"), load="closed-16")
+    slices = bed.launch(plan).slices
+    limit_s = 2 * plan.rules.open_loop.drain_timeout_s + 1
+    waited_s = max((record.drained_ns - record.end_ns) / 1e9 for record in slices)
+    answers = sum(record.answers for record in slices)
+    nothing = not answers and all(record.throughput_rps is None for record in slices if not record.warm_up)
+    measured = f"{answers} answers, {'no rate' if nothing else 'a rate'}, {waited_s:.1f} s"
+    expected = f"0 answers, no rate, waited for under {limit_s:g} s"
+    yield Check(8, "a server that never answers", expected, measured, nothing and waited_s < limit_s)
+
+
+CHECKS: dict[str, Callable[[Testbed], Iterator[Check]]] = {
+    "delays": check_delays,
+    "a stopped server": check_stopped_server,
+    "a stopped generator": check_stopped_generator,
+    "two copies, and known extra costs": check_comparisons,
+    "a starved generator": check_starved_generator,
+    "wrong answers": check_wrong_answers,
+    "dead and silent servers": check_dead_and_silent,
+}
+
+
+def _judged(metric: Metric, role: str = "primary") -> JudgedRow:
+    return JudgedRow(role, metric, SCENARIO, "closed-16")  # type: ignore[arg-type]  # checked when it is made
+
+
+def _bound_service_ms(rows: Ints, record: SliceRecord) -> tuple[Floats, Floats]:
+    """Return the least and the most that the service time of each request of a closed loop can have been, by the server's record.
+
+    A user sends a request after the answer to its last one was sent, and has the answer before the next one is read: least is from
+    read to answered, most from the answer before to the request after.
+    """
+    least, most = [], []
+    for connection in np.unique(rows[:, CONNECTION]):
+        own = rows[rows[:, CONNECTION] == connection]
+        before, here, after = own[:-2], own[1:-1], own[2:]
+        within = (here[:, READ] >= record.settled_ns) & (here[:, READ] < record.end_ns)
+        least.append((here[:, ANSWERED] - here[:, READ])[within] / 1e6)
+        most.append((after[:, READ] - before[:, ANSWERED])[within] / 1e6)
+    return np.concatenate(least), np.concatenate(most)
+
+
+def _due_and_answered(rows: Ints, seen: Observed) -> tuple[Ints, Ints]:
+    """Return when the requests of the counted slices of an open loop were due and answered: first due, first answered."""
+    counted = [record for record in seen.slices if not record.warm_up]
+    due_ns = np.sort(seen.samples["intended_ns"][np.isin(seen.samples["slice"], [record.slice for record in counted])])
+    answered_ns = rows[rows[:, READ] >= counted[0].start_ns, ANSWERED]
+    return due_ns, answered_ns[: len(due_ns)]
+
+
+def _stop_generator(seconds: float) -> None:
+    for child in psutil.Process().children():
+        if "bench.measure.generator" in child.cmdline():
+            child.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            child.send_signal(signal.SIGCONT)
+
+
+def _ratio(row: Comparison) -> str:
+    return "{:.4f} ({:.4f} to {:.4f})".format(row.ratio or 0.0, *row.ends) if row.ends else "no interval"
+
+
+def _is_whole(cell: Cell) -> bool:
+    return cell.samples > 0 and not cell.failures
+
+
+def _check_extra(row: Comparison, what: str, truth: float) -> Check:
+    """Compare the ratio of a server that works more with the truth; and say whether it was told from 1, where noise allows that."""
+    wide = hodges_lehmann(np.log(row.launch_ratios), 0.999)
+    if row.ratio is None or row.ends is None or wide is None or wide.ends is None:
+        return Check(5, what, f"{truth:.4f}", "no interval", passed=False)
+    is_true = abs(math.log(row.ratio / truth)) <= RATIO_TOLERANCE and wide.ends[0] <= math.log(truth) <= wide.ends[1]
+    low, high = row.ends
+    # An interval as narrow as this tells the extra work from none; a wider one need not, and says so.
+    is_narrow = math.log(high / low) / 2 < abs(math.log(truth)) / 2
+    passed = is_true and (not is_narrow or not low <= 1 <= high)
+    told = "1 outside" if is_narrow else "too noisy here to tell it from 1"
+    return Check(5, what, f"{truth:.4f} to {RATIO_TOLERANCE}; {told}", f"{row.ratio:.4f} ({low:.4f} to {high:.4f})", passed)
+
+
+def _true_ratio(bed: Testbed, slices: Sequence[SliceRecord], contender: str, metric: Metric) -> float:
+    """Return the ratio by the records of the stubs in the same slices, put together as the bench does: by block, launch, and over all."""
+    logs: dict[tuple[int, int], dict[str, list[float]]] = {}
+    for name in (contender, "base", "base-twin"):
+        rows = bed.record(name)
+        for record in slices:
+            if record.stack == name:
+                begin_ns = record.settled_ns if metric == "throughput_rps" else record.start_ns
+                own = rows[(rows[:, ANSWERED] >= begin_ns) & (rows[:, ANSWERED] < record.end_ns)]
+                column = ANSWERED if metric == "throughput_rps" else CPU
+                cost_ns = (own[-1, column] - own[0, column]) / (len(own) - 1)
+                logs.setdefault((record.launch, record.block), {}).setdefault(name, []).append(math.log(cost_ns))
+    sign = -1 if metric == "throughput_rps" else 1
+    launches: dict[int, list[float]] = {}
+    for (launch, _), costs in logs.items():
+        base = np.mean([np.mean(costs[name]) for name in ("base", "base-twin")])
+        launches.setdefault(launch, []).append(sign * float(np.mean(costs[contender]) - base))
+    interval = hodges_lehmann(np.array([median(ratios) for ratios in launches.values()]), 0.95)
+    assert interval is not None  # noqa: S101 - there are launches
+    return math.exp(interval.estimate)

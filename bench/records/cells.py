@@ -1,0 +1,92 @@
+"""One row per stack, scenario and load, and the points of its latency distributions. Units are in the names."""
+
+from typing import Annotated, Literal
+
+from pydantic.dataclasses import dataclass
+
+from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
+
+TimeKind = Literal["response", "service"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Cell(Record):
+    """Stack x scenario x load: one row of the results.
+
+    Throughput and CPU time are Hodges-Lehmann estimates over launches with their intervals. Percentiles are of all settled samples pooled,
+    None where there are too few samples for them; p50_ms to max_ms are of the response time (from when a request was due),
+    in which unfinished and not sent requests count as longer than any other, service_*_ms of the service time (from when it
+    was sent). In a closed loop both are the same. An upper bound is one that the true percentile exceeds with a chance of 5 %
+    if samples are independent. `kernel_ratio` is the kernel's share of the CPU time.
+    """
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    offered_rps: float | None
+    throughput: Annotated[Interval | None, Flat("throughput_rps", "throughput_ci_low", "throughput_ci_high", "throughput_level")]
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p99_upper_ms: float | None
+    p999_ms: float | None
+    p999_upper_ms: float | None
+    max_ms: float | None
+    service_p50_ms: float | None
+    service_p95_ms: float | None
+    service_p99_ms: float | None
+    send_lag_p99_ms: float | None
+    cpu: Annotated[Interval | None, Flat("cpu_us_per_request", "cpu_ci_low", "cpu_ci_high", "cpu_level")]
+    kernel_ratio: float | None
+    samples: int
+    errors: int
+    unfinished: int
+    not_sent: int
+    launches: int
+    generator_limited: bool
+
+    @property
+    def throughput_rps(self) -> float | None:
+        """The estimate of the throughput, correct answers per second."""
+        return estimate_of(self.throughput)
+
+    @property
+    def cpu_us_per_request(self) -> float | None:
+        """The estimate of the CPU time per correct answer."""
+        return estimate_of(self.cpu)
+
+    @property
+    def failures(self) -> int:
+        """The requests that got no correct answer in time."""
+        return self.errors + self.unfinished + self.not_sent
+
+
+@dataclass(frozen=True, config=STRICT)
+class Quantile(Record):
+    """One point of a cell's latency distribution: `quantile` of `samples` times is `latency_ms` or less.
+
+    `time` says which: from when the request was due (response), or from when it was sent (service).
+    """
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    time: TimeKind
+    quantile: float
+    latency_ms: float
+    samples: int
+
+
+@dataclass(frozen=True, config=STRICT)
+class WarmUpPoint(Record):
+    """How fast a stack was `from_ms` after its first load: the median over launches of its rate in a short bin of time."""
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    from_ms: int
+    throughput_rps: float
+    launches: int

@@ -1,0 +1,41 @@
+"""The code of the applications, and what probes found on their running servers. Units are in the names."""
+
+from pydantic.dataclasses import dataclass
+
+from bench.records.record import STRICT, Record
+
+
+@dataclass(frozen=True, config=STRICT)
+class AppCode(Record):
+    """The code of a stack's application and what it needs, see `measure.complexity`. One row of complexity.csv.
+
+    `source_lines` are without blank lines, comments and docstrings; complexities are cyclomatic, their sum and the largest one.
+    `packages` counts distributions with all that they need, `installed_bytes` is their size; `import_s` is the median of
+    `imports` fresh processes.
+    """
+
+    stack: str
+    source: str
+    files: int
+    source_lines: int
+    functions: int
+    routes: int
+    complexity: int
+    highest_complexity: int
+    most_complex: str
+    requires: str
+    packages: int
+    installed_bytes: int
+    import_s: float
+    imports: int
+
+
+@dataclass(frozen=True, config=STRICT)
+class Feature(Record):
+    """What a probe found on a running stack: whether it has a feature, and the answer that shows it. One row of features.csv."""
+
+    stack: str
+    feature: str
+    probe: str
+    has: bool
+    found: str

@@ -1,0 +1,185 @@
+"""The folder of a run: names of its files, atomic writing, reading back. The only module that knows them.
+
+`results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
+repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv,
+server_timing.csv, complexity.csv, features.csv, adapters.diff, summary.json, charts/, report.html and report.md; `results/latest`
+points at the newest run. Files are the seams between rooms: measure writes the samples, slices.csv and what samples do not hold,
+judge writes the tables and summary.json, show writes the rest.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from bench.errors import RunFolderError
+from bench.records.record import Record, adapter, columns, from_text, to_text
+from bench.records.summary import RESULTS_SCHEMA, Summary
+
+RESULTS = Path("results")
+LATEST = "latest"
+
+Row = TypeVar("Row", bound=Record)
+
+
+def run_name(profile: str, created: datetime) -> str:
+    """Return what a run is called wherever its folder is copied to: when it began and its profile."""
+    return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{profile}"
+
+
+class RunFolder:
+    """One run on disk. Every file is written under another name first and then renamed: it is whole or absent."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, profile: str, now: datetime, results: Path = RESULTS) -> "RunFolder":
+        """Make a new folder in `results`; raise `RunFolderError` if it cannot be made."""
+        stem = run_name(profile, now)
+        for attempt in range(100):
+            path = results / (stem if attempt == 0 else f"{stem}-{attempt + 1}")
+            try:
+                (path / "samples").mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                message = f"Cannot make the results folder {path} ({error.strerror}); choose another with --results."
+                raise RunFolderError(message) from None
+            return cls(path)
+        message = f"There are already 100 runs named {stem} in {results}; remove some."
+        raise RunFolderError(message)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Return an existing run; raise `RunFolderError` if there is none or another version wrote it."""
+        folder = cls(path.resolve())
+        manifest = folder.read_manifest()
+        if manifest.get("schema") != RESULTS_SCHEMA:
+            formats = f"{path} has results format {manifest.get('schema')}; this version reads {RESULTS_SCHEMA}"
+            message = f"{formats}. The report in its folder stays as it is."
+            raise RunFolderError(message)
+        return folder
+
+    def point_latest(self) -> None:
+        """Let `results/latest` point at this run."""
+        link = self.path.parent / f".{self.path.name}.link"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.path.name)
+        link.replace(self.path.parent / LATEST)
+
+    def discard(self) -> None:
+        """Remove a run that has measured nothing."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def samples_path(self, launch: int, repeated_attempt: int | None = None) -> Path:
+        """Return the path of the samples of a launch that is kept, or of a try of it that was repeated."""
+        tail = "" if repeated_attempt is None else f"-repeated-{repeated_attempt}"
+        return self.path / "samples" / f"launch-{launch:02d}{tail}.parquet"
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write a file of the run atomically and return its path; raise `RunFolderError` if that fails."""
+        path = self.path / name
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError as error:
+            message = f"Cannot write {path} ({error.strerror})."
+            raise RunFolderError(message) from None
+        return path
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file in UTF-8; see `write_bytes`."""
+        return self.write_bytes(name, text.encode("utf-8"))
+
+    def read_text(self, name: str) -> str:
+        """Return a text file of the run; empty if it has none of that name."""
+        path = self.path / name
+        try:
+            return path.read_text("utf-8") if path.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"{path} cannot be read ({error})."
+            raise RunFolderError(message) from None
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write manifest.json."""
+        self.write_text("manifest.json", to_json({"schema": RESULTS_SCHEMA, **manifest}))
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return manifest.json."""
+        return self._read_json("manifest.json")
+
+    def write_rows(self, name: str, rows: Sequence[Row], kind: type[Row]) -> None:
+        """Write records of one kind as a CSV file; None is an empty cell, a tuple its items with blanks between them."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(columns(kind))
+        for row in rows:
+            writer.writerow([to_text(value) for value in adapter(kind).dump_python(row).values()])
+        self.write_text(name, out.getvalue())
+
+    def read_rows(self, name: str, kind: type[Row]) -> list[Row]:
+        """Return the records of a CSV file that `write_rows` wrote."""
+        try:
+            with (self.path / name).open(encoding="utf-8", newline="") as file:
+                rows = [{key: from_text(row[key], declared) for key, declared in columns(kind).items()} for row in csv.DictReader(file)]
+                return [adapter(kind).validate_python(row) for row in rows]
+        except (OSError, KeyError, ValueError) as error:
+            message = f"{self.path / name} cannot be read ({_reason(error)})."
+            raise RunFolderError(message) from None
+
+    def read_rows_if_any(self, name: str, kind: type[Row]) -> list[Row]:
+        """Return the records of a CSV file; none where the run has no file of that name, since it did not measure such a thing."""
+        return self.read_rows(name, kind) if (self.path / name).exists() else []
+
+    def write_summary(self, summary: Summary) -> None:
+        """Write summary.json, strict JSON with the keys that the shipped schema names."""
+        self.write_text("summary.json", to_json({"schema": RESULTS_SCHEMA, **adapter(Summary).dump_python(summary)}))
+
+    def read_summary(self) -> Summary:
+        """Return summary.json as records."""
+        document = self._read_json("summary.json")
+        document.pop("schema", None)
+        try:
+            summary: Summary = adapter(Summary).validate_python(document)
+        except ValidationError as error:
+            message = f"{self.path / 'summary.json'} lacks what this version expects ({_reason(error)})."
+            raise RunFolderError(message) from None
+        return summary
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            message = f"{path} cannot be read ({error.strerror}); give the folder of a run, for example results/latest."
+            raise RunFolderError(message) from None
+        except ValueError as error:
+            message = f"{path} is no JSON ({error})."
+            raise RunFolderError(message) from None
+        if not isinstance(document, dict):
+            message = f"{path} holds no JSON object."
+            raise RunFolderError(message)
+        return document
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Return strict JSON (no NaN), indented."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a file, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)

@@ -1,0 +1,147 @@
+"""Samples: one row per request, of which everything else is made. How they are kept, read back, and what can be counted of them."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic.dataclasses import dataclass
+
+from bench.records.record import STRICT, Record, columns
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sample(Record):
+    """One request. One row of samples/launch-NN.parquet, all columns int64; `_ns` are nanoseconds of this machine's monotonic clock.
+
+    A stamp of 0: it did not come to that. `status` 0: no answer. In a closed loop a request is due when it is sent: intended_ns =
+    sent_ns. sent_ns 0: not sent, since too many were under way; connection -1 then. done_ns 0: sent, but still unfinished when
+    waiting for it ended.
+    """
+
+    slice: int
+    connection: int
+    intended_ns: int
+    sent_ns: int
+    first_byte_ns: int
+    done_ns: int
+    status: int
+    correct: int
+
+
+SAMPLE_COLUMNS = tuple(columns(Sample))
+# What judging needs of them.
+JUDGED_COLUMNS = ("connection", "intended_ns", "sent_ns", "done_ns", "correct")
+
+# Fewest samples for which a percentile is shown: with fewer, even one sample above it may be chance (confidence 0.99).
+# Source: MLPerf LoadGen, early_stopping.cc.
+MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """What became of the requests of a slice that were due after settling and before its end.
+
+    `connections` and `done_ns` have one entry per correct answer, `send_lag_ms` (sent - intended) one per request that was
+    sent. `response_ms` (from intended) and `service_ms` (from sent) have one per correct answer and an infinite one per
+    request that was unfinished when waiting ended; `response_ms` also one per request that was not sent.
+    """
+
+    connections: Ints
+    done_ns: Ints
+    response_ms: Floats
+    service_ms: Floats
+    send_lag_ms: Floats
+
+
+def settled_requests(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) -> Settled:
+    """Return the settled requests of one slice; `samples` are its columns, those of `JUDGED_COLUMNS` at least."""
+    intended = samples["intended_ns"]
+    within = (intended >= settled_ns) & (intended < end_ns)
+    sent, done = samples["sent_ns"], samples["done_ns"]
+    is_sent = within & (sent > 0)
+    correct = within & (samples["correct"] == 1)
+    unfinished = np.full(int((is_sent & (done == 0)).sum()), np.inf)
+    not_sent = np.full(int((within & (sent == 0)).sum()), np.inf)
+    return Settled(
+        connections=samples["connection"][correct],
+        done_ns=done[correct],
+        response_ms=np.concatenate([(done[correct] - intended[correct]) / 1e6, unfinished, not_sent]),
+        service_ms=np.concatenate([(done[correct] - sent[correct]) / 1e6, unfinished]),
+        send_lag_ms=(sent[is_sent] - intended[is_sent]) / 1e6,
+    )
+
+
+def closed_loop_rate(connections: Ints, done_ns: Ints) -> float | None:
+    """Return answers per second of a closed loop: U x sum(n_u - 1) / sum(last_u - first_u) over the U connections u.
+
+    `connections` and `done_ns` have one entry per answer. None if no connection has two answers. A connection that got no
+    answer at all is none of the U: it adds nothing. A count in a window would carry the quantisation of its edges, and
+    (n - 1) / (last - first) of the pooled answers is too high where answers come in lockstep.
+    """
+    answered = np.unique(connections)
+    gaps, span_ns = 0, 0
+    for connection in answered:
+        own = done_ns[connections == connection]
+        gaps += len(own) - 1
+        span_ns += int(own.max() - own.min())
+    if not gaps or not span_ns:
+        return None
+    return len(answered) * gaps / span_ns * 1e9
+
+
+def percentile(values: Floats, quantile: float) -> float | None:
+    """Return the smallest value that at least `quantile` of the values do not exceed; None for no value at all."""
+    if not len(values):
+        return None
+    rank = max(1, math.ceil(quantile * len(values) - 1e-9))
+    return float(np.partition(values, rank - 1)[rank - 1])
+
+
+def supported_percentile(values: Floats, quantile: float) -> float | None:
+    """Return the percentile if there are enough values for it (see `MIN_SAMPLES`), else None.
+
+    None, too, where it falls among the infinite values, which stand for requests that were never answered.
+    """
+    value = percentile(values, quantile) if len(values) >= MIN_SAMPLES[quantile] else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def write_samples(path: Path, samples: Ints) -> None:
+    """Write the samples of a launch, ordered by slice, as Parquet, atomically: int64 columns, and a row group for each slice."""
+    table = pa.table({name: samples[:, place] for place, name in enumerate(SAMPLE_COLUMNS)})
+    bounds = [0, *(np.flatnonzero(np.diff(samples[:, 0])) + 1).tolist(), len(samples)]
+    temporary = path.with_suffix(".part")
+    with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+        for begin, end in itertools.pairwise(bounds):
+            writer.write_table(table.slice(begin, end - begin))
+    temporary.replace(path)
+
+
+class SampleFile:
+    """The samples of one launch on disk, read slice by slice: those of one slice are in memory at a time, not those of a run."""
+
+    def __init__(self, path: Path) -> None:
+        """Look into the file for which slices lie where; raise `OSError` if it cannot be read."""
+        self._file = pq.ParquetFile(path)
+        self._groups = []
+        for number in range(self._file.metadata.num_row_groups):
+            seen = self._file.metadata.row_group(number).column(0).statistics
+            self._groups.append((seen.min, seen.max) if seen is not None and seen.has_min_max else (0, -1))
+
+    def read(self, slice_index: int, names: Sequence[str] = JUDGED_COLUMNS) -> dict[str, Ints]:
+        """Return columns of the samples of a slice."""
+        groups = [number for number, (low, high) in enumerate(self._groups) if low <= slice_index <= high]
+        if not groups:
+            return {name: np.empty(0, dtype=np.int64) for name in names}
+        table = self._file.read_row_groups(groups, columns=["slice", *names])
+        own = table.column("slice").to_numpy() == slice_index
+        return {name: table.column(name).to_numpy()[own] for name in names}

@@ -1,0 +1,66 @@
+"""What measure writes of the slices of a run. Units are in the names: `_ns` are nanoseconds of this machine's monotonic clock."""
+
+from pydantic.dataclasses import dataclass
+
+from bench.records.record import STRICT, Record
+
+
+@dataclass(frozen=True, config=STRICT)
+class CellKey(Record):
+    """What one row of the results stands for."""
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class SliceRecord(Record):
+    """One measured slice: exactly one stack had all the load. One row of slices.csv.
+
+    Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
+    `settled_answers` are of requests due after settling; `throughput_rps` comes from these, `server_cpu_ns` (whole process
+    tree) covers all answers from start to drained, None if one of its processes ended. Its split into user and kernel time
+    comes in ticks of 10 ms.
+    `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
+    generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure).
+    """
+
+    launch: int
+    slice: int
+    part: str
+    block: int
+    stack: str
+    scenario: str
+    load: str
+    warm_up: bool
+    offered_rps: float | None
+    start_ns: int
+    settled_ns: int
+    end_ns: int
+    drained_ns: int
+    answers: int
+    settled_answers: int
+    errors: int
+    unfinished: int
+    not_sent: int
+    throughput_rps: float | None
+    send_lag_p99_ms: float | None
+    server_cpu_ns: int | None
+    server_user_ns: int | None
+    server_kernel_ns: int | None
+    generator_cpu_ns: int
+    generator_wait_ratio: float
+    steal_ratio: float
+    pressure_ratio: float
+
+    @property
+    def failures(self) -> int:
+        """The requests that got no correct answer in time."""
+        return self.errors + self.unfinished + self.not_sent
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that this slice belongs to."""
+        return CellKey(self.part, self.stack, self.scenario, self.load)

@@ -1,0 +1,84 @@
+"""A run from plan to report, drawn as the loop that it is: rates before it; a gate after each launch, and a look before the next.
+
+The only module that sees all rooms. It calls them in the order of the flow and computes nothing.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.errors import BenchError, Interrupted
+from bench.judge.judgement import find_tripped, is_precise, judge, preliminary_ratio
+from bench.judge.validity import MARKED, REPEATED
+from bench.measure.complexity import measure_complexity
+from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn
+from bench.measure.interrupts import stopped_by_signals
+from bench.measure.launches import measure_launch
+from bench.measure.server_timing import measure_server_timing
+from bench.measure.start_up import measure_starts
+from bench.plan.plan import Plan
+from bench.plan.schedule import Turn, count_slices, plan_launch, schedule_run
+from bench.records.folder import RESULTS, RunFolder
+from bench.run.progress import Progress
+from bench.run.rates import find_rates
+from bench.run.recorder import Recorder
+from bench.show.report import write_report
+
+
+def run(
+    plan: Plan, command: str, results: Path = RESULTS, report: Callable[[RunFolder], None] = write_report
+) -> tuple[RunFolder, BenchError | Interrupted | None]:
+    """Run a plan; return its folder and what stopped it early, if anything did: what was measured is kept, judged and reported.
+
+    A stack that ended by itself under load stops nothing, but is returned as an error. Raises `BenchError` or `Interrupted` if
+    the run stopped before a launch was measured.
+    """
+    cores = choose_cores()
+    machine = describe_machine(cores)
+    spoilers = find_spoilers(machine)
+    refuse_slow_uvicorn(spoilers, is_allowed=plan.allow_unequal)
+    with stopped_by_signals(), Progress(len(schedule_run(plan.parts)), count_slices(plan)) as progress:
+        progress.begin_run(plan, spoilers)
+        plan = find_rates(plan, cores, progress.say)
+        progress.expect(count_slices(plan))
+        recorder = Recorder.begin(plan, command, machine, spoilers, results)
+        try:
+            progress.say(recorder.opening_line())
+            measure_alone(plan, recorder, cores, progress)
+            for turn in schedule_run(plan.parts):
+                measure_turn(plan, turn, recorder, cores, progress)
+        except (BenchError, Interrupted) as error:
+            recorder.stop(error)
+        recorder.finish()
+        judge(recorder.folder)
+        report(recorder.folder)
+        recorder.folder.point_latest()
+    return recorder.folder, recorder.stopped
+
+
+def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progress) -> None:
+    """Measure what is measured of single stacks: their starts, their own account of time, their code."""
+    recorder.keep_starts(measure_starts(plan.started_alone(), plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
+    if plan.complexity:
+        recorder.keep_timing(measure_server_timing(plan.timed_stacks(), cores))
+        recorder.keep_complexity(*measure_complexity(plan.first_pair(), cores, progress.say))
+
+
+def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progress: Progress) -> None:
+    """Measure a launch unless its part is precise enough, again while a gate trips; its last try is kept whatever the gates say."""
+    launch = plan_launch(plan, turn)
+    if recorder.is_look(turn.part) and is_precise(recorder.folder, plan, turn.part.name):
+        recorder.end_part(turn.part)
+    if recorder.has_ended(turn.part):
+        progress.skip_launch(turn.number, len(launch.slices))
+        return
+    for attempt in range(1, plan.repeats + 2):
+        progress.begin_launch(turn.number, len(launch.slices))
+        result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice)
+        action = REPEATED if attempt <= plan.repeats else MARKED
+        gates = find_tripped(recorder.folder, plan, result.slices, attempt, action)
+        if not gates or action == MARKED:
+            break
+        recorder.set_aside(turn, result, attempt, gates)
+        progress.repeat_launch(turn.number, gates)
+    recorder.keep(turn, result, attempt, gates)
+    progress.end_launch(preliminary_ratio(plan, recorder.slices))

@@ -1,0 +1,165 @@
+"""What a run has measured, on disk as soon as its launch has ended: it writes, and judges nothing."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, Interrupted, StackError
+from bench.measure.interrupts import shielded
+from bench.measure.launches import LaunchResult
+from bench.plan.plan import Plan, describe, hash_plan
+from bench.plan.profiles import Part
+from bench.plan.schedule import Turn
+from bench.records import AppCode, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
+from bench.records.folder import RunFolder
+from bench.records.record import adapter
+
+
+class Recorder:
+    """One run and its folder. `stopped` is what ended it early, or what is to be told at its end, if anything is."""
+
+    def __init__(self, plan: Plan, command: str, machine: dict[str, Any], warnings: Sequence[RunWarning], folder: RunFolder) -> None:
+        self.folder = folder
+        self.slices: list[SliceRecord] = []
+        self.stopped: BenchError | Interrupted | None = None
+        self._plan = plan
+        self._document = describe(plan)
+        self._command = command
+        self._machine = machine
+        self._warnings = list(warnings)
+        self._created = datetime.now(UTC)
+        self._finished: datetime | None = None
+        self._conditions: dict[str, dict[str, Any]] = {}
+        self._memory: list[Memory] = []
+        self._times: list[ModelTime] = []
+        self._gates: list[Gate] = []
+        self._deaths: list[str] = []
+        self._launches: list[dict[str, Any]] = []
+        self._done: dict[str, int] = {part.name: 0 for part in plan.parts}
+        self._ended: dict[str, str] = {}
+        self._write()
+
+    @classmethod
+    def begin(cls, plan: Plan, command: str, machine: dict[str, Any], warnings: Sequence[RunWarning], results: Path) -> "Recorder":
+        """Make the folder of a run, with its plan; raise `RunFolderError` if it cannot be made."""
+        with shielded():
+            return cls(plan, command, machine, warnings, RunFolder.create(plan.profile, datetime.now(UTC), results))
+
+    def opening_line(self) -> str:
+        """Return the plan in one line."""
+        launches = ", ".join(f"{part.name} {part.launches}" for part in self._plan.parts)
+        offered = {row["load"]: row["rps"] for row in self._document["offered_rps"]}
+        rates = "".join(f", {load} = {rate:,.0f} req/s" for load, rate in offered.items() if load.startswith("open"))
+        return (
+            f"{len(self._plan.stacks)} stacks, launches: {launches}{rates}. "
+            f"Plan {hash_plan(self._document)[:12]}, results in {self.folder.path}"
+        )
+
+    def keep_starts(self, starts: Iterable[StartUp]) -> None:
+        """Keep the starts of single stacks."""
+        self.folder.write_rows("starts.csv", list(starts), StartUp)
+
+    def keep_timing(self, rows: Iterable[ServerTiming]) -> None:
+        """Keep what stacks say of their own time."""
+        self.folder.write_rows("server_timing.csv", list(rows), ServerTiming)
+
+    def keep_complexity(self, code: Sequence[AppCode], features: Sequence[Feature], diff: str) -> None:
+        """Keep the code of the applications, what probes found on their servers, and the difference of their sources."""
+        self.folder.write_rows("complexity.csv", code, AppCode)
+        self.folder.write_rows("features.csv", features, Feature)
+        self.folder.write_text("adapters.diff", diff)
+
+    def is_look(self, part: Part) -> bool:
+        """Whether a part may end now if it is precise enough: at its first look, and then at every so many launches."""
+        done = self._done[part.name]
+        is_first = part.first_look is not None and not self.has_ended(part) and done >= part.first_look
+        return is_first and (done - (part.first_look or 0)) % self._plan.rules.look_every == 0
+
+    def has_ended(self, part: Part) -> bool:
+        """Whether a part needs no more launches."""
+        return part.name in self._ended
+
+    def end_part(self, part: Part) -> None:
+        """Note that a part is precise enough."""
+        self._ended[part.name] = f"{part.name} was precise enough after {self._done[part.name]} of {part.launches} launches"
+
+    def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
+        """Keep the samples of a try that is repeated, apart, and the gates that it did not pass."""
+        self.folder.samples_path(turn.number).replace(self.folder.samples_path(turn.number, attempt))
+        self._gates += gates
+        self._log(turn, result, attempt, kept=False)
+        self._write()
+
+    def keep(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
+        """Keep a launch, and everything known of the run so far."""
+        self.slices += result.slices
+        self._gates += gates
+        self._done[turn.part.name] += 1
+        self._conditions.update(result.conditions)
+        self._memory += result.memory
+        self._times += [ModelTime(turn.number, turn.part.name, engine, ms) for engine, ms in result.model_ms.items()]
+        for stack, death in result.deaths.items():
+            self._deaths.append(f"Launch {turn.number}: {death}")
+            text = f"{stack} ended by itself in launch {turn.number}; its requests failed from then on."
+            self._warnings.append(RunWarning("stack-died", text, f"Look at the end of its log. {death}"))
+        self._log(turn, result, attempt, kept=True)
+        self._write()
+
+    def stop(self, error: BenchError | Interrupted) -> None:
+        """Note what ended the run early; raise it, and leave no folder behind, if no launch was measured by then."""
+        if not self.slices:
+            self.folder.discard()
+            raise error
+        self.stopped = error
+
+    def finish(self) -> None:
+        """Note that nothing more is measured."""
+        self._finished = datetime.now(UTC)
+        self._write(partial=self.stopped is not None)
+        if self._deaths and self.stopped is None:
+            self.stopped = StackError("\n".join(self._deaths))
+
+    def _log(self, turn: Turn, result: LaunchResult, attempt: int, *, kept: bool) -> None:
+        seconds = {name: round(getattr(result, name), 3) for name in ("start_s", "load_s", "total_s")}
+        self._launches.append({"launch": turn.number, "part": turn.part.name, "attempt": attempt, "kept": kept, **seconds})
+
+    def _departures(self, *, partial: bool) -> list[str]:
+        short = [
+            f"{part.name}: {self._done[part.name]} of {part.launches} launches were measured"
+            for part in self._plan.parts
+            if partial and self._done[part.name] < part.launches and part.name not in self._ended
+        ]
+        left_out = [f"{key.part}: {reason}, so it is not measured" for key, reason in self._plan.left_out()]
+        return [*short, *left_out]
+
+    def _write(self, *, partial: bool = True) -> None:
+        """Write the slices and what samples do not hold, then the manifest: what it names is there."""
+        self.folder.write_rows("slices.csv", self.slices, SliceRecord)
+        self.folder.write_rows("memory.csv", self._memory, Memory)
+        self.folder.write_rows("model_times.csv", self._times, ModelTime)
+        plan = self._plan
+        self.folder.write_manifest(
+            {
+                "tool_version": version("flask-vs-fastapi"),
+                "profile": plan.profile,
+                "command": self._command,
+                "created_utc": f"{self._created:%Y-%m-%dT%H:%M:%SZ}",
+                "finished_utc": f"{self._finished:%Y-%m-%dT%H:%M:%SZ}" if self._finished else None,
+                "partial": partial,
+                "plan": self._document,
+                "plan_sha256": hash_plan(self._document),
+                "departures": self._departures(partial=partial),
+                "ended": list(self._ended.values()),
+                "environment": self._machine,
+                "stacks": {
+                    name: {"framework": stack.framework, "server": stack.server, "engine": stack.engine, "label": stack.label}
+                    for name, stack in plan.stacks.items()
+                },
+                "conditions": self._conditions,
+                "launches": self._launches,
+                "gates": [adapter(Gate).dump_python(gate) for gate in self._gates],
+                "warnings": [adapter(RunWarning).dump_python(warning) for warning in self._warnings],
+            }
+        )

@@ -1,0 +1,191 @@
+"""A server with a known behaviour: `python -m bench.servers.stub NAME PORT [KEY=VALUE ...]`. The bench proves itself against it.
+
+It answers `{"prediction":[0]}` to every request and `/readyz` with 200. What else it does:
+
+    delay_ms=5         wait before each answer
+    work=10000         count so far on the CPU before each answer ...
+    extra=0.1 seed=7   ... and on average this share more, drawn anew for each request
+    wrong_every=1000   answer `{"prediction":[1]}` each so many requests        status=500   answer with this status
+    cut_every=1000     break off each so many answers, and the connection       chunked=1    answer in two chunks
+    closing=1          close the connection after each answer                   deaf=1       ignore SIGTERM
+    silent_after=60    answer no request after so many                          die_after=60 kill itself after so many
+    freeze_after=400 freeze_s=0.5    be stopped for so long after so many requests, once
+    start_after=60     be faultless for so many requests, those of a parity gate for instance
+    record=FOLDER      keep what it did: NAME-PID.npy (see RECORD_COLUMNS) and events.log
+"""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from array import array
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+GOOD, WRONG = b'{"prediction":[0]}', b'{"prediction":[1]}'
+READY = b'{"status":"ok"}'
+# One row per answered request: on which connection, when it was read, when its answer was ready to be sent (ns, monotonic), the CPU
+# time of this process by then (ns), and whether the answer was right and whole.
+RECORD_COLUMNS = ("connection", "read_ns", "answered_ns", "cpu_ns", "correct")
+
+
+class Behaviour:
+    """What the command line asks for; numbers, 0 where nothing is said."""
+
+    def __init__(self, options: dict[str, str]) -> None:
+        numbers = {name: float(text) for name, text in options.items() if name != "record"}
+        self.delay_s = numbers.pop("delay_ms", 0.0) / 1e3
+        self.work = numbers.pop("work", 0.0)
+        self.extra = numbers.pop("extra", 0.0)
+        self.seed = int(numbers.pop("seed", 0))
+        self.status = int(numbers.pop("status", 200))
+        self.freeze_s = numbers.pop("freeze_s", 0.0)
+        self.start_after = int(numbers.pop("start_after", 0))
+        names = ("wrong_every", "cut_every", "silent_after", "die_after", "freeze_after", "chunked", "closing", "deaf")
+        self.count = {name: int(numbers.pop(name, 0)) for name in names}
+        if numbers:
+            message = f"bench.servers.stub: unknown options {', '.join(numbers)}"
+            raise SystemExit(message)
+
+    def draw_work(self, draw: random.Random) -> int:
+        """Return how far to count before one answer: `work` and up to twice the extra share of it."""
+        return int(self.work * (1 + self.extra * 2 * draw.random()))
+
+    def is_due(self, name: str, count: int) -> bool:
+        """Whether the `count`-th request is one of each so many."""
+        every = self.count[name]
+        return bool(every) and count > self.start_after and count % every == 0
+
+    def is_past(self, name: str, count: int) -> bool:
+        """Whether the `count`-th request is beyond so many."""
+        return 0 < self.count[name] < count
+
+
+class Record:
+    """What the server did, in memory until it stops."""
+
+    def __init__(self, name: str, folder: Path | None) -> None:
+        self._name = name
+        self._folder = folder
+        self._rows = array("q")
+        self._last = ""
+
+    def add(self, connection: int, read_ns: int, *, correct: bool) -> None:
+        """Keep one answer, about to be sent: nobody can have it before this stamp."""
+        if self._folder:
+            self._rows.extend((connection, read_ns, time.perf_counter_ns(), time.process_time_ns(), correct))
+
+    def log(self, event: str) -> None:
+        """Write an event at once; many equal ones in a row are one."""
+        if self._folder and event != self._last:
+            with (self._folder / "events.log").open("a", encoding="utf-8") as file:
+                file.write(f"{self._name} {event}\n")
+        self._last = event
+
+    def close(self) -> None:
+        """Write all rows."""
+        if self._folder:
+            rows = np.array(self._rows, dtype=np.int64).reshape(-1, len(RECORD_COLUMNS))
+            np.save(self._folder / f"{self._name}-{os.getpid()}.npy", rows)
+
+
+class Stub(asyncio.Protocol):
+    """One connection. It knows only clients that send a request whole and wait for the answer."""
+
+    count = connections = 0
+    behaviour: Behaviour
+    record: Record
+    draw: random.Random
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        Stub.connections += 1
+        self._number = Stub.connections
+
+    def data_received(self, data: bytes) -> None:
+        """Behave."""
+        read_ns = time.perf_counter_ns()
+        if data.startswith(b"GET /readyz"):
+            self.record.log("ready")
+            self._transport.write(_reply(200, READY))
+            return
+        self.record.log("asked")
+        Stub.count += 1
+        count, behaviour = Stub.count, self.behaviour
+        if behaviour.is_past("silent_after", count):
+            return
+        if behaviour.is_past("die_after", count):
+            print("I am about to die", flush=True)  # noqa: T201 - its log
+            os.kill(os.getpid(), signal.SIGKILL)
+        if behaviour.count["freeze_after"] == count:
+            freeze(behaviour.freeze_s, self.record)
+        for _ in range(behaviour.draw_work(self.draw)):
+            pass
+        if behaviour.delay_s:
+            asyncio.get_running_loop().call_later(behaviour.delay_s, self._answer, count, read_ns)
+        else:
+            self._answer(count, read_ns)
+
+    def _answer(self, count: int, read_ns: int) -> None:
+        behaviour = self.behaviour
+        if behaviour.is_due("cut_every", count):
+            self.record.add(self._number, read_ns, correct=False)
+            self._transport.write(_reply(200, GOOD)[:-3])
+            self._transport.close()
+            return
+        is_wrong = behaviour.is_due("wrong_every", count)
+        self.record.add(self._number, read_ns, correct=not is_wrong)
+        if behaviour.count["chunked"]:
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n" + GOOD[:4] + b"\r\n"
+            self._transport.write(head)
+            asyncio.get_running_loop().call_soon(self._transport.write, b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD[4:]), GOOD[4:]))
+        else:
+            self._transport.write(_reply(behaviour.status, WRONG if is_wrong else GOOD, closing=bool(behaviour.count["closing"])))
+        if behaviour.count["closing"]:
+            self._transport.close()
+
+
+def freeze(seconds: float, record: Record) -> None:
+    """Let a child stop this process at once and continue it later; it logs when, in ns."""
+    if os.fork():
+        return
+    os.kill(os.getppid(), signal.SIGSTOP)
+    begin_ns = time.perf_counter_ns()
+    time.sleep(seconds)
+    end_ns = time.perf_counter_ns()
+    os.kill(os.getppid(), signal.SIGCONT)
+    record.log(f"frozen {begin_ns} {end_ns}")
+    os._exit(0)
+
+
+def _reply(status: int, body: bytes, *, closing: bool = False) -> bytes:
+    head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))
+    return head + (b"Connection: close\r\n" if closing else b"") + b"\r\n" + body
+
+
+async def serve(port: int) -> None:
+    """Serve until SIGTERM."""
+    loop = asyncio.get_running_loop()
+    Stub.record.log("start")
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, (lambda: None) if Stub.behaviour.count["deaf"] else stopped.set)
+    await loop.create_server(Stub, "127.0.0.1", port, family=socket.AF_INET)
+    await stopped.wait()
+    Stub.record.close()
+    Stub.record.log("stop")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _name, _port, *_pairs = sys.argv[1:]
+    _options = dict(pair.split("=", 1) for pair in _pairs)
+    Stub.behaviour = Behaviour(_options)
+    Stub.record = Record(_name, Path(_options["record"]) if "record" in _options else None)
+    Stub.draw = random.Random(Stub.behaviour.seed)  # noqa: S311 - reproducible cost, no secret
+    asyncio.run(serve(int(_port)))

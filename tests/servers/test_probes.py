@@ -1,0 +1,90 @@
+"""What probes find on real servers, and on servers that have nothing of it: a cell is what came back, never what was expected."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from bench.measure import features
+from bench.measure.environment import choose_cores
+from bench.measure.probes import PROBES, Finding, ask_graceful_stop, probe_stack
+from bench.measure.processes import launch_stacks
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
+
+STACKS = load_stacks(BUNDLED_STACKS)
+CORES = choose_cores()
+DOCUMENTATION, SCHEMA, ASYNC = "interactive documentation", "OpenAPI schema", "async handlers"
+OF_BOTH = {
+    "validation errors that name the field": "422, /0/Sex",
+    "errors as problem documents": "404 application/problem+json",
+    "request size limit": "413",
+    "JSON type check": "415",
+    "HEAD on pages": "200 on 4 of 4",
+    "methods named by OPTIONS": "405, Allow: POST",
+    "methods named by 405": "405, Allow: POST",
+    "request id echoed": "X-Request-ID: probe-1",
+    "keep-alive": "200 and 200",
+    "graceful stop": "200, then it ended",
+}
+OF_ONE = {
+    "flask": {DOCUMENTATION: (False, "404"), SCHEMA: (False, "404"), ASYNC: (False, "0 of 6 handlers")},
+    "fastapi": {DOCUMENTATION: (True, "200 text/html"), SCHEMA: (True, "200, 6 paths"), ASYNC: (True, "6 of 6 handlers")},
+}
+
+
+def probed(stack):
+    """Return what was found of each feature."""
+    return {row.feature: (row.has, row.found) for row in probe_stack(stack, CORES)}
+
+
+@pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian"])
+def test_an_application_has_the_features_of_the_contract_and_those_of_its_framework_on_each_of_its_servers(name):
+    both = {feature: (True, found) for feature, found in OF_BOTH.items()}
+    assert probed(STACKS[name]) == {**both, **OF_ONE[name.partition("-")[0]]}
+
+
+def test_each_row_names_its_stack_and_tells_its_probe_in_the_order_of_the_list():
+    rows = list(probe_stack(STACKS["null-asgi-uvicorn"], CORES))
+    assert {row.stack for row in rows} == {"null-asgi-uvicorn"}
+    assert [(row.feature, row.probe) for row in rows] == [(probe.feature, probe.words) for probe in PROBES if probe.feature != ASYNC]
+
+
+def test_a_server_that_answers_everything_with_one_body_has_none_of_what_an_application_adds():
+    found = probed(STACKS["null-asgi-uvicorn"])
+    assert {feature for feature, (has, _) in found.items() if has} == {"HEAD on pages", "keep-alive", "graceful stop"}
+    assert found["validation errors that name the field"] == (False, "200, the field is not named")
+    assert found["request size limit"] == (False, "200")
+    assert found["methods named by OPTIONS"] == (False, "200, no Allow")
+
+
+def test_the_development_server_closes_its_connections_and_cuts_off_a_request_when_it_is_stopped():
+    found = probed(STACKS["flask-dev"])
+    assert found["keep-alive"] == (False, "200, then the connection is closed")
+    assert found["graceful stop"] == (False, "no answer")
+
+
+def test_of_a_server_that_dies_the_rest_is_told_as_no_answer(make_stub):
+    found = list(probed(make_stub("dies", "die_after=2")).values())
+    assert found[:3] == [(False, "200 application/json"), (False, "200"), (False, "no answer")]
+    assert set(found[3:]) == {(False, "no answer")}
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_without_end(make_stub, monkeypatch):
+    monkeypatch.setattr(features, "TIMEOUT_S", 0.1)
+    found = probed(make_stub("silent", "silent_after=1"))
+    assert found["keep-alive"] == (False, "no answer in 0.1 s")
+
+
+def test_a_server_that_ignores_the_signal_is_left_running_in_bounded_time(make_stub, monkeypatch, tmp_path):
+    monkeypatch.setattr(features, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(features, "STOP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("bench.measure.processes.STOP_TIMEOUT_S", 0.2)
+    with contextlib.ExitStack() as exits:
+        [running] = launch_stacks([make_stub("deaf")], CORES.servers, tmp_path, exits)
+        assert ask_graceful_stop(running) == Finding(has=False, found="200, still running after 0.5 s")
+
+
+def test_handlers_are_not_looked_for_in_a_source_that_has_none_or_cannot_be_read(make_stub, tmp_path):
+    for text in ("def serve(): ...", "def broken("):
+        (tmp_path / "app.py").write_text(text)
+        assert ASYNC not in probed(replace(make_stub(), source=tmp_path))

@@ -1,0 +1,94 @@
+"""Launches of servers of known speed, as the generator would record them."""
+
+import numpy as np
+from bench.judge.tables import Tables, read_launch
+from judge_rows import sample_rows
+
+from bench.plan.schedule import draw_arrivals, schedule_slices
+from bench.records.loads import parse_load
+from bench.records.samples import SAMPLE_COLUMNS
+
+MS = 1_000_000
+SETTLE_NS, LENGTH_NS, GAP_NS = 40 * MS, 250 * MS, 300 * MS
+USERS = 16
+# How many requests per second each stack answers to 16 users, how long it takes for one of an open loop, how much CPU for any.
+RATES_RPS = {"flask-gthread": 5000.0, "fastapi-uvicorn": 10_000.0, "flask-gthread-twin": 5000.0}
+SERVICE_NS = {"flask-gthread": 400_000, "fastapi-uvicorn": 200_000, "flask-gthread-twin": 400_000}
+CPU_NS = {"flask-gthread": 190_000, "fastapi-uvicorn": 95_000, "flask-gthread-twin": 190_000}
+KERNEL_SHARE = 0.25
+SEND_LAG_NS = 20_000
+COLUMN = {name: place for place, name in enumerate(SAMPLE_COLUMNS)}
+
+
+def simulate_launch(config, launch, spoil=None, rates=RATES_RPS):
+    """Return planned slices, facts and samples of a launch.
+
+    `spoil` may change the samples of a slice. Service times vary by a tenth from request to request.
+    """
+    rng = np.random.default_rng(launch)
+    planned = schedule_slices(config, config.parts[0], launch)
+    facts, samples = [], []
+    for place in planned:
+        start_ns = (place.index + 1) * GAP_NS
+        own = open_rows(place, start_ns, rng) if place.offered_rps else closed_rows(place, start_ns, rates[place.stack], rng)
+        if spoil:
+            own = spoil(place, own)
+        own = own[np.argsort(own[:, COLUMN["done_ns"]], kind="stable")]
+        samples.append(own)
+        cpu_ns = CPU_NS[place.stack] * int(own[:, COLUMN["correct"]].sum())
+        facts.append(
+            {
+                "slice": place.index,
+                "start_ns": start_ns,
+                "settled_ns": start_ns + SETTLE_NS,
+                "end_ns": start_ns + LENGTH_NS,
+                "drained_ns": start_ns + LENGTH_NS,
+                "server_cpu_ns": cpu_ns,
+                "server_user_ns": round(cpu_ns * (1 - KERNEL_SHARE)),
+                "server_kernel_ns": round(cpu_ns * KERNEL_SHARE),
+                "generator_cpu_ns": LENGTH_NS // 5,
+                "generator_wait_ratio": 0.0,
+                "steal_ratio": 0.0,
+                "pressure_ratio": 0.0,
+            }
+        )
+    return planned, facts, np.concatenate(samples)
+
+
+def closed_rows(place, start_ns, rate_rps, rng):
+    mean_ns = USERS / rate_rps * 1e9
+    rows = []
+    for user in range(USERS):
+        service = rng.uniform(0.9, 1.1, int(LENGTH_NS / mean_ns)) * mean_ns
+        sent = start_ns + np.concatenate([[0], np.cumsum(service)[:-1]])
+        rows.append(sample_rows(place.index, sent, service, connections=user))
+    return np.concatenate(rows)
+
+
+def open_rows(place, start_ns, rng):
+    due = start_ns + np.array(draw_arrivals(parse_load(place.load), place.offered_rps, LENGTH_NS / MS, place.arrivals))
+    service = rng.uniform(0.9, 1.1, len(due)) * SERVICE_NS[place.stack]
+    return sample_rows(place.index, due + SEND_LAG_NS, service, intended_ns=due)
+
+
+def read(config, launch, **options):
+    """Return what `read_launch` makes of a launch."""
+    return read_launch(launch, *simulate_launch(config, launch, **options))
+
+
+def tables_of(config, **options):
+    """Return the tables of a run of all its launches."""
+    tables = Tables(config)
+    for launch in range(1, config.parts[0].launches + 1):
+        tables.add_launch(launch, read(config, launch, **options), [])
+    return tables
+
+
+def judged(config, **options):
+    """Return the judgement of a run of all its launches."""
+    return tables_of(config, **options).judge([], partial=False)
+
+
+def cells_of(judgement, load="closed-16"):
+    """Return the cells of a load by stack."""
+    return {cell.stack: cell for cell in judgement.cells if cell.load == load}

@@ -1,0 +1,318 @@
+"""Rates, percentiles and intervals against known answers, other implementations, brute force and their own promise."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.judge.estimates import exponential, hodges_lehmann, upper_bound
+from bench.plan.rules import LEVELS
+from bench.records import Interval
+from bench.records.samples import MIN_SAMPLES, closed_loop_rate, percentile, supported_percentile
+
+SIMULATIONS = 2000
+SECOND_NS = 1_000_000_000
+
+
+# --- the rate of a closed loop --------------------------------------------------------------------------------------
+
+
+def rate(*connections_s):
+    """Return the rate of connections given by the times (s) at which their answers were done."""
+    numbers = [number for number, times in enumerate(connections_s) for _ in times]
+    done_ns = [round(time * SECOND_NS) for times in connections_s for time in times]
+    return closed_loop_rate(np.array(numbers, dtype=np.int64), np.array(done_ns, dtype=np.int64))
+
+
+def test_one_user_has_the_rate_of_its_answers():
+    assert rate([0.5, 0.6, 0.7, 0.8]) == pytest.approx(10)
+
+
+def test_users_of_equal_service_add_up():
+    users = [[0.01 * user + 0.1 * number for number in range(20)] for user in range(16)]
+    assert rate(*users) == pytest.approx(160)
+
+
+def test_answers_in_lockstep_do_not_raise_the_rate():
+    users = [[0.1 * number for number in range(17)] for _ in range(16)]
+    times = np.sort(np.concatenate(users))
+    pooled = (len(times) - 1) / (times[-1] - times[0])
+    assert pooled == pytest.approx(1.06 * 160, rel=0.002)
+    assert rate(*users) == pytest.approx(160)
+
+
+def test_users_of_unequal_speed_add_up():
+    fast, slow = np.arange(0, 1.0001, 0.001), np.arange(0, 1.0001, 0.01)
+    assert rate(fast, slow) == pytest.approx(1000 + 100)
+
+
+def test_the_window_in_which_answers_fall_does_not_matter():
+    users = [[0.037 * user + 0.1 * number for number in range(12)] for user in range(4)]
+    seen = [[time for time in times if 0.15 <= time < 0.85] for times in users]
+    assert rate(*seen) == pytest.approx(40)
+
+
+def test_a_connection_with_a_single_answer_counts_as_one_of_the_users():
+    assert rate([0.0, 0.1, 0.2], [0.15]) == pytest.approx(20)
+
+
+def test_a_connection_that_got_no_answer_adds_nothing():
+    assert rate([0.0, 0.1, 0.2], []) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("users", [[], [[]], [[0.1]], [[0.1], [0.2], [0.3]]])
+def test_there_is_no_rate_without_two_answers_on_a_connection(users):
+    assert rate(*users) is None
+
+
+def test_there_is_no_rate_when_all_answers_came_at_once():
+    assert rate([0.1, 0.1]) is None
+
+
+@pytest.mark.parametrize("shape", [0.5, 1.0, 4.0])
+def test_irregular_answers_bias_the_rate_by_less_than_one_per_cent(shape):
+    """Service times of a gamma distribution, 16 users, 12 answers each in the window: the fewest of a slice."""
+    rng = np.random.default_rng(20261125)
+    done = np.cumsum(rng.gamma(shape, 1 / shape, (400, 16, 60)), axis=2)
+    sent = done - np.diff(done, axis=2, prepend=0)
+    rates = []
+    for run in range(400):
+        chosen = (sent[run] >= 10) & (sent[run] < 22)
+        rates.append(rate(*[done[run, user][chosen[user]] for user in range(16)]))
+    assert np.mean(rates) == pytest.approx(16, rel=0.01)
+
+
+# --- percentiles ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 99, 100, 101, 662, 1000, 6637])
+def test_a_percentile_is_the_inverse_of_the_distribution_as_numpy_has_it(count):
+    values = np.random.default_rng(count).lognormal(size=count)
+    for quantile in (0, 0.001, 0.1, 0.25, 0.5, 0.7, 0.9, 0.95, 0.99, 0.995, 0.999, 1):
+        assert percentile(values, quantile) == np.quantile(values, quantile, method="inverted_cdf")
+
+
+def test_a_percentile_is_one_of_the_values_and_leaves_them_in_their_order():
+    values = np.array([3.0, 1.0, 2.0, 4.0])
+    assert percentile(values, 0.5) == 2
+    assert values.tolist() == [3, 1, 2, 4]
+
+
+def test_there_is_no_percentile_of_nothing():
+    assert percentile(np.empty(0), 0.5) is None
+
+
+def test_a_percentile_needs_as_many_samples_as_its_tail_asks_for():
+    assert MIN_SAMPLES == {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
+
+
+@pytest.mark.parametrize("quantile", [0.9, 0.95, 0.99, 0.999])
+def test_with_fewer_samples_even_one_beyond_a_percentile_may_be_chance(quantile):
+    """With `needed` samples, one beyond or none has a probability of at most 1 % if the true percentile is larger."""
+    needed = MIN_SAMPLES[quantile]
+    assert stats.binom.cdf(1, needed, 1 - quantile) <= 0.01 < stats.binom.cdf(1, needed - 1, 1 - quantile)
+
+
+@pytest.mark.parametrize(("quantile", "needed"), MIN_SAMPLES.items())
+def test_a_percentile_is_shown_from_its_fewest_samples_on(quantile, needed):
+    values = np.arange(float(needed))
+    assert supported_percentile(values[1:], quantile) is None
+    assert supported_percentile(values, quantile) == percentile(values, quantile)
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.95, 0.99])
+def test_a_percentile_that_falls_among_requests_without_an_answer_is_none(quantile):
+    answered = math.ceil(1000 * quantile)
+    values = np.concatenate([np.arange(float(answered)), np.full(1000 - answered, math.inf)])
+    assert supported_percentile(values, quantile) == answered - 1
+    values[answered - 1] = math.inf
+    assert supported_percentile(values, quantile) is None
+
+
+def test_requests_without_an_answer_count_among_the_samples_that_a_percentile_needs():
+    assert supported_percentile(np.array([1.0] * 660 + [math.inf] * 2), 0.99) == 1
+    assert supported_percentile(np.array([1.0] * 660), 0.99) is None
+
+
+# --- the upper bound of a percentile --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("quantile", "needed"), [(0.95, 59), (0.99, 299), (0.999, 2995)])
+def test_an_upper_bound_needs_so_many_samples_that_the_largest_is_rarely_below_the_percentile(quantile, needed):
+    assert 1 - quantile**needed >= 0.95 > 1 - quantile ** (needed - 1)
+    values = np.arange(float(needed))
+    assert (upper_bound(values[1:], quantile), upper_bound(values, quantile)) == (None, needed - 1)
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.95, 0.99, 0.999])
+def test_the_upper_bound_is_the_order_statistic_that_the_binomial_distribution_asks_for(quantile):
+    """P(at most k of n values lie below the true percentile) is at least 0.95 for k = ppf(0.95): the k-th from 0 is above it."""
+    counts = np.unique(np.logspace(0, 5, 400).astype(int))
+    for count in counts:
+        place = int(stats.binom.ppf(0.95, count, quantile))
+        values = np.random.default_rng(count).permutation(count).astype(float)
+        assert upper_bound(values, quantile) == (place if place < count else None)
+
+
+@pytest.mark.parametrize(("quantile", "count"), [(0.95, 130), (0.99, 299), (0.99, 662), (0.99, 2000), (0.999, 6636)])
+def test_the_true_percentile_exceeds_the_upper_bound_in_at_most_five_per_cent_of_samples(quantile, count):
+    """Values of a uniform distribution, whose percentile is the quantile itself; three standard errors are allowed."""
+    rng = np.random.default_rng(20261125)
+    missed = np.mean([upper_bound(rng.random(count), quantile) < quantile for _ in range(SIMULATIONS)])
+    assert missed <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / SIMULATIONS)
+    assert missed >= 0.02
+
+
+def test_the_upper_bound_is_not_below_the_percentile_and_leaves_the_values_in_their_order():
+    values = np.random.default_rng(7).lognormal(size=3000)
+    before = values.copy()
+    for quantile in (0.99, 0.999):
+        assert upper_bound(values, quantile) > percentile(values, quantile)
+    assert values.tolist() == before.tolist()
+
+
+def test_an_upper_bound_that_falls_among_requests_without_an_answer_is_none():
+    values = np.arange(1000.0)
+    place = int(upper_bound(values, 0.99))
+    values[place + 1 :] = math.inf
+    assert upper_bound(values, 0.99) == place
+    values[place] = math.inf
+    assert upper_bound(values, 0.99) is None
+
+
+def test_there_is_no_upper_bound_of_nothing():
+    assert upper_bound(np.empty(0), 0.99) is None
+
+
+# --- Hodges-Lehmann and its interval --------------------------------------------------------------------------------
+
+
+def test_a_table_computed_by_hand():
+    """Walsh averages of 0, 1, 2, 3, 4, 10: 0, .5, 1, 1, 1.5, 1.5, 2, 2, 2, 2.5, 2.5, | 3, 3, 3.5, 4, 5, 5.5, 6, 6.5, 7, 10."""
+    assert hodges_lehmann(np.array([0.0, 1, 2, 3, 4, 10]), 0.9) == Interval(2.5, 1.0, 6.5, 1 - 2 * 3 / 64)
+
+
+def test_a_textbook_example():
+    """Hollander, Wolfe & Chicken, example 3.1 (Hamilton depression scale): estimate -0.46, 96.1 % from -0.786 to -0.010."""
+    first = np.array([1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30])
+    second = np.array([0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29])
+    interval = hodges_lehmann(second - first, 0.96)
+    assert (interval.estimate, interval.low, interval.high) == pytest.approx((-0.46, -0.786, -0.010))
+    assert interval.level == pytest.approx(0.961, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("launches", "cut"),
+    [(6, 0), (7, 2), (8, 3), (9, 5), (10, 8), (11, 10), (12, 13), (13, 17), (14, 21), (15, 25), (20, 52)],
+)
+def test_the_interval_is_cut_where_the_tables_of_the_signed_rank_test_say(launches, cut):
+    """Two-sided 5 % critical values, as printed in any table of the Wilcoxon test."""
+    values = np.random.default_rng(launches).normal(size=launches)
+    walsh = sorted((first + second) / 2 for first, second in itertools.combinations_with_replacement(values, 2))
+    interval = hodges_lehmann(values, 0.95)
+    assert (interval.low, interval.high) == pytest.approx((walsh[cut], walsh[-1 - cut]))
+
+
+@pytest.mark.parametrize(
+    ("launches", "level", "attained"),
+    [
+        (6, 0.95, 1 - 2 / 64),
+        (8, 0.95, 1 - 10 / 256),
+        (12, 0.95, 1 - 174 / 4096),
+        (14, 0.95, 1 - 810 / 16384),
+        (8, LEVELS["secondary"], 1 - 4 / 256),
+        (12, LEVELS["secondary"], 1 - 66 / 4096),
+    ],
+)
+def test_the_level_attained_is_known_for(launches, level, attained):
+    assert hodges_lehmann(np.arange(float(launches)), level).level == pytest.approx(attained, abs=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("launches", range(1, 11))
+def test_the_level_attained_is_the_best_that_all_sign_patterns_allow(launches, level):
+    signs = np.array(list(itertools.product((0, 1), repeat=launches)))
+    sums = signs @ np.arange(1, launches + 1)
+    levels = [1 - 2 * np.mean(sums <= cut) for cut in range(launches * (launches + 1) // 4)]
+    possible = [attained for attained in levels if attained >= level]
+    assert hodges_lehmann(np.arange(float(launches)), level).level == (pytest.approx(possible[-1]) if possible else None)
+
+
+@pytest.mark.parametrize("launches", [6, 8, 11, 14, 30, 50])
+def test_the_interval_holds_exactly_the_shifts_that_the_signed_rank_test_does_not_reject(launches):
+    values = np.random.default_rng(launches).standard_t(3, size=launches)
+    interval = hodges_lehmann(values, 0.95)
+    for edge, outside in ((interval.low, -1e-9), (interval.high, 1e-9)):
+        assert stats.wilcoxon(values - edge + outside, method="exact").pvalue > 1 - interval.level
+        assert stats.wilcoxon(values - edge - outside, method="exact").pvalue == pytest.approx(1 - interval.level)
+
+
+@pytest.mark.parametrize("launches", [1, 2, 3, 7, 12])
+def test_the_estimate_is_the_median_of_all_pairwise_means(launches):
+    values = np.random.default_rng(launches).normal(size=launches)
+    means = [(first + second) / 2 for first, second in itertools.combinations_with_replacement(values, 2)]
+    assert hodges_lehmann(values, 0.95).estimate == pytest.approx(np.median(means))
+
+
+@pytest.mark.parametrize(("launches", "level"), [(1, 0.95), (2, 0.95), (5, 0.95), (6, LEVELS["secondary"]), (7, 0.99)])
+def test_there_is_no_interval_where_the_launches_are_too_few_for_the_level(launches, level):
+    assert hodges_lehmann(np.arange(float(launches)), level) == Interval((launches - 1) / 2, None, None, None)
+
+
+def test_there_is_no_estimate_of_nothing():
+    assert hodges_lehmann(np.empty(0), 0.95) is None
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    interval = hodges_lehmann(np.full(8, 0.25), 0.95)
+    assert (interval.estimate, interval.low, interval.high) == (0.25, 0.25, 0.25)
+
+
+def test_two_hundred_launches_are_as_near_to_the_level_as_can_be():
+    assert hodges_lehmann(np.random.default_rng(1).normal(size=200), 0.95).level == pytest.approx(0.95, abs=2e-4)
+
+
+def test_an_interval_of_logarithms_becomes_one_of_ratios():
+    assert exponential(Interval(0.0, math.log(0.5), math.log(2), 0.95)) == Interval(1.0, pytest.approx(0.5), pytest.approx(2.0), 0.95)
+
+
+def test_an_estimate_without_an_interval_stays_without():
+    assert exponential(Interval(0.0, None, None, None)) == Interval(1.0, None, None, None)
+
+
+# --- the promise of the interval ------------------------------------------------------------------------------------
+
+
+def normal_noise(rng, shape):
+    return rng.normal(0, 0.01, shape)
+
+
+def heavy_noise(rng, shape):
+    """Return noise of 1 %; one launch in eight is off by 5 to 12 %."""
+    off = (rng.random(shape) < 1 / 8) * rng.choice([-1, 1], shape) * rng.uniform(0.05, 0.12, shape)
+    return rng.normal(0, 0.01, shape) + off
+
+
+def simulate(noise, launches, level=0.95):
+    rng = np.random.default_rng(20261125)
+    return [hodges_lehmann(values, level) for values in noise(rng, (SIMULATIONS, launches))]
+
+
+@pytest.mark.parametrize("level", [LEVELS["primary"], LEVELS["secondary"]])
+@pytest.mark.parametrize("launches", [8, 12, 14])
+@pytest.mark.parametrize("noise", [normal_noise, heavy_noise])
+def test_the_interval_covers_the_truth_as_often_as_it_says(noise, launches, level):
+    intervals = simulate(noise, launches, level)
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in intervals])
+    assert covered >= level - 0.02
+    assert covered == pytest.approx(intervals[0].level, abs=0.015)
+
+
+def test_the_interval_of_twelve_launches_is_about_one_per_cent_wide_where_that_of_mean_and_t_is_two():
+    widths = [(interval.high - interval.low) / 2 for interval in simulate(heavy_noise, 12)]
+    values = heavy_noise(np.random.default_rng(20261125), (SIMULATIONS, 12))
+    with_t = stats.t.ppf(0.975, 11) * values.std(axis=1, ddof=1) / math.sqrt(12)
+    assert np.median(widths) == pytest.approx(0.011, abs=0.001)
+    assert np.median(with_t) == pytest.approx(0.019, abs=0.003)

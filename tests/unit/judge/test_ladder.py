@@ -1,0 +1,116 @@
+"""The ladder splits the CPU time of a request by differences within launches, and says when a step cannot be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from judge_rows import make_slice, small_config
+
+from bench.judge.ladder import find_impossible, judge_ladder
+from bench.plan.plan import make_plan
+from bench.plan.profiles import Part
+
+RUNGS_US = {"null-wsgi-gthread": 130.0, "flask-gthread@constant": 185.0, "flask-gthread": 195.0}
+PART = Part("ladder", tuple(RUNGS_US), ("predict-1",), ("open-60",), launches=8, blocks=1)
+
+
+def ladder_config(part=PART):
+    stacks = make_plan("default").stacks
+    return replace(small_config(), parts=(part,), stacks=stacks)
+
+
+def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None, kernel_share=0.2):
+    """Return two slices of 1,000 answers per rung and launch; all of a launch is slower by its speed."""
+    rows = []
+    for launch in range(1, part.launches + 1):
+        for stack in part.stacks:
+            total_ns = int(cpu_us[stack] * (speeds or {}).get(launch, 1) * 1e6)
+            kernel_ns = int(total_ns * kernel_share)
+            rows += [
+                make_slice(
+                    launch=launch,
+                    slice=place,
+                    part=part.name,
+                    stack=stack,
+                    load=part.loads[0],
+                    offered_rps=3000.0,
+                    server_cpu_ns=total_ns,
+                    server_user_ns=total_ns - kernel_ns,
+                    server_kernel_ns=kernel_ns,
+                )
+                for place in range(2)
+            ]
+    return rows
+
+
+def steps_of(rows):
+    return {row.step: row for row in rows}
+
+
+def test_the_steps_are_differences_that_add_up_to_the_total():
+    steps = steps_of(judge_ladder(ladder_config(), slices_of()))
+    assert {step: row.cpu_us for step, row in steps.items()} == pytest.approx({"server": 130, "framework": 55, "model": 10, "total": 195})
+    assert {row.stack for row in steps.values()} == {"flask-gthread"}
+    assert {row.offered_rps for row in steps.values()} == {3000.0}
+    assert {row.launches for row in steps.values()} == {8}
+
+
+def test_the_interval_of_a_step_has_the_noise_of_both_rungs():
+    draw = np.random.default_rng(3)
+    rows = [replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.02))) for row in slices_of()]
+    model = steps_of(judge_ladder(ladder_config(), rows))["model"]
+    assert model.ci_low < 10 < model.ci_high
+    assert model.ci_high - model.ci_low > 2
+
+
+def test_a_launch_in_which_all_was_slower_moves_the_steps_by_less_than_the_rungs():
+    usual, one_slow = (steps_of(judge_ladder(ladder_config(), slices_of(speeds=speeds))) for speeds in (None, {5: 1.5}))
+    assert one_slow["model"].cpu_us == pytest.approx(usual["model"].cpu_us)  # of 8 launches one does not move the estimate
+
+
+def test_the_kernel_has_its_part_of_each_step():
+    steps = steps_of(judge_ladder(ladder_config(), slices_of()))
+    assert {step: row.kernel_us for step, row in steps.items()} == pytest.approx({"server": 26, "framework": 11, "model": 2, "total": 39})
+
+
+def test_without_ticks_the_kernel_s_part_is_not_known():
+    rows = [replace(row, server_user_ns=None, server_kernel_ns=None) for row in slices_of()]
+    assert {row.kernel_us for row in judge_ladder(ladder_config(), rows)} == {None}
+
+
+@pytest.mark.parametrize("missing", list(RUNGS_US))
+def test_a_stack_of_which_a_rung_was_not_measured_has_no_ladder(missing):
+    assert judge_ladder(ladder_config(), [row for row in slices_of() if row.stack != missing]) == []
+    part = replace(PART, stacks=tuple(stack for stack in PART.stacks if stack != missing))
+    assert judge_ladder(ladder_config(part), slices_of(part)) == []
+
+
+def test_a_closed_loop_makes_no_ladder():
+    part = replace(PART, loads=("closed-16",))
+    assert judge_ladder(ladder_config(part), slices_of(part)) == []
+
+
+def test_only_launches_with_all_rungs_count():
+    rows = [row for row in slices_of() if (row.launch, row.stack) != (3, "null-wsgi-gthread")]
+    assert {row.launches for row in judge_ladder(ladder_config(), rows)} == {7}
+
+
+def test_a_launch_whose_cpu_time_is_not_known_is_left_out_of_its_steps():
+    rows = [replace(row, server_cpu_ns=None) if (row.launch, row.stack) == (3, "flask-gthread") else row for row in slices_of()]
+    assert {step: row.launches for step, row in steps_of(judge_ladder(ladder_config(), rows)).items()} == {
+        "server": 8, "framework": 8, "model": 7, "total": 7,
+    }  # fmt: skip
+
+
+def test_a_framework_below_its_own_floor_is_suspect_only_beyond_the_interval():
+    below = {**RUNGS_US, "null-wsgi-gthread": 190.0}
+    draw = np.random.default_rng(5)
+    clear = judge_ladder(ladder_config(), slices_of(cpu_us=below))
+    noisy = judge_ladder(
+        ladder_config(), [replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.1))) for row in slices_of(cpu_us=below)]
+    )
+    [warning] = find_impossible(clear)
+    assert warning.code == "layering"
+    assert "flask-gthread: the step 'framework' took -5.0 us" in warning.text
+    assert not list(find_impossible(noisy))
+    assert not list(find_impossible(judge_ladder(ladder_config(), slices_of())))

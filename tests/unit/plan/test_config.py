@@ -1,0 +1,298 @@
+"""A plan is checked before anything is started, and its hash says what will be done."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plan_files import PROFILE, SECOND_PART, refusal
+
+from bench.plan import profiles
+from bench.plan.plan import hash_plan, make_plan
+from bench.plan.profiles import profile_purposes
+from bench.plan.rules import ROLES
+from bench.records import CellKey
+
+PROFILES = list(profile_purposes())
+FASTAPI, FLASK = "fastapi-uvicorn", "flask-gthread"
+
+
+@pytest.fixture
+def plan_mine(tmp_path, monkeypatch):
+    """Return a function that plans the profile of a profiles file with one text replaced by another."""
+
+    def plan(before, after, text=PROFILE):
+        assert before in text
+        path = tmp_path / "mine.toml"
+        path.write_text(text.replace(before, after), "utf-8")
+        monkeypatch.setattr(profiles, "BUNDLED_PROFILES", path)
+        return make_plan("mine")
+
+    return plan
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_first_part_of_every_bundled_profile_has_both_sides_of_each_pair_and_a_twin_of_the_first_baseline(profile):
+    config = make_plan(profile)
+    first = config.parts[0]
+    assert {stack for pair in config.pairs for stack in pair} <= set(first.stacks)
+    assert f"{config.pairs[0][1]}-twin" in first.stacks
+
+
+@pytest.mark.parametrize(
+    ("profile", "loads"), [("quick", {"closed-16"}), *((profile, {"closed-16", "open-60"}) for profile in ("default", "thorough"))]
+)
+def test_every_judged_row_of_a_load_is_in_the_profiles_that_judge_and_have_that_load(profile, loads):
+    config = make_plan(profile)
+    rows = {
+        (part.name, *pair, scenario, load)
+        for part in config.parts
+        for pair in config.pairs
+        for scenario in part.scenarios
+        for load in part.loads
+    }
+    assert {row[4] for row in ROLES if row[:5] in rows} == loads
+    assert {row[:5] for row in ROLES if row[4] in loads} <= rows
+
+
+@pytest.mark.parametrize("profile", ["default", "thorough"])
+def test_a_profile_without_pairs_of_ones_own_has_the_roles_of_the_rules(profile):
+    config = make_plan(profile)
+    assert config.roles == ROLES
+    assert {row[4] for row in ROLES} <= set(config.parts[0].loads)
+
+
+def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
+    cells = make_plan("smoke").cells()
+    assert len(cells) == len(set(cells)) == 3 * 2 * 1
+    assert cells[0] == CellKey("headline", FLASK, "predict-1", "closed-16")
+    parts = [cell.part for cell in plan_mine("mine", "mine", PROFILE + SECOND_PART).cells()]
+    assert parts == ["headline"] * 3 + ["more"]
+
+
+def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
+    config = plan_mine('"flask-granian"', '"flask-granian", "flask-gthread"', PROFILE + SECOND_PART)
+    scenarios = {name: [key.scenario for key in config.cells() if key.stack == name] for name in ("flask-gthread", "flask-granian")}
+    assert scenarios == {"flask-gthread": ["predict-1", "hello"], "flask-granian": ["hello"]}
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('["predict-1"]', '["predict-2"]', ["'predict-2'", "hello, predict-1, predict-4, predict-100, invalid"]),
+        ('"flask-gthread-twin"', '"flask-gthreat-twin"', ["'flask-gthreat'", "flask-gthread, fastapi-uvicorn"]),
+        ('"flask-gthread-twin"', '"flask-granian-twin"', ["part headline", "flask-granian-twin", "copy"]),
+        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["flask-granian", "flask-gthread"]]', ["no part", "flask-granian / flask-gthread"]),
+        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0"]),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused_with_the_reason(plan_mine, before, after, words):
+    message = refusal(plan_mine, before, after)
+    assert [word for word in words if word not in message] == []
+
+
+def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
+    assert refusal(make_plan, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, thorough."
+
+
+def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
+    text = PROFILE + SECOND_PART
+    assert "no part measures both stacks" in refusal(plan_mine, '[["fastapi-uvicorn"', '[["flask-granian"', text)
+
+
+@pytest.mark.parametrize("load", ["open-60", "own-80"])
+def test_a_share_of_saturation_needs_a_pair(plan_mine, load):
+    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    message = refusal(plan_mine, "closed-16", load, text)
+    assert message == f"Profile mine: {load} is a share of what the first pair carries, and there is no pair."
+
+
+def test_a_rate_of_its_own_needs_no_pair(plan_mine):
+    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    assert plan_mine("closed-16", "open-500rps", text).pairs == ()
+
+
+def test_a_plan_that_would_never_end_is_refused_by_the_slices_of_all_its_parts(plan_mine):
+    text = (PROFILE + SECOND_PART).replace("launches = 2", "launches = 200")
+    assert len(plan_mine("blocks = 1", "blocks = 82", text).parts) == 2
+    message = refusal(plan_mine, "blocks = 1", "blocks = 83", text)
+    assert message == "Profile mine would take 100098 slices; at most 100000 are allowed."
+
+
+def test_a_floor_is_asked_nothing_but_its_one_answer(plan_mine):
+    text = PROFILE.replace('"predict-1"', '"predict-4"')
+    message = refusal(plan_mine, '"flask-gthread-twin"', '"null-wsgi-gthread"', text)
+    assert message == "Stack 'null-wsgi-gthread' cannot answer scenario 'predict-4', only predict-1."
+
+
+@pytest.mark.parametrize(("stack", "scenario"), [("fastapi-enrich", "predict-1"), ("flask-granian", "enrich-20ms")])
+def test_an_enquiry_is_for_stacks_that_ask_the_upstream_service_and_they_get_nothing_else(plan_mine, stack, scenario):
+    text = PROFILE + SECOND_PART.replace('"hello"', f'"{scenario}"')
+    message = refusal(plan_mine, '"flask-granian"', f'"{stack}"', text)
+    assert message.startswith(f"Stack '{stack}' cannot answer scenario '{scenario}', only ")
+
+
+@pytest.mark.parametrize("launches", [-1, 0, 201])
+def test_a_number_of_launches_out_of_range_is_refused(launches):
+    message = refusal(make_plan, "smoke", launches=launches)
+    assert message == f"--launches: launches is {launches}; allowed are 1 to 200."
+
+
+def test_a_number_of_launches_asked_for_holds_for_every_part_and_no_part_ends_before_it():
+    asked = {(part.launches, part.first_look) for part in make_plan("thorough", launches=9).parts}
+    assert asked == {(9, None)}
+    assert make_plan("thorough").parts[0].first_look == 12
+
+
+# --- comparisons of one's own ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "engines"),
+    [
+        (["flask-gthread", "fastapi-uvicorn", "flask-gthread@spin-1ms", "fastapi-uvicorn@constant"], ["numpy"]),
+        (["flask-gthread@spin-1ms", "flask-gthread", "fastapi-uvicorn@spin-1ms", "fastapi-uvicorn"], ["spin-1ms", "numpy"]),
+        (["flask-gthread@pandas", "article-gthread", "fastapi-uvicorn@article"], []),
+        (["flask-granian@pandas", "fastapi-granian@pandas", "null-wsgi-gthread"], ["pandas"]),
+    ],
+)
+def test_an_engine_is_paired_if_both_stacks_of_a_pair_have_it(names, engines):
+    assert make_plan("thorough").paired_engines(names) == engines
+
+
+def test_own_pairs_replace_the_stacks_of_the_profile_and_bring_a_twin_of_each_baseline():
+    config = make_plan("quick", compare=[("fastapi-def", FASTAPI), ("flask-granian", FLASK), ("fastapi-def", FASTAPI)])
+    assert config.pairs == (("fastapi-def", FASTAPI), ("flask-granian", FLASK))
+    assert config.parts[0].stacks == (FASTAPI, "fastapi-def", f"{FASTAPI}-twin", FLASK, "flask-granian", f"{FLASK}-twin")
+    assert list(config.stacks) == list(config.parts[0].stacks)
+
+
+def test_own_pairs_are_measured_as_the_first_part_of_the_profile_is_and_the_other_parts_are_left_out():
+    profile, config = make_plan("default"), make_plan("default", compare=[("fastapi-def", FASTAPI)])
+    assert config.parts == (replace(profile.parts[0], stacks=(FASTAPI, "fastapi-def", f"{FASTAPI}-twin")),)
+    assert len(profile.parts) > 1
+
+
+def test_own_pairs_may_name_engines_and_stacks_of_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[mine]\ncommand = ["serve", "{port}"]')
+    config = make_plan("smoke", stacks_files=[path], compare=[("mine", "flask-gthread@pandas")])
+    assert config.parts[0].stacks == ("flask-gthread@pandas", "mine", "flask-gthread@pandas-twin")
+
+
+def test_a_twin_may_be_compared_with_its_own_stack():
+    assert make_plan("smoke", compare=[(f"{FLASK}-twin", FLASK)]).parts[0].stacks == (FLASK, f"{FLASK}-twin")
+
+
+@pytest.mark.parametrize("pair", [(FLASK, FLASK), (FLASK, f"{FLASK}-twin"), (FASTAPI, f"{FLASK}-twin")])
+def test_a_stack_is_not_compared_with_itself_nor_with_a_twin(pair):
+    assert refusal(make_plan, "smoke", compare=[pair]).startswith(f"{' / '.join(pair)} is no comparison; name two different stacks")
+
+
+def test_an_unknown_stack_of_an_own_pair_is_refused_with_the_names_there_are():
+    message = refusal(make_plan, "smoke", compare=[("flask", FLASK)])
+    assert message.startswith("There is no stack 'flask'; there are: flask-gthread, ")
+
+
+def test_the_first_own_pair_has_the_roles_of_the_pair_as_deployed_and_a_second_one_none():
+    config = make_plan("default", compare=[("fastapi-def", "flask-granian"), (FASTAPI, FLASK)])
+    row = ("headline", "fastapi-def", "flask-granian", "predict-1")
+    assert dict(config.roles) == {
+        (*row, "closed-16", "throughput_rps"): "primary",
+        (*row, "open-60", "cpu_us_per_request"): "secondary",
+        (*row, "open-60", "p95_ms"): "secondary",
+    }
+
+
+@pytest.mark.parametrize("allow_unequal", [False, True])
+def test_unequal_stacks_are_compared_only_if_that_is_asked_for(allow_unequal):
+    assert make_plan("smoke", allow_unequal=allow_unequal).allow_unequal is allow_unequal
+    assert not make_plan("smoke").allow_unequal
+
+
+# --- the hash of a plan ---------------------------------------------------------------------------------------------
+
+
+def test_the_hash_of_a_plan_is_the_same_each_time():
+    assert hash_plan(make_plan("default").plan()) == hash_plan(make_plan("default").plan())
+
+
+def test_the_hash_of_a_plan_is_the_same_in_another_process_with_another_hash_seed():
+    program = "from bench.plan.plan import *; print(hash_plan(make_plan('default').plan()))"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "4242"}
+    )
+    assert answer.stdout.strip() == hash_plan(make_plan("default").plan())
+
+
+def test_the_hash_of_a_plan_does_not_depend_on_the_order_of_its_keys():
+    plan = make_plan("default").plan()
+    assert hash_plan(dict(reversed(plan.items()))) == hash_plan(plan)
+
+
+def test_the_hash_of_a_plan_does_not_depend_on_where_a_stacks_file_lies(tmp_path):
+    hashes = set()
+    for place in ("here", "there"):
+        path = tmp_path / place / "mine.toml"
+        (path.parent / "app").mkdir(parents=True)
+        path.write_text('[mine]\ncommand = ["serve", "{port}"]\nfolder = "app"\nsource = "app"')
+        hashes.add(hash_plan(make_plan("smoke", stacks_files=[path], compare=[("mine", FLASK)]).plan()))
+    assert len(hashes) == 1
+
+
+def changed_stack(**changes):
+    return lambda config: replace(config, stacks={**config.stacks, FLASK: replace(config.stacks[FLASK], **changes)})
+
+
+def changed_part(**changes):
+    return lambda config: replace(config, parts=(replace(config.parts[0], **changes), *config.parts[1:]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            pytest.param(lambda config, name=name: replace(config, **{name: getattr(config, name) + 1}), id=name)
+            for name in ("slice_ms", "settle_ms", "warm_up_ms", "starts", "seed")
+        ),
+        pytest.param(lambda config: replace(config, profile="other"), id="profile"),
+        pytest.param(lambda config: replace(config, complexity=False), id="complexity"),
+        pytest.param(lambda config: replace(config, pairs=config.pairs[::-1]), id="pairs"),
+        pytest.param(lambda config: replace(config, parts=config.parts[:-1]), id="parts"),
+        pytest.param(lambda config: replace(config, saturation_rps={FASTAPI: 9000.0}), id="saturation_rps"),
+        pytest.param(lambda config: replace(config, allow_unequal=True), id="allow_unequal"),
+        pytest.param(changed_part(name="other"), id="part name"),
+        pytest.param(changed_part(stacks=("flask-gthread", "flask-gthread-twin")), id="part stacks"),
+        pytest.param(changed_part(scenarios=("hello",)), id="part scenarios"),
+        pytest.param(changed_part(loads=("closed-8",)), id="part loads"),
+        pytest.param(changed_part(launches=13), id="part launches"),
+        pytest.param(changed_part(blocks=9), id="part blocks"),
+        pytest.param(changed_part(more_blocks={"closed-16": 9}), id="more blocks of a load"),
+        pytest.param(changed_part(first_look=None), id="no first look"),
+        pytest.param(changed_part(first_look=13), id="another first look"),
+        pytest.param(changed_stack(command=("serve", "{port}")), id="stack command"),
+        pytest.param(changed_stack(ready="/other"), id="stack ready"),
+        pytest.param(changed_stack(engine="pandas"), id="stack engine"),
+        pytest.param(changed_stack(fixed=True), id="stack fixed"),
+        pytest.param(changed_stack(upstream=True), id="stack upstream"),
+        pytest.param(changed_stack(folder=Path("other")), id="stack folder"),
+        pytest.param(changed_stack(environment={"A": "1"}), id="stack environment"),
+        pytest.param(changed_stack(source=Path("other")), id="stack source"),
+        pytest.param(changed_stack(requires=("other",)), id="stack requires"),
+    ],
+)
+def test_the_hash_of_a_plan_changes_with(change):
+    config = make_plan("thorough")
+    assert hash_plan(change(config).plan()) != hash_plan(config.plan())
+
+
+def test_the_hash_of_a_plan_changes_with_what_any_one_stack_was_found_to_carry():
+    config = make_plan("default")
+    found = {"flask-gthread": 4672.5, "fastapi-uvicorn": 9533.7, "fastapi-def": 5000.0}
+    plans = [found, *({**found, name: rate + 0.1} for name, rate in found.items())]
+    assert len({hash_plan(replace(config, saturation_rps=rates).plan()) for rates in plans}) == 4

@@ -1,0 +1,394 @@
+"""The folder of a run: what is written is read back the same, whole or not at all, and what is not ours is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import NoneType
+from typing import get_args
+
+import jsonschema
+import numpy as np
+import pytest
+
+import bench
+from bench import records, run_folder
+from bench.errors import RunFolderError
+from bench.judge.resources import summarise_resources
+from bench.judge.validity import MARKED, REPEATED
+from bench.records import (
+    RESULTS_SCHEMA,
+    AppCode,
+    BreakEven,
+    BreakEvenPoint,
+    Capacity,
+    Cell,
+    Comparison,
+    CurvePoint,
+    Feature,
+    Gate,
+    Interval,
+    Knee,
+    LadderRow,
+    Memory,
+    ModelTime,
+    OfferedPoint,
+    Quantile,
+    Resources,
+    RunWarning,
+    ServerTiming,
+    SliceRecord,
+    StartUp,
+    Threshold,
+    WarmUpPoint,
+)
+from bench.records.folder import RunFolder, list_runs, to_json
+from bench.records.samples import write_samples
+
+MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
+FILES = {
+    "slices.csv": SliceRecord,
+    "cells.csv": Cell,
+    "comparisons.csv": Comparison,
+    "distributions.csv": Quantile,
+    "warm_up.csv": WarmUpPoint,
+    "starts.csv": StartUp,
+    "memory.csv": Memory,
+    "model_times.csv": ModelTime,
+    "server_timing.csv": ServerTiming,
+    "complexity.csv": AppCode,
+    "features.csv": Feature,
+}
+SCHEMA = json.loads((Path(bench.__file__).parent / "summary.schema.json").read_text("utf-8"))
+NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def mini(tmp_path):
+    shutil.copytree(MINI_RUN, tmp_path / "run")
+    return RunFolder.open(tmp_path / "run")
+
+
+def check_schema(document):
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+@pytest.mark.parametrize(("name", "kind"), FILES.items())
+def test_rows_are_read_back_as_they_were_written(mini, name, kind):
+    before = (mini.path / name).read_bytes()
+    rows = mini.read_rows(name, kind)
+    assert rows
+    assert all(isinstance(row, kind) for row in rows)
+    mini.write_rows("again.csv", rows, kind)
+    assert mini.read_rows("again.csv", kind) == rows
+    assert (mini.path / "again.csv").read_bytes() == before
+
+
+def test_every_kind_of_row_that_can_be_written_is_in_the_miniature_run(mini):
+    assert set(FILES.values()) == set(run_folder.Row.__constraints__)
+    assert {path.name for path in mini.path.glob("*.csv")} == set(FILES)
+
+
+def test_numbers_of_a_row_come_back_as_what_they_were(mini):
+    start, memory, point = (mini.read_rows(name, FILES[name])[0] for name in ("starts.csv", "memory.csv", "warm_up.csv"))
+    assert [type(value) for value in vars(start).values()] == [str, int, float, float, int, int]
+    assert [type(value) for value in vars(memory).values()] == [int, str, int, int, int, int]
+    assert [type(value) for value in vars(point).values()] == [str, str, str, str, float, float, int]
+    quantiles = mini.read_rows("distributions.csv", Quantile)
+    assert {point.time for point in quantiles} == {"service", "response"}
+    slices = mini.read_rows("slices.csv", SliceRecord)
+    assert {(record.warm_up, record.offered_rps) for record in slices} == {(True, None), (False, None), (False, 3030.0)}
+
+
+def test_none_text_with_commas_and_every_digit_survive_a_csv(mini):
+    cell, *_ = mini.read_rows("cells.csv", Cell)
+    rows = [
+        replace(cell, stack='a,"b"\nc', throughput_rps=0.1 + 0.2, p99_ms=None, offered_rps=1e-300, generator_limited=True),
+        replace(cell, throughput_rps=None, samples=10**15),
+    ]
+    mini.write_rows("odd.csv", rows, Cell)
+    assert mini.read_rows("odd.csv", Cell) == rows
+    comparison, *_ = mini.read_rows("comparisons.csv", Comparison)
+    rows = [replace(comparison, launch_ratios=()), replace(comparison, launch_ratios=(1 / 3, 2.0))]
+    mini.write_rows("odd.csv", rows, Comparison)
+    assert mini.read_rows("odd.csv", Comparison) == rows
+
+
+def test_an_empty_table_is_read_back_as_no_rows(mini):
+    mini.write_rows("none.csv", [], Quantile)
+    assert mini.read_rows("none.csv", Quantile) == []
+
+
+def test_a_text_is_read_back_and_one_that_was_not_written_is_empty(mini):
+    mini.write_text("some.diff", "-ü\n+<b>\n")
+    assert mini.read_text("some.diff") == "-ü\n+<b>\n"
+    assert mini.read_text("none.diff") == ""
+
+
+def test_a_text_that_is_no_text_is_a_sentence(mini):
+    (mini.path / "some.diff").write_bytes(b"\xff")
+    with pytest.raises(RunFolderError, match=r"some\.diff cannot be read"):
+        mini.read_text("some.diff")
+
+
+def test_the_summary_is_read_back_as_it_was_written(mini):
+    summary = mini.read_summary()
+    assert summary.validity.gates[0] == Gate(7, 1, "steal_ratio", "the whole launch", 0.031, 0.02, "repeated")
+    assert summary.validity.gates[-1] == Gate(11, 3, "send_lag_p99_ms", "flask-granian predict-1 open-60", 1.18, 1.0, "kept and marked")
+    assert isinstance(summary.validity.warnings[0], RunWarning)
+    assert isinstance(summary.resources[0], Resources)
+    before = (mini.path / "summary.json").read_bytes()
+    mini.write_summary(summary)
+    assert (mini.path / "summary.json").read_bytes() == before
+    assert mini.read_summary() == summary
+
+
+def test_the_tables_and_the_summary_hold_the_same_rows(mini):
+    summary = mini.read_summary()
+    assert mini.read_rows("cells.csv", Cell) == list(summary.cells)
+    assert mini.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
+
+
+def test_the_resources_are_the_medians_of_the_starts_and_launches(mini):
+    summary = mini.read_summary()
+    assert list(summary.resources) == summarise_resources(mini.read_rows("starts.csv", StartUp), mini.read_rows("memory.csv", Memory))
+
+
+def test_the_miniature_run_has_one_row_per_try_as_the_manifest_of_a_run_has(mini):
+    manifest = mini.read_manifest()
+    tries = [(row["launch"], row["attempt"]) for row in manifest["launches"]]
+    assert tries == sorted(set(tries))
+    kept = {row["launch"] for row in manifest["launches"] if row["kept"]}
+    assert len(kept) == sum(row["kept"] for row in manifest["launches"]) == 40
+    repeated = {(gate.launch, gate.attempt) for gate in mini.read_summary().validity.gates if gate.action == "repeated"}
+    assert {(row["launch"], row["attempt"]) for row in manifest["launches"] if not row["kept"]} == repeated
+
+
+def test_the_manifest_carries_the_schema_and_is_read_back(mini):
+    mini.write_manifest({"profile": "x", "plan": {"seed": 1}})
+    assert mini.read_manifest() == {"schema": RESULTS_SCHEMA, "profile": "x", "plan": {"seed": 1}}
+
+
+def test_the_shipped_schema_describes_the_summary_exactly(mini):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    check_schema(document)
+    kinds = {
+        "cell": Cell,
+        "comparison": Comparison,
+        "gate": Gate,
+        "warning": RunWarning,
+        "resources": Resources,
+        "interval": Interval,
+        "ladder_row": LadderRow,
+        "break_even": BreakEven,
+        "break_even_point": BreakEvenPoint,
+        "curve_point": CurvePoint,
+        "threshold": Threshold,
+        "capacity_row": Capacity,
+        "offered_point": OfferedPoint,
+        "knees_row": Knee,
+        "server_timing_row": ServerTiming,
+        "complexity_row": AppCode,
+        "features_row": Feature,
+    }
+    for name, kind in kinds.items():
+        assert SCHEMA["$defs"][name]["required"] == [field.name for field in fields(kind)]
+        assert list(SCHEMA["$defs"][name]["properties"]) == [field.name for field in fields(kind)]
+        assert SCHEMA["$defs"][name]["additionalProperties"] is False
+    assert SCHEMA["required"] == ["schema", *(field.name for field in fields(run_folder.Summary))]
+    assert SCHEMA["$defs"]["gate"]["properties"]["action"]["enum"] == [REPEATED, MARKED]
+    enums = SCHEMA["$defs"]["comparison"]["properties"]
+    assert enums["metric"]["enum"] == list(records.METRICS)
+    assert SCHEMA["properties"]["schema"] == {"const": RESULTS_SCHEMA}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"more": 1},
+        {"schema": RESULTS_SCHEMA + 1},
+        {"partial": None},
+        {"cells": [{}]},
+        {"validity": {"valid": True}},
+        {"environment": {"cpu": "x"}},
+    ],
+)
+def test_the_schema_refuses_what_is_no_summary(mini, change):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    with pytest.raises(jsonschema.ValidationError):
+        check_schema({**document, **change})
+
+
+def test_the_schema_refuses_an_unknown_key_a_missing_one_and_an_unknown_verdict(mini):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    row = document["comparisons"][0]
+    for changed in ({**row, "winner": "x"}, {**row, "verdict": "faster"}, {key: value for key, value in row.items() if key != "level"}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_schema({**document, "comparisons": [changed]})
+
+
+def test_the_schema_refuses_gates_and_cells_of_the_format_before(mini):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    gate, cell = document["validity"]["gates"][0], document["cells"][0]
+    old_gate = {key: value for key, value in gate.items() if key not in ("attempt", "where")}
+    old_cell = {key: value for key, value in cell.items() if key not in ("unfinished", "not_sent")}
+    for changed in ({"validity": {**document["validity"], "gates": [old_gate]}}, {"cells": [old_cell]}, {"resources": [{"stack": "x"}]}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_schema({**document, **changed})
+
+
+def test_the_schema_allows_null_where_there_is_no_figure(mini):
+    summary = mini.read_summary()
+    no_ratio = {"ratio": None, "ci_low": None, "ci_high": None, "level": None, "smallest_seen": None, "launch_ratios": ()}
+    rows = tuple(replace(row, **no_ratio) for row in summary.comparisons)
+    validity = replace(summary.validity, aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
+    cells = tuple(replace(cell, **_optional(Cell)) for cell in summary.cells)
+    resources = tuple(replace(row, **_optional(Resources)) for row in summary.resources)
+    mini.write_summary(replace(summary, cells=cells, comparisons=rows, validity=validity, resources=resources))
+    check_schema(json.loads((mini.path / "summary.json").read_text("utf-8")))
+    assert mini.read_summary().cells == cells
+
+
+def _optional(kind):
+    """Return None for every field of a record that may be None."""
+    return {field.name: None for field in fields(kind) if NoneType in get_args(field.type)}
+
+
+def test_a_figure_that_is_no_number_is_never_written(mini):
+    before = (mini.path / "summary.json").read_bytes()
+    summary = mini.read_summary()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        mini.write_summary(replace(summary, cells=(replace(summary.cells[0], p50_ms=float("nan")),)))
+    assert (mini.path / "summary.json").read_bytes() == before
+    with pytest.raises(ValueError, match="JSON compliant"):
+        to_json({"x": float("inf")})
+
+
+def test_a_file_is_replaced_whole_or_stays_as_it_was(mini):
+    (mini.path / "charts").mkdir()
+    (mini.path / "charts" / "x.svg").mkdir()  # no file can take this name
+    with pytest.raises(RunFolderError, match=r"Cannot write .*x\.svg"):
+        mini.write_text("charts/x.svg", "new")
+    assert mini.write_text("charts/y.svg", "ü").read_bytes() == "ü".encode()
+    before = mini.path.joinpath("cells.csv").read_bytes()
+    with pytest.raises(AttributeError):
+        mini.write_rows("cells.csv", [object()], Cell)
+    assert mini.path.joinpath("cells.csv").read_bytes() == before
+
+
+def test_who_reads_while_a_file_is_written_sees_all_of_the_old_one(mini):
+    before = (mini.path / "cells.csv").read_bytes()
+    with (mini.path / "cells.csv").open("rb") as reader:
+        mini.write_text("cells.csv", "new")
+        assert reader.read() == before
+    assert (mini.path / "cells.csv").read_bytes() == b"new"
+
+
+def test_a_write_leaves_nothing_but_the_file(mini):
+    before = set(mini.path.iterdir())
+    mini.write_text("new.txt", "text")
+    assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
+
+
+@pytest.mark.parametrize("schema", [0, 3, 5, "4", None])
+def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
+    mini.write_text("manifest.json", json.dumps({"schema": schema}))
+    with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}. The report in its"):
+        RunFolder.open(mini.path)
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "is no JSON"), ("[1]", "holds no JSON object"), ("\udcff", "is no JSON")])
+def test_an_unreadable_manifest_is_a_sentence(mini, text, words):
+    (mini.path / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunFolderError, match=words):
+        RunFolder.open(mini.path)
+
+
+def test_a_folder_that_is_no_run_is_a_sentence_with_a_remedy(tmp_path):
+    with pytest.raises(RunFolderError, match="give the folder of a run, for example results/latest"):
+        RunFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["validity", "cells", "comparisons", "environment", "resources", "changes", "break_even", "capacity", "complexity", "features"],
+)
+def test_a_summary_that_lacks_something_is_a_sentence(mini, damage):
+    document = json.loads((mini.path / "summary.json").read_text("utf-8"))
+    del document[damage]
+    mini.write_text("summary.json", json.dumps(document))
+    with pytest.raises(RunFolderError, match=rf"summary\.json lacks .*{damage}"):
+        mini.read_summary()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "part,stack\nx,y\n",
+        "part,stack,scenario,load,time,quantile,latency_ms,samples\na,b,c,d,service,half,1,2\n",
+        "part,stack,scenario,load,quantile,latency_ms,samples\na,b,c,d,0.5,1,2\n",  # the format before
+        "part,stack\nx\n",
+    ],
+)
+def test_a_table_that_is_not_ours_is_a_sentence(mini, text):
+    mini.write_text("distributions.csv", text)
+    with pytest.raises(RunFolderError, match=r"distributions\.csv cannot be read"):
+        mini.read_rows("distributions.csv", Quantile)
+
+
+def test_folders_are_named_by_utc_time_and_profile_and_never_shared(tmp_path):
+    folders = [RunFolder.create("smoke", NOW, tmp_path) for _ in range(3)]
+    names = [folder.path.name for folder in folders]
+    assert names == ["20261125T090000Z-smoke", "20261125T090000Z-smoke-2", "20261125T090000Z-smoke-3"]
+    assert folders[0].samples_path(7) == folders[0].path / "samples" / "launch-07.parquet"
+    assert folders[0].samples_path(7).parent.is_dir()
+
+
+def test_samples_of_a_try_that_was_repeated_lie_beside_those_of_the_launch_that_is_kept(tmp_path):
+    folder = RunFolder.create("smoke", NOW, tmp_path)
+    paths = [folder.samples_path(7, attempt) for attempt in (1, 2, None)]
+    assert [path.name for path in paths] == ["launch-07-repeated-1.parquet", "launch-07-repeated-2.parquet", "launch-07.parquet"]
+    assert {path.parent for path in paths} == {folder.path / "samples"}
+
+
+def test_the_lines_that_read_samples_do_so_as_they_stand_in_the_explanation_of_a_run(tmp_path):
+    shutil.copytree(MINI_RUN, tmp_path / "results" / "latest")
+    folder = RunFolder.open(tmp_path / "results" / "latest")
+    records = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.load == "open-60"]
+    rows = [
+        (record.slice, 0, intended_ns, intended_ns + 1000, 0, intended_ns + 3_000_000, 200, 1)
+        for record in records
+        for intended_ns in (record.start_ns, record.settled_ns, record.settled_ns + 1, record.end_ns)
+    ]
+    folder.samples_path(1).parent.mkdir()
+    write_samples(folder.samples_path(1), np.array(rows, dtype=np.int64))
+    explanation = (Path(bench.__file__).parents[1] / "results" / "README.md").read_text("utf-8")
+    code = explanation.partition("```python\n")[2].partition("```")[0]
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines() if "open-60" in line]
+    assert len(lines) == len(records)
+    assert {(line[2], line[3]) for line in lines} == {("2.0", "3.0")}  # count of the settled ones, mean in ms
+
+
+def test_every_file_of_a_run_is_explained(mini):
+    explanation = (Path(bench.__file__).parents[1] / "results" / "README.md").read_text("utf-8")
+    assert [path.name for path in mini.path.iterdir() if f"`{path.name}`" not in explanation] == []
+
+
+def test_a_results_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="choose another with --results"):
+        RunFolder.create("smoke", NOW, tmp_path / "file")
+
+
+def test_latest_points_at_the_newest_run_and_is_no_run_of_its_own(tmp_path):
+    runs = [RunFolder.create(profile, NOW, tmp_path) for profile in ("a", "b")]
+    for run in runs:
+        run.write_manifest({})
+        run.point_latest()
+    assert RunFolder.open(tmp_path / run_folder.LATEST).path == runs[1].path.resolve()
+    assert list(list_runs(tmp_path)) == [run.path for run in runs]

@@ -1,0 +1,346 @@
+"""Reports: the same figures everywhere, and the truth about a bad run on top."""
+
+import json
+import re
+import shutil
+
+import pytest
+from report_pages import Page, read_text, table_below
+from run_variants import AWKWARD_LABEL, MINI_RUN, VARIANTS, copy_run, read_json
+
+from bench.errors import RunFolderError
+from bench.records import AppCode, Cell, Comparison, Feature, ServerTiming
+from bench.records.folder import RunFolder
+from bench.records.price import Price
+from bench.show.figures import format_interval, format_number, format_ratio
+from bench.show.five_lines import answer_lines, trust_lines
+from bench.show.report import SHEETS, write_report
+from bench.show.sentences import notices
+from bench.show.tables import comparison_table
+from bench.show.terminal import terminal_summary
+
+
+def test_every_output_opens_with_the_same_lines(reported):
+    summary, stacks = reported.read_summary(), reported.read_manifest()["stacks"]
+    lines = [*notices(summary), *answer_lines(summary, stacks, Price()), *trust_lines(summary, stacks)]
+    page = " ".join(Page(read_text(reported, "report.html")).text.split())
+    assert " ".join(lines) in page
+    assert "How to read it" not in page[: page.index(" ".join(lines))]
+    assert terminal_summary(reported).startswith("\n".join(lines))
+    markdown = re.sub(r"\\(.)", r"\1", read_text(reported, "report.md")).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    places = [markdown.index(line) for line in lines]
+    assert places == sorted(places)
+    assert "How to read it" not in markdown[: places[-1]]
+
+
+FIRST_WORDS = {
+    "partial": "Partial run: ",
+    "invalid": "Not a valid run: ",
+    "smoke": "Nothing is judged in this run: 2 launches; verdicts need 8.",
+    "user": "Nothing is judged",
+    "nulls": "Nothing is judged",
+    "empty": "Nothing is judged",
+    "open": "Nothing is judged",
+}
+
+
+def test_a_run_that_is_less_than_whole_says_so_first_and_a_whole_one_does_not(reported):
+    html, markdown = read_text(reported, "report.html"), read_text(reported, "report.md")
+    words = FIRST_WORDS.get(reported.path.name)
+    if words:
+        assert terminal_summary(reported).startswith(words)
+        assert f'<li class="notice">{words}' in html.partition("<figure>")[0]
+        assert re.search(rf"^> \*\*{re.escape(words)}", markdown, re.MULTILINE)
+    else:
+        assert terminal_summary(reported).startswith("Better, as usually deployed: ")
+        assert '<li class="notice">' not in html
+        assert "> **" not in markdown
+
+
+def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whole):
+    summary = whole.read_summary()
+    page = Page(read_text(whole, "report.html"))
+    markdown, terminal = read_text(whole, "report.md"), terminal_summary(whole)
+    texts = [text for row in page.rows for text in row]
+    for cell in summary.cells:
+        figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+        assert figure in texts
+        if cell.part in ("headline", "enrich"):
+            assert f"| {figure} |" in markdown
+        if (cell.part, cell.load) == ("headline", "closed-16"):
+            assert figure in terminal or cell.stack.endswith("-twin")  # the terminal has five
+    for row in (*summary.comparisons, *summary.noise_floor):
+        assert format_ratio(row) in texts
+        if row.role != "exploratory":
+            assert f"| {format_ratio(row)} |" in markdown
+    for row in summary.changes:
+        assert format_ratio(row) in texts
+        assert f"| {format_ratio(row)} |" in markdown
+    for row in summary.ladder:
+        assert format_interval(row.cpu_us, row.ci_low, row.ci_high) in texts
+    for row in summary.capacity:
+        assert f"{row.bound} {format_interval(row.capacity_rps, row.ci_low, row.ci_high)}".strip() in texts
+    assert whole.read_rows("cells.csv", Cell) == list(summary.cells)
+    assert whole.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
+    assert whole.read_rows("server_timing.csv", ServerTiming) == list(summary.server_timing)
+    assert whole.read_rows("complexity.csv", AppCode) == list(summary.complexity)
+    assert whole.read_rows("features.csv", Feature) == list(summary.features)
+
+
+def test_money_follows_the_price_that_is_asked_for(whole, tmp_path):
+    assert "Per million predictions; money at a price of 0.04 per core hour, of which 30 % or 70 % is used" in read_text(whole, "report.md")
+    folder = copy_run(tmp_path / "run")
+    write_report(folder, Price(0.4, (0.5,)))
+    markdown = read_text(folder, "report.md")
+    head, row, *_ = table_below(markdown, "Per million predictions; money at a price of 0.4 per core hour, of which 50 % is used")
+    cell = next(cell for cell in whole.read_summary().cells if cell.load == "open-60")
+    assert dict(zip(head, row, strict=True))["money, 50 % used"] == format_number(cell.cpu_us_per_request / 3600 * 0.4 / 0.5)
+    assert "0.4 per core hour, 50 % used" in markdown
+    assert "0.4 per core hour, 50 % used" in terminal_summary(folder, Price(0.4, (0.5,)))
+    assert (folder.path / "summary.json").read_bytes() == (MINI_RUN / "summary.json").read_bytes()
+
+
+def test_the_price_of_the_plan_counts_where_no_other_is_asked_for(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["price"] = {"per_core_hour": 2, "utilisations": [1]}
+    folder.write_manifest(manifest)
+    write_report(folder)
+    assert "money at a price of 2 per core hour, of which 100 % is used" in read_text(folder, "report.md")
+
+
+def test_the_page_says_how_far_to_trust_it(whole):
+    text, manifest = Page(read_text(whole, "report.html")).text, whole.read_manifest()
+    environment = manifest["environment"]
+    expected = [manifest["plan_sha256"], manifest["command"], str(manifest["plan"]["seed"]), environment["cpu"], environment["kernel"]]
+    expected += [text for warning in manifest["warnings"] for text in warning.values()]
+    expected += [row["command"] for row in manifest["conditions"].values()]
+    expected += [*manifest["ended"], *manifest["departures"], "scikit-learn 0.0.5", "p99 of the worst cell 0.109 ms"]
+    assert not [words for words in expected if words not in text]
+
+
+def test_every_gate_stands_there_with_try_place_and_what_was_done(whole):
+    page, markdown = Page(read_text(whole, "report.html")), read_text(whole, "report.md")
+    gates = whole.read_summary().validity.gates
+    assert len(gates) == 4
+    for gate in gates:
+        row = [str(gate.launch), str(gate.attempt), gate.gate, gate.where, f"{gate.value:.3g}", f"{gate.limit:.3g}", gate.action]
+        assert row in page.rows
+        assert f"| {' | '.join(row)} |".replace("_", r"\_") in markdown
+
+
+def test_launches_are_counted_by_part_with_their_repeats_and_the_plan_with_what_came_of_it(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    assert ["headline", "14", "12", "2", "4.5", "65 %"] in rows
+    assert ["ladder", "8", "8", "1", "2.1", "50 %"] in rows
+    assert ["Ended early, as planned", "headline was precise enough after 12 of 14 launches"] in rows
+    left_out = "ladder: open-60 is 3,030 req/s; flask-gthread@pandas was found to carry 398, so it is not measured"
+    assert ["Departure from the plan", left_out] in rows
+    assert any(row[:1] == ["headline"] and row[4:] == ["open-60: 3,030", "14", "12", "1"] for row in rows)
+    assert ["Flask on gunicorn gthread, engine pandas", "398"] in rows
+
+
+def test_a_run_without_departures_says_so(tmp_path):
+    folder = VARIANTS["smoke"](tmp_path / "run")
+    write_report(folder)
+    page = Page(read_text(folder, "report.html"))
+    assert ["Departures from the plan", "none"] in page.rows
+    assert "Ended early" not in page.text
+    assert ["headline", "2", "2", "0", "0.6", "65 %"] in page.rows
+
+
+def test_rates_that_differ_from_stack_to_stack_are_told_from_the_lowest_to_the_highest(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["offered_rps"][0]["rps"] = 2000
+    folder.write_manifest(manifest)
+    write_report(folder)
+    assert "| open-60: 2,000 to 3,030 |" in read_text(folder, "report.md")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["allow_unequal"] = allowed
+    folder.write_manifest(manifest)
+    write_report(folder)
+    assert ("| Unequal stacks | allowed, see the conditions |" in read_text(folder, "report.md")) == allowed
+
+
+def test_a_part_whose_blocks_are_not_mirrored_is_called_so(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["parts"][0]["more_blocks"] = {"closed-16": 3}
+    manifest["plan"]["parts"][1]["mirrored"] = False
+    folder.write_manifest(manifest)
+    write_report(folder)
+    rows = {row[0]: row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8}
+    assert [rows[name][-1] for name in ("headline", "ladder")] == ["1, closed-16: 3", "1, not mirrored"]
+
+
+def test_a_load_that_some_stacks_of_a_part_are_under_says_how_many(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    part = manifest["plan"]["parts"][0]
+    load = part["loads"][0]
+    part["stacks_by_load"] = {**dict.fromkeys(part["loads"], part["stacks"]), load: part["stacks"][:2]}
+    folder.write_manifest(manifest)
+    write_report(folder)
+    [row] = [row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8 and row[0] == "headline"]
+    assert row[3].split(", ") == [f"{load} on 2 of {len(part['stacks'])}", *part["loads"][1:]]
+
+
+def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, tmp_path):
+    for text in (read_text(whole, "report.html"), read_text(whole, "report.md")):
+        assert "Start-up and memory" in text
+    rows = Page(read_text(whole, "report.html")).rows
+    assert ["Flask on gunicorn gthread", "0.624", "0.655", "5", "62.8 (61.0)", "105.1 (53.2)", "20"] in rows
+    assert ["Nothing on uvicorn", "29.4 (23.8)", "8"] in rows  # the floors are not started alone
+    html = read_text(whole, "report.html")
+    assert "second copy" not in html[html.index('<section id="cost">') : html.index('<section id="complexity">')]
+    smoke = VARIANTS["smoke"](tmp_path / "smoke")
+    write_report(smoke)
+    assert "Start-up and memory" not in read_text(smoke, "report.html") + read_text(smoke, "report.md")
+
+
+def test_memory_alone_has_no_columns_of_starts(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    assert "| stack | RSS (PSS) after load, MB | launches |" in read_text(folder, "report.md")
+
+
+def test_cells_of_an_open_loop_show_the_offered_rate_and_every_kind_of_failure(whole):
+    head, *rows = table_below(
+        read_text(whole, "report.md"), "Cells: predict-1, equal rate, 60 % of saturation, 3,030 req/s; response times"
+    )
+    assert head[-4:] == ["samples", "errors", "unfinished", "not sent"]
+    assert [row[-3:] for row in rows] == [["0", "0", "0"]] * 4 + [["0", "4", "11"]] + [["0", "0", "0"]] * 2
+
+
+def test_cells_without_failures_of_a_kind_have_no_column_for_it(whole):
+    head, *_ = table_below(read_text(whole, "report.md"), "Cells of the answer: predict-1, 16 users; service times; 12 launches")
+    assert head[-2:] == ["samples", "errors"]
+
+
+def test_cells_of_several_loads_have_columns_for_load_and_offered_rate(tmp_path):
+    folder = copy_run(tmp_path / "run")
+    summary = read_json(folder.path / "summary.json")
+    for number, cell in enumerate(summary["cells"]):
+        if cell["part"] == "ladder" and number % 2:
+            cell.update(load="closed-16", offered_rps=None, launches=7, throughput_level=0.9)
+    folder.write_text("summary.json", json.dumps(summary))
+    write_report(folder)
+    rows = Page(read_text(folder, "report.html")).rows
+    [head] = [row for row in rows if row[:5] == ["stack", "load", "offered req/s", "requests per second", "level"]]
+    assert head[-1] == "launches"
+    offered = {(row[1], row[2]) for row in rows if len(row) == len(head)}
+    assert {("predict-1, 16 users", "-"), ("predict-1, equal rate, 60 % of saturation", "3,030")} <= offered
+
+
+def test_tail_percentiles_stand_with_their_upper_bounds(whole):
+    cell = whole.read_summary().cells[0]
+    head, row, *_ = table_below(read_text(whole, "report.md"), "Cells of the answer")
+    figures = dict(zip(head, row, strict=True))
+    assert figures["p99 ms (bound)"] == f"{format_number(cell.p99_ms)} ({format_number(cell.p99_upper_ms)})"
+    assert figures["p99.9 ms (bound)"] == f"{format_number(cell.p999_ms)} ({format_number(cell.p999_upper_ms)})"
+    assert figures["CPU us (kernel)"] == "191 (24 %)"
+
+
+def test_a_percentile_among_requests_without_an_answer_is_called_so(tmp_path):
+    folder = VARIANTS["overloaded"](tmp_path / "run")
+    write_report(folder)
+    head, row, *_ = table_below(read_text(folder, "report.md"), "Cells: predict-1, equal rate")
+    figures = dict(zip(head, row, strict=True))
+    assert figures["p50 ms"] == "0.359"
+    assert [figures[name] for name in ("p95 ms", "p99 ms (bound)", "p99.9 ms (bound)")] == ["unanswered"] * 3
+    assert figures["unfinished"] == "1,700"
+
+
+def test_the_latency_section_explains_the_offered_load_only_where_there_is_one(whole, tmp_path):
+    smoke = VARIANTS["smoke"](tmp_path / "smoke")
+    write_report(smoke)
+    for name in ("report.html", "report.md"):
+        assert "At the same offered load requests come when they are due" in read_text(whole, name)
+        assert "At the same offered load" not in read_text(smoke, name)
+
+
+def test_rows_of_several_parts_say_of_which_part_they_are(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    heads = [row for row in rows if row[:1] == ["contender / baseline"]]
+    assert ["part" in head for head in heads] == [False, True]  # judged rows are all of one part
+    place = heads[1].index("part")
+    assert any(row[place : place + 1] == ["ladder"] and "p95 response time" in row for row in rows)
+
+
+def test_rows_that_are_all_exploratory_have_no_columns_of_margin_and_role_and_a_verdict_only_with_a_reason(whole):
+    rows = Page(read_text(whole, "report.html")).rows
+    judged, exploratory = (row for row in rows if row[:1] == ["contender / baseline"])
+    assert {"verdict", "margin", "role"} <= set(judged)
+    assert "verdict" in exploratory
+    assert not {"margin", "role"} & set(exploratory)
+    plain = [row for row in whole.read_summary().comparisons if row.role == "exploratory" and row.reason in ("", "exploratory")]
+    assert "verdict" not in comparison_table("", plain, {}).columns
+
+
+def test_labels_of_a_user_are_text_in_every_output(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    label = " ".join(AWKWARD_LABEL.split())
+    assert label in Page(read_text(folder, "report.html")).text
+    markdown = read_text(folder, "report.md")
+    assert "<b>" not in markdown
+    tables = [line for line in markdown.splitlines() if line.startswith("|")]
+    columns = [len(re.findall(r"(?<!\\)\|", line)) for line in tables]
+    rules = [place for place, line in enumerate(tables) if set(line) <= set("|-: ")]
+    assert rules
+    assert all(columns[place - 1] == columns[place] == columns[place + 1] for place in rules)
+
+
+def test_the_same_run_gives_the_same_bytes_wherever_it_lies(whole, tmp_path):
+    def contents(folder):
+        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = contents(whole.path)
+    copy = shutil.copytree(whole.path, tmp_path / "elsewhere")
+    write_report(RunFolder.open(copy))
+    assert contents(copy) == before
+    assert {path.name for path in before} >= {f"{name}.{kind}" for name in SHEETS for kind in ("svg", "png")}
+
+
+def test_a_figure_that_is_missing_has_its_reason(tmp_path):
+    assert "too few" in terminal_summary(VARIANTS["smoke"](tmp_path / "smoke"))
+    assert "none" in terminal_summary(VARIANTS["nulls"](tmp_path / "nulls"))
+    large = VARIANTS["large"](tmp_path / "large")
+    write_report(large)
+    assert "at least 9,100" in read_text(large, "report.md")
+
+
+def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(tmp_path):
+    folder = VARIANTS["user"](tmp_path / "run")
+    write_report(folder)
+    assert "**Exploratory comparisons, without verdict**" in read_text(folder, "report.md")
+    assert "| 2.008 (1.990 to 2.026) |" in read_text(folder, "report.md")
+
+
+def test_pictures_of_the_markdown_lie_beside_it(reported):
+    pictures = re.findall(r"!\[.*?\]\((\S+)\)", read_text(reported, "report.md"))
+    assert {"charts/ratios.png", "charts/throughput.png"} <= set(pictures)
+    assert {"charts/latency.png", "charts/equal-load.png"} & set(pictures)
+    names = sorted(picture.removesuffix(".png") for picture in pictures)
+    for kind in ("svg", "png"):
+        assert sorted(f"charts/{path.stem}" for path in (reported.path / "charts").glob(f"*.{kind}")) == names
+    assert len(read_text(reported, "report.md")) < 65_536
+
+
+def test_the_report_leaves_the_figures_of_the_run_alone(whole):
+    for name in ("manifest.json", "summary.json", "cells.csv", "comparisons.csv", "distributions.csv"):
+        assert (whole.path / name).read_bytes() == (MINI_RUN / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["summary.json", "manifest.json", "distributions.csv"])
+def test_a_run_without_its_files_is_refused_in_a_sentence(name, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    (folder.path / name).unlink()
+    with pytest.raises(RunFolderError, match=f"{name} cannot be read"):
+        write_report(folder)

@@ -1,0 +1,370 @@
+"""Every verdict line: verdicts x directions x roles, and what is said where a figure is missing."""
+
+from dataclasses import replace
+
+import pytest
+from run_variants import MINI_RUN
+
+from bench.records import METRICS, Comparison, Gate, RunWarning, Summary, Validity
+from bench.records.folder import RunFolder
+from bench.records.loads import parse_load
+from bench.show.figures import count_words, format_interval, format_load, format_number, format_percent, is_open, time_words, under_words
+from bench.show.sentences import aa_line, comparison_line, headline_lines, notices, validity_line, verdict_mark, verdict_words
+
+STACKS = {
+    "flask-gthread": {"framework": "Flask", "server": "gunicorn gthread", "engine": "numpy", "label": "Flask on gunicorn gthread"},
+    "fastapi-uvicorn": {"framework": "FastAPI", "server": "uvicorn", "engine": "numpy", "label": "FastAPI on uvicorn"},
+    "flask-granian": {"framework": "Flask", "server": "granian", "engine": "numpy", "label": "Flask on granian"},
+    "fastapi-granian": {"framework": "FastAPI", "server": "granian", "engine": "numpy", "label": "FastAPI on granian"},
+    "mine": {"framework": "other", "server": "its own server", "engine": "numpy", "label": "mine"},
+    "yours": {"framework": "other", "server": "its own server", "engine": "numpy", "label": "yours"},
+}
+ROW = Comparison(
+    part="headline",
+    contender="fastapi-uvicorn",
+    baseline="flask-gthread",
+    scenario="predict-1",
+    load="closed-16",
+    metric="throughput_rps",
+    ratio=2.0,
+    ci_low=1.9,
+    ci_high=2.1,
+    level=0.9531,
+    margin=0.02,
+    smallest_seen=None,
+    launches=12,
+    launch_ratios=(1.9, 2.0, 2.1),
+    role="primary",
+    verdict="better",
+    reason="",
+)
+SAME = replace(ROW, contender="fastapi-granian", baseline="flask-granian", ratio=0.9, ci_low=0.88, ci_high=0.92, level=0.9834)
+SAME = replace(SAME, role="secondary", verdict="worse")
+FLOOR = replace(ROW, contender="flask-gthread-twin", ratio=1.003, ci_low=0.994, ci_high=1.012, verdict="not judged", role="exploratory")
+NONE = {"ratio": None, "ci_low": None, "ci_high": None, "level": None}
+
+
+def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), **validity):
+    facts = {"valid": True, "aa": "pass", "aa_estimate": 1.003, "aa_ci_low": 0.994, "aa_ci_high": 1.012, "gates": (), "warnings": ()}
+    checked = Validity(**{**facts, **validity})
+    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor), (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "metric", "words"),
+    [
+        ("better", "throughput_rps", "better"),
+        ("worse", "throughput_rps", "worse"),
+        ("better", "cpu_us_per_request", "better (less CPU time)"),
+        ("worse", "cpu_us_per_request", "worse (more CPU time)"),
+        ("better", "p50_ms", "better (shorter p50)"),
+        ("worse", "p95_ms", "worse (longer p95)"),
+        ("better", "p99_ms", "better (shorter p99)"),
+        *(("equivalent", metric, "equivalent within 2 %") for metric in METRICS),
+        *(("undecided", metric, "undecided") for metric in METRICS),
+        *(("withheld", metric, "withheld (a reason)") for metric in METRICS),
+        *(("not judged", metric, "not judged (a reason)") for metric in METRICS),
+    ],
+)
+@pytest.mark.parametrize("role", ["primary", "secondary"])
+def test_a_judged_verdict_says_what_moved_the_margin_or_the_reason(verdict, metric, words, role):
+    assert verdict_words(replace(ROW, verdict=verdict, metric=metric, role=role, reason="a reason.")) == words
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_exploratory_rows_have_no_verdict_word(metric):
+    row = replace(ROW, role="exploratory", verdict="not judged", reason="exploratory", metric=metric)
+    assert verdict_words(row) == "exploratory"
+    assert comparison_line(row, (), STACKS).startswith("Exploratory, as usually deployed: ")
+
+
+def test_an_exploratory_row_with_failures_says_so():
+    row = replace(ROW, role="exploratory", verdict="not judged", reason="3 requests without a correct answer in its cells")
+    assert verdict_words(row) == "exploratory (3 requests without a correct answer in its cells)"
+
+
+def test_every_verdict_has_a_mark_of_its_own_and_nothing_judged_has_none():
+    marks = [verdict_mark(verdict) for verdict in ("better", "worse", "equivalent", "undecided", "withheld")]
+    assert len(set(marks)) == 5
+    assert all(marks)
+    assert verdict_mark("not judged") == ""
+
+
+DEPLOYED = "FastAPI on uvicorn answered 2.00 times as many requests per second as Flask on gunicorn gthread"
+AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, f"Better, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches{AA}). predict-1, 16 users."),
+        (
+            {"metric": "cpu_us_per_request", "ratio": 0.5, "ci_low": 0.49, "ci_high": 0.51, "load": "open-60"},
+            (
+                "Better (less CPU time), as usually deployed: FastAPI on uvicorn used 0.500 times the CPU time per request of "
+                "Flask on gunicorn gthread (95.3 % interval 0.490 to 0.510, 12 launches). predict-1, equal rate, 60 % of saturation."
+            ),
+        ),
+        (
+            {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "closed-1"},
+            (
+                "Worse (longer p95), as usually deployed: the p95 service time of FastAPI on uvicorn was 1.30 times that of "
+                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, 1 user."
+            ),
+        ),
+        (
+            {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "open-60"},
+            (
+                "Worse (longer p95), as usually deployed: the p95 response time of FastAPI on uvicorn was 1.30 times that of "
+                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, equal rate, 60 % of saturation."
+            ),
+        ),
+        (
+            {"verdict": "undecided", "smallest_seen": 0.0412, "load": "open-500rps"},
+            (
+                f"Undecided, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches). predict-1, 500 req/s offered. "
+                "This run could see 4.1 % and more; about 48 launches would halve the interval."
+            ),
+        ),
+        (
+            {
+                "verdict": "equivalent",
+                "ratio": 1.0,
+                "ci_low": 0.99,
+                "ci_high": 1.01,
+                "contender": "fastapi-granian",
+                "baseline": "flask-granian",
+            },
+            (
+                "Equivalent within 2 %, same server: FastAPI on granian answered 1.000 times as many requests per second as "
+                "Flask on granian (95.3 % interval 0.990 to 1.010, 12 launches). predict-1, 16 users."
+            ),
+        ),
+        (
+            {
+                "verdict": "not judged",
+                "reason": "1 launches; verdicts need 8",
+                "launches": 1,
+                "ci_low": None,
+                "ci_high": None,
+                "level": None,
+            },
+            f"Not judged (1 launches; verdicts need 8), as usually deployed: {DEPLOYED} (no interval, 1 launch{AA}). predict-1, 16 users.",
+        ),
+        (
+            {"verdict": "withheld", "reason": "3 wrong or failed answers", **NONE},
+            (
+                "Withheld (3 wrong or failed answers), as usually deployed: no figure of FastAPI on uvicorn against "
+                "Flask on gunicorn gthread in requests per second. predict-1, 16 users."
+            ),
+        ),
+        (
+            {"contender": "mine", "baseline": "yours"},
+            (
+                "Better: mine answered 2.00 times as many requests per second as yours (95.3 % interval 1.90 to 2.10, 12 launches). "
+                "predict-1, 16 users."
+            ),
+        ),
+        (
+            {"contender": "nowhere", "baseline": "flask-granian", "load": "strange"},
+            (
+                "Better: nowhere answered 2.00 times as many requests per second as Flask on granian "
+                "(95.3 % interval 1.90 to 2.10, 12 launches). predict-1, strange."
+            ),
+        ),
+    ],
+)
+def test_a_comparison_is_one_sentence_with_point_and_interval_together(change, line):
+    assert comparison_line(replace(ROW, **change), [FLOOR], STACKS) == line
+
+
+def test_two_stacks_with_one_label_are_called_by_their_names():
+    stacks = {**STACKS, "mine": {**STACKS["mine"], "label": "ours"}, "yours": {**STACKS["yours"], "label": "ours"}}
+    assert ": mine answered 2.00 times as many requests per second as yours (" in comparison_line(
+        replace(ROW, contender="mine", baseline="yours"), (), stacks
+    )
+
+
+def test_the_noise_floor_of_a_line_is_that_of_its_own_row():
+    others = [replace(FLOOR, load="closed-1", ratio=9), replace(FLOOR, metric="p50_ms", ratio=9), replace(FLOOR, baseline="mine", ratio=9)]
+    assert "two copies" not in comparison_line(ROW, others, STACKS)
+    assert "two copies of the baseline: 1.0030" in comparison_line(ROW, [*others, FLOOR], STACKS)
+
+
+def test_the_answer_begins_with_both_headline_rows():
+    lines = headline_lines(make_summary(SAME, replace(ROW, load="closed-1", role="exploratory"), ROW), STACKS)
+    assert [line.partition(":")[0] for line in lines] == ["Better, as usually deployed", "Worse, same server"]
+    assert lines[0].endswith("predict-1, 16 users. Server on 1 core.")
+    assert lines[1].endswith("predict-1, 16 users. So the gain above comes from the server.")
+
+
+def test_a_headline_row_alone_says_on_how_many_cores():
+    lines = headline_lines(make_summary(SAME), STACKS)
+    assert lines[1].endswith("predict-1, 16 users. Server on 1 core.")
+
+
+def test_what_the_other_server_brings_without_another_framework_is_said_in_figures():
+    cell = next(cell for cell in RunFolder.open(MINI_RUN).read_summary().cells if cell.throughput_rps)
+    known = {"part": ROW.part, "scenario": ROW.scenario, "load": ROW.load, "throughput_ci_low": None, "throughput_ci_high": None}
+    cells = tuple(replace(cell, stack=row.baseline, throughput_rps=rate, **known) for row, rate in ((ROW, 4353.0), (SAME, 7480.0)))
+    summary = replace(make_summary(ROW, SAME), cells=cells)
+    alone = "7,480 req/s on Flask on granian, 4,350 req/s on Flask on gunicorn gthread"
+    assert headline_lines(summary, STACKS)[1].endswith(f" So the gain above comes from the server: {alone}.")
+    assert headline_lines(replace(summary, cells=cells[:1]), STACKS)[1].endswith(" So the gain above comes from the server.")
+
+
+@pytest.mark.parametrize(
+    ("deployed", "same", "words"),
+    [
+        ("better", "worse", "the gain above comes from the server"),
+        ("better", "equivalent", "the gain above comes from the server"),
+        ("worse", "better", "the loss above comes from the server"),
+        ("worse", "equivalent", "the loss above comes from the server"),
+        *((deployed, same, "") for deployed in ("better", "worse") for same in (deployed, "undecided", "withheld", "not judged")),
+        *((deployed, same, "") for deployed in ("equivalent", "undecided", "withheld", "not judged") for same in ("better", "worse")),
+    ],
+)
+def test_what_both_rows_say_together_follows_from_their_verdicts(deployed, same, words):
+    line = headline_lines(make_summary(replace(ROW, verdict=deployed), replace(SAME, verdict=same)), STACKS)[1]
+    assert (f" So {words}." in line) if words else (" So " not in line)
+
+
+def test_a_headline_row_that_was_not_measured_is_called_so():
+    lines = headline_lines(make_summary(ROW, cores=()), STACKS)
+    assert lines[0].endswith("16 users.")
+    assert lines[1] == "Not measured, same server: this run does not compare fastapi-granian with flask-granian."
+
+
+def test_stacks_of_a_user_take_the_place_of_the_headline_rows():
+    rows = [replace(ROW, contender=name, baseline="yours", metric=metric) for name in ("mine", "flask-granian", "x") for metric in METRICS]
+    lines = headline_lines(make_summary(*rows, cores=(0, 1)), STACKS)
+    assert [line.partition(" answered")[0] for line in lines] == ["Better: mine", "Better: Flask on granian"]
+    assert lines[0].endswith(" Server on 2 cores.")
+
+
+def test_a_run_that_compares_no_throughput_answers_with_what_it_compares():
+    rows = [replace(ROW, contender="mine", baseline="yours", metric=metric, load="open-60") for metric in METRICS[1:]]
+    lines = headline_lines(make_summary(*rows), STACKS)
+    assert len(lines) == 2
+    assert lines[0].startswith("Better (less CPU time): mine used 2.00 times the CPU time per request of yours")
+    assert lines[1].startswith("Better (shorter p50): the p50 response time of mine was 2.00 times that of yours")
+
+
+def test_a_run_without_comparisons_says_so():
+    summary = make_summary(noise_floor=(), aa="not judged")
+    assert headline_lines(summary, STACKS) == ["No comparison: this run does not measure one stack against another."]
+    assert aa_line(summary, STACKS) == "A/A not judged: there is no figure of two copies of one stack."
+
+
+def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_each_warning_once():
+    marked = [Gate(n, 3, name, "x", 2, 1, "kept and marked") for n in (2, 3) for name in ("send_lag_p99_ms", "generator_cpu_ratio")]
+    gates = (Gate(1, 1, "steal_ratio", "the whole launch", 0.03, 0.02, "repeated"), *marked)
+    warnings = tuple(RunWarning(code, "text", "step") for code in ("busy", "errors", "busy"))
+    assert validity_line(make_summary(gates=gates, warnings=warnings)) == (
+        "Valid: A/A pass; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
+    )
+    assert validity_line(make_summary(valid=False, aa="fail")) == "Not valid: A/A fail; no gate tripped; no warnings."
+
+
+def test_aa_is_the_ratio_of_two_copies_with_its_interval():
+    assert aa_line(make_summary(ROW), STACKS) == (
+        "A/A pass: a second copy of Flask on gunicorn gthread answered 1.0030 times as many requests per second as the first "
+        "(95.3 % interval 0.9940 to 1.0120, 12 launches)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "lines"),
+    [
+        (make_summary(ROW), []),
+        (
+            make_summary(ROW, partial=True),
+            ["Partial run: it ended before its plan did; the figures are those of the launches that were finished."],
+        ),
+        (
+            make_summary(replace(ROW, verdict="withheld"), valid=False, warnings=(RunWarning("busy", "It is busy.", "Stop it."),)),
+            ["Not a valid run: no verdict is given, the figures are for diagnosis only.", "Warning: It is busy. Stop it."],
+        ),
+        (make_summary(ROW, replace(SAME, verdict="withheld")), ["Withheld: 1 of 2 comparisons without verdict; the rows say why."]),
+        (
+            make_summary(replace(FLOOR, reason="exploratory"), replace(ROW, verdict="not judged", reason="2 launches; verdicts need 8")),
+            ["Nothing is judged in this run: 2 launches; verdicts need 8."],
+        ),
+        (make_summary(), ["Nothing is judged in this run."]),
+    ],
+)
+def test_what_a_reader_must_know_first(summary, lines):
+    assert notices(summary) == lines
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse", "equivalent", "undecided", "withheld", "not judged"])
+@pytest.mark.parametrize("role", ["primary", "secondary", "exploratory"])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("figures", [{}, NONE, {"ci_low": None, "ci_high": None, "level": None}, {"ci_low": 2.0}])
+def test_every_line_is_ascii_and_holds_no_word_that_claims_more(verdict, role, metric, figures):
+    row = replace(ROW, verdict=verdict, role=role, metric=metric, **figures)
+    line = comparison_line(row, [replace(FLOOR, metric=metric, **figures)], STACKS)
+    assert line.isascii()
+    assert "None" not in line
+    assert not [word for word in ("faster", "slower", "significant", "winner", "beats", "up to") if word in line]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "text"),
+    [
+        (10_840.4, 10_720, 10_960, "10,840 (10,720 to 10,960)"),
+        (5052.3, 5010.2, 5094.7, "5,052 (5,010 to 5,095)"),
+        (0.9027, 0.8953, 0.9101, "0.9027 (0.8953 to 0.9101)"),
+        (50.2, 20, 110, "50 (20 to 110)"),
+        (1.0, 1.0, 1.0, "1.000 (1.000 to 1.000)"),
+        (9080.0, 9080.0, 9080.0, "9,080 (9,080 to 9,080)"),
+        (0.0, 0.0, 0.0, "0 (0 to 0)"),
+        (2.0123, None, None, "2.01"),
+        (2.0123, 1.9, None, "2.01"),
+        (None, 1.9, 2.1, "-"),
+    ],
+)
+def test_digits_follow_the_half_width_of_the_interval(estimate, low, high, text):
+    assert format_interval(estimate, low, high) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0, "0"), (0.0213, "0.0213"), (94.63, "94.6"), (12_345.0, "12,300"), (-1.5, "-1.50")]
+)
+def test_a_figure_without_interval_has_three_digits(value, text):
+    assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [(1, "launch", "1 launch"), (12, "launch", "12 launches"), (0, "user", "0 users"), (5, "fresh process", "5 fresh processes")],
+)
+def test_what_is_counted_is_one_or_several(count, noun, text):
+    assert count_words(count, noun) == text
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(0.02, "2 %"), (0.1, "10 %"), (0.0412, "4.1 %"), (1.5, "150 %"), (0, "0 %")])
+def test_percent(ratio, text):
+    assert format_percent(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("load", "text", "under"),
+    [
+        ("closed-1", "1 user", "with 1 user"),
+        ("closed-16", "16 users", "with 16 users"),
+        ("open-60", "equal rate, 60 % of saturation", "at equal rate, 60 % of saturation"),
+        ("own-80", "80 % of its own saturation", "at 80 % of its own saturation"),
+        ("open-500rps", "500 req/s offered", "at 500 req/s offered"),
+        ("open-500rps-constant", "500 req/s offered, evenly spaced", "at 500 req/s offered, evenly spaced"),
+        ("closed-x", "closed-x", "with closed-x"),
+    ],
+)
+def test_loads_in_words(load, text, under):
+    assert (format_load(load), under_words(load)) == (text, under)
+
+
+@pytest.mark.parametrize("load", ["closed-1", "closed-128", "open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant"])
+def test_response_time_is_the_word_of_open_loops_as_the_plan_knows_them(load):
+    assert is_open(load) == parse_load(load).is_open
+    assert time_words(load) == ("response time" if parse_load(load).is_open else "service time")
