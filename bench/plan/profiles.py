@@ -73,7 +73,7 @@ class Part(Record):
     blocks: Blocks
     more_blocks: Mapping[str, Blocks] = Field(default_factory=dict)
     stacks_by_load: Mapping[str, Names] = Field(default_factory=dict)
-    first_look: int | None = None
+    first_look: Whole | None = None
     mirrored: YesNo = True
 
     def count_blocks(self, load: str) -> int:

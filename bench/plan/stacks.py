@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
@@ -32,12 +32,12 @@ def _check_ready(path: str) -> str:
     return path
 
 
-def _check_requirement(text: str) -> str:
+def _check_requirement(text: Any) -> str:
     try:
         Requirement(text)
-    except InvalidRequirement:
+    except (InvalidRequirement, TypeError):
         raise RefusalError(what="a list of names of distributions, such as 'flask'") from None
-    return text
+    return str(text)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -62,7 +62,7 @@ class Stack(Record):
     folder: Path | None = None
     environment: Mapping[str, str] = Field(default_factory=dict)
     source: Path | None = None
-    requires: tuple[Annotated[str, AfterValidator(_check_requirement)], ...] = ()
+    requires: tuple[Annotated[str, BeforeValidator(_check_requirement)], ...] = ()
 
     @property
     def baseline_name(self) -> str:

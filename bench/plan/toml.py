@@ -23,6 +23,7 @@ _RANGE = "range"
 _MUST_BE: Mapping[str, str] = {
     "tuple_type": "a list",
     "string_type": "a text",
+    "path_type": "a text",
     "bool_type": "a true or false",
     "mapping_type": "a table",
     "dict_type": "a table",
@@ -90,13 +91,16 @@ Names = Annotated[tuple[str, ...], AfterValidator(_different)]
 
 def _describe(error: ErrorDetails) -> str:
     """Return a complaint of pydantic in our words."""
-    kind, value, places = error["type"], error["input"], [place for place in error["loc"] if isinstance(place, str)]
-    key = " ".join(places)
+    kind, value = error["type"], error["input"]
+    key = " ".join(place for place in error["loc"] if isinstance(place, str))
     if kind == "missing":
         return f"{key} is missing"
     if kind == _RANGE:
         return f"{key} is {value}; {error['msg']}"
     if kind == "literal_error":
-        return f"{key} {value!r} is unknown; allowed are {error['ctx']['expected'].replace(' or ', ', ')}"
+        allowed = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        return f"{key} {value!r} is unknown; allowed are {allowed}"
     must_be = error["ctx"]["error"] if kind == "value_error" else _MUST_BE.get(kind, kind)
+    if kind == "string_type" and isinstance(error["loc"][-1], int):
+        must_be = "a list of words"
     return f"{key} must be {must_be}, not {value!r}"

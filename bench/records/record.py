@@ -95,12 +95,18 @@ class Record:
         flat, properties = _flat_fields(cls), schema.get("properties", {})
         written: dict[str, Any] = {}
         for name, described in properties.items():
-            written |= dict.fromkeys(flat[name], _NUMBER_OR_NULL) if name in flat else {name: described}
+            if name not in flat:
+                written[name] = described
+                continue
+            estimate, *rest = flat[name]
+            written[estimate] = _NUMBER_OR_NULL if "anyOf" in described else _NUMBER
+            written |= dict.fromkeys(rest, _NUMBER_OR_NULL)
         return {**schema, "properties": written, "required": list(written)}
 
 
 _PARTS = tuple(field.name for field in dataclasses.fields(Interval))
-_NUMBER_OR_NULL = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+_NUMBER = {"type": "number"}
+_NUMBER_OR_NULL = {"anyOf": [_NUMBER, {"type": "null"}]}
 
 
 def adapter(kind: type) -> TypeAdapter[Any]:

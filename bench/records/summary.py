@@ -1,7 +1,7 @@
 """The content of summary.json: every number that any output shows."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from bench.records.cells import Cell
 from bench.records.code import AppCode, Feature
 from bench.records.comparisons import Comparison
 from bench.records.findings import BreakEven, Capacity, Knee, LadderRow
-from bench.records.record import STRICT, Flat, Interval, Record
+from bench.records.record import STRICT, Flat, Interval, Record, adapter
 from bench.records.resources import Resources, ServerTiming
 
 # History of the results format:
@@ -19,6 +19,28 @@ from bench.records.resources import Resources, ServerTiming
 #   3 (2026-11) time of a prediction by engine, break-even, ladder, single changes, capacity, knees, Server-Timing, complexity.
 #   4 (2026-11) p99 per launch at each offered rate; overheads of both stacks with each engine.
 RESULTS_SCHEMA = 4
+
+
+Action = Literal["repeated", "kept and marked"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Environment(Record):
+    """The machine and what is installed on it, see `measure.environment`."""
+
+    cpu: str
+    cores_allowed: list[int]
+    server_cores: list[int]
+    generator_cores: list[int]
+    memory_bytes: int
+    kernel: str
+    os: str
+    python: str
+    commit: str
+    packages: dict[str, str]
+    governor: str | None
+    busy_cores: float
+    virtual_machine: bool
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,7 +53,7 @@ class Gate(Record):
     where: str
     value: float
     limit: float
-    action: str
+    action: Action
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,7 +69,7 @@ class RunWarning(Record):
 class Aa(Record):
     """The A/A that belongs to the primary comparison; `verdict` is pass, fail or not judged."""
 
-    verdict: str
+    verdict: Literal["pass", "fail", "not judged"]
     interval: Annotated[Interval | None, Flat("estimate", "ci_low", "ci_high")]
 
 
@@ -63,7 +85,12 @@ class Validity(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Summary(Record):
-    """The content of summary.json: every number that any output shows."""
+    """The content of summary.json: every number that any output shows. ratio = contender / baseline; null where there is no figure.
+
+    `partial`: the run ended before its plan did. `noise_floor` are second copies against the first, `changes` single changes from one
+    start (what each is stands in the manifest's plan), both in the shape of a comparison. `environment` is an `Environment`, kept as
+    it was found: nothing is computed from it.
+    """
 
     profile: str
     partial: bool
@@ -76,8 +103,17 @@ class Summary(Record):
     ladder: tuple[LadderRow, ...]
     break_even: tuple[BreakEven, ...]
     resources: tuple[Resources, ...]
-    capacity: tuple[Capacity, ...] = ()
-    knees: tuple[Knee, ...] = ()
-    server_timing: tuple[ServerTiming, ...] = ()
-    complexity: tuple[AppCode, ...] = ()
-    features: tuple[Feature, ...] = ()
+    capacity: tuple[Capacity, ...]
+    knees: tuple[Knee, ...]
+    server_timing: tuple[ServerTiming, ...]
+    complexity: tuple[AppCode, ...]
+    features: tuple[Feature, ...]
+
+
+def make_schema() -> dict[str, Any]:
+    """Return the JSON schema of summary.json, generated from the records."""
+    schema = adapter(Summary).json_schema()
+    described = {"environment": adapter(Environment).json_schema()}
+    properties = {"schema": {"const": RESULTS_SCHEMA}, **schema["properties"], **described}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "summary.json of a run"}
+    return head | {**schema, "title": head["title"], "properties": properties, "required": list(properties)}

@@ -1,12 +1,21 @@
-"""Launches of servers of known speed, as the generator would record them."""
+"""Launches of servers of known speed, as the generator would record them, and runs of them as they lie on disk."""
+
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from bench.judge.tables import Tables, read_launch
-from judge_rows import sample_rows
+from sample_rows import columns, sample_rows
 
+from bench.judge.judgement import judge
+from bench.measure.slices import describe_slices
+from bench.plan.plan import describe
 from bench.plan.schedule import draw_arrivals, schedule_slices
+from bench.records import Quantile, SliceRecord, Summary, WarmUpPoint
+from bench.records.folder import RunFolder
 from bench.records.loads import parse_load
-from bench.records.samples import SAMPLE_COLUMNS
+from bench.records.record import adapter
+from bench.records.samples import SAMPLE_COLUMNS, settled_requests, write_samples
 
 MS = 1_000_000
 SETTLE_NS, LENGTH_NS, GAP_NS = 40 * MS, 250 * MS, 300 * MS
@@ -72,21 +81,47 @@ def open_rows(place, start_ns, rng):
 
 
 def read(config, launch, **options):
-    """Return what `read_launch` makes of a launch."""
-    return read_launch(launch, *simulate_launch(config, launch, **options))
+    """Return the slices of a launch, and the settled requests of each."""
+    planned, facts, samples = simulate_launch(config, launch, **options)
+    slices = describe_slices(launch, planned, facts, samples)
+    rows = (samples[samples[:, COLUMN["slice"]] == record.slice] for record in slices)
+    return slices, [settled_requests(columns(own), record.settled_ns, record.end_ns) for own, record in zip(rows, slices, strict=True)]
 
 
-def tables_of(config, **options):
-    """Return the tables of a run of all its launches."""
-    tables = Tables(config)
-    for launch in range(1, config.parts[0].launches + 1):
-        tables.add_launch(launch, read(config, launch, **options), [])
-    return tables
+def write_run(path, config, *, launches=None, spoil=None, rates=RATES_RPS, gates=(), warnings=(), partial=False):
+    """Write the files that measuring leaves behind; `spoil` may be a function, or one by launch."""
+    folder = RunFolder(path)
+    (path / "samples").mkdir(parents=True)
+    count = config.parts[0].launches if launches is None else launches
+    slices = []
+    for launch in range(1, count + 1):
+        own = spoil.get(launch) if isinstance(spoil, dict) else spoil
+        planned, facts, samples = simulate_launch(config, launch, spoil=own, rates=rates)
+        write_samples(folder.samples_path(launch), samples)
+        slices += describe_slices(launch, planned, facts, samples)
+    folder.write_rows("slices.csv", slices, SliceRecord)
+    folder.write_manifest(
+        {
+            "plan": describe(config),
+            "partial": partial,
+            "environment": {},
+            "gates": [vars(gate) for gate in gates],
+            "warnings": [vars(warning) for warning in warnings],
+            "launches": [{"launch": launch, "part": config.parts[0].name, "kept": True} for launch in range(1, count + 1)],
+        }
+    )
+    return folder
 
 
 def judged(config, **options):
-    """Return the judgement of a run of all its launches."""
-    return tables_of(config, **options).judge([], partial=False)
+    """Return the summary of a run, as it is judged from its files, with `quantiles` and `warm_up` as in its tables."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = write_run(Path(path) / "run", config, **options)
+        summary = judge(folder)
+        written = adapter(Summary).dump_python
+        assert written(folder.read_summary()) == written(summary)
+        quantiles, warm_up = folder.read_rows("distributions.csv", Quantile), folder.read_rows("warm_up.csv", WarmUpPoint)
+    return SimpleNamespace(**vars(summary), quantiles=tuple(quantiles), warm_up=tuple(warm_up))
 
 
 def cells_of(judgement, load="closed-16"):

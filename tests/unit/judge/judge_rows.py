@@ -1,15 +1,16 @@
 """Rows for the tests of judging: complete records of which a test names only what it is about."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from bench.judge.cells import CellTimes
+from bench.judge.requests import Times
 from bench.plan.plan import Plan, make_plan
 from bench.plan.profiles import Part
-from bench.plan.rules import MARGINS
+from bench.plan.rules import Rules
 from bench.records import CellKey, Comparison, SliceRecord
-from bench.records.samples import SAMPLE_COLUMNS, Settled
+from bench.records.samples import Settled
 
 KEY = CellKey("headline", "flask-gthread", "predict-1", "closed-16")
 OPEN_KEY = CellKey("headline", "flask-gthread", "predict-1", "open-60")
@@ -62,7 +63,7 @@ def make_settled(response_ms=(), service_ms=None, send_lag_ms=()):
 def make_times(response_ms=(), service_ms=None, send_lag_ms=()):
     """Return all settled requests of a cell, as `make_settled` does those of a slice."""
     settled = make_settled(response_ms, service_ms, send_lag_ms)
-    return CellTimes(settled.response_ms, settled.service_ms, settled.send_lag_ms)
+    return Times(settled.response_ms, settled.service_ms, settled.send_lag_ms)
 
 
 def make_row(**fields):
@@ -79,7 +80,7 @@ def make_row(**fields):
         "ci_low": 1.10,
         "ci_high": 1.12,
         "level": 0.9575,
-        "margin": MARGINS[metric],
+        "margin": Rules().margins[metric],
         "smallest_seen": None,
         "launches": 12,
         "launch_ratios": (),
@@ -97,42 +98,7 @@ def make_floor(ratio=1.0, width=0.005, **fields):
 
 
 def small_config(launches=12, scenarios=("predict-1",), loads=("closed-16",), blocks=2) -> Plan:
-    """Return a calibrated plan with the as-deployed pair and the twin of its baseline."""
+    """Return a plan of known rates with the as-deployed pair and the twin of its baseline."""
     stacks = ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin")
     part = Part("headline", stacks, scenarios, loads, launches=launches, blocks=blocks)
-    smoke = make_plan("smoke")
-    return Plan(**{**vars(smoke), "parts": (part,), "saturation_rps": SATURATION_RPS})
-
-
-def sample_rows(index, sent_ns, service_ns, *, intended_ns=None, connections=1, correct=True, status=200):
-    """Return samples in the order of `records.SAMPLE_COLUMNS`; `sent_ns` and `service_ns` have one entry per request.
-
-    Without `intended_ns` requests are due when they are sent, as in a closed loop.
-    """
-    sent = np.asarray(sent_ns, dtype=np.int64)
-    intended = sent if intended_ns is None else np.asarray(intended_ns, dtype=np.int64)
-    rows = np.empty((len(sent), len(SAMPLE_COLUMNS)), dtype=np.int64)
-    done = sent + np.asarray(service_ns, dtype=np.int64)
-    for place, column in enumerate((index, connections, intended, sent, done, done, status, correct)):
-        rows[:, place] = column
-    return rows
-
-
-def unfinished_rows(index, sent_ns, *, intended_ns=None):
-    """Return samples of requests that were sent and still unfinished when waiting for them ended."""
-    rows = sample_rows(index, sent_ns, [0] * len(sent_ns), intended_ns=intended_ns, correct=False, status=0)
-    rows[:, [SAMPLE_COLUMNS.index("first_byte_ns"), SAMPLE_COLUMNS.index("done_ns")]] = 0
-    return rows
-
-
-def not_sent_rows(index, intended_ns):
-    """Return samples of requests that were not sent, since too many were under way."""
-    rows = unfinished_rows(index, intended_ns)
-    rows[:, SAMPLE_COLUMNS.index("sent_ns")] = 0
-    rows[:, SAMPLE_COLUMNS.index("connection")] = -1
-    return rows
-
-
-def columns(rows):
-    """Return samples as `cells.settled_requests` takes them: by the name of their column."""
-    return {name: rows[:, place] for place, name in enumerate(SAMPLE_COLUMNS)}
+    return replace(make_plan("smoke"), parts=(part,), saturation_rps=SATURATION_RPS)

@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from bench.judge.tables import read_launch
 from judge_launches import CPU_NS, GAP_NS, LENGTH_NS, MS, SEND_LAG_NS, SERVICE_NS, SETTLE_NS, cells_of, judged, read, simulate_launch
-from judge_rows import not_sent_rows, sample_rows, small_config, unfinished_rows
-
-from bench.plan.schedule import PlannedSlice
+from judge_rows import small_config
+from sample_rows import not_sent_rows, unfinished_rows
 
 OFFERED_RPS = 3000
 
@@ -21,50 +19,6 @@ def config():
 @pytest.fixture(scope="module")
 def judgement(config):
     return judged(config)
-
-
-def slice_of(*rows, offered_rps=100.0):
-    """Return the record of one slice of 200 ms, of which 40 are trimmed, with these samples."""
-    samples = np.concatenate(rows)
-    planned = PlannedSlice(0, "headline", 0, "a", "predict-1", "open-60", warm_up=False, offered_rps=offered_rps, arrivals="seed")
-    names = ("server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns")
-    clocks = dict.fromkeys(names, 0) | dict.fromkeys(("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0)
-    fact = {"slice": 0, "start_ns": 0, "settled_ns": 40 * MS, "end_ns": 200 * MS, "drained_ns": 250 * MS, **clocks}
-    [record] = read_launch(1, [planned], [fact], samples).records
-    return record
-
-
-def done_at(*done_ms, intended_ms=10):
-    """Return correct answers that were done at these times."""
-    sent = [intended_ms * MS] * len(done_ms)
-    return sample_rows(0, sent, np.array(done_ms) * MS - intended_ms * MS)
-
-
-# --- slices ---------------------------------------------------------------------------------------------------------
-
-
-def test_throughput_counts_the_answers_that_were_done_between_settling_and_the_end_whenever_they_were_due():
-    assert slice_of(done_at(39, 40, 41, 199, 200, 249)).throughput_rps == pytest.approx(3 / 0.16)
-    assert slice_of(done_at(201, 202, intended_ms=150)).throughput_rps == 0
-
-
-def test_throughput_counts_correct_answers_only():
-    wrong = sample_rows(0, [50 * MS] * 9, [MS] * 9, correct=False)
-    rows = (done_at(100, 101), wrong, unfinished_rows(0, [60 * MS] * 9), not_sent_rows(0, [70 * MS] * 9))
-    assert slice_of(*rows).throughput_rps == pytest.approx(2 / 0.16)
-
-
-def test_a_slice_has_its_rate_and_the_send_lag_of_its_settled_requests():
-    due = np.linspace(50, 190, 1000) * MS
-    late = due + np.linspace(0, 2, 1000) * MS
-    early = sample_rows(0, [60 * MS] * 500, [MS] * 500, intended_ns=[20 * MS] * 500)
-    record = slice_of(early, sample_rows(0, late, [MS] * 1000, intended_ns=due))
-    assert record.offered_rps == 100
-    assert record.send_lag_p99_ms == pytest.approx(1.98, abs=0.005)
-
-
-def test_the_send_lag_of_few_requests_is_not_known():
-    assert slice_of(sample_rows(0, [60 * MS] * 661, [MS] * 661)).send_lag_p99_ms is None
 
 
 def test_every_slice_of_an_open_loop_has_the_same_requests_for_all_stacks_of_a_turn(config):
@@ -182,8 +136,7 @@ def test_a_warm_up_of_an_open_loop_has_the_curve_of_its_rate():
 
 
 def test_settling_trims_the_start_of_an_open_loop(config):
-    measured = read(config, 1)
-    for record, settled in zip(measured.records, measured.settled, strict=True):
+    for record, settled in zip(*read(config, 1), strict=True):
         if record.offered_rps:
             share = (LENGTH_NS - SETTLE_NS) / LENGTH_NS
             assert len(settled.response_ms) == pytest.approx(record.answers * share, rel=0.1)

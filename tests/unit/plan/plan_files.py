@@ -4,16 +4,25 @@ import pytest
 
 from bench.errors import ConfigError
 
-PROFILE = """
-[mine]
+COMPARED = """
+[pairs.first]
+contender = "fastapi-uvicorn"
+baseline = "flask-gthread"
+judged = [{ role = "primary", metric = "throughput_rps", scenario = "predict-1", load = "closed-16" }]
+[changes."another server"]
+contender = "fastapi-uvicorn"
+baseline = "flask-gthread"
+"""
+PROFILE = f"""{COMPARED}
+[profiles.mine]
 purpose = "a test."
 slice_ms = 250
 settle_ms = 40
 warm_up_ms = 100
 starts = 0
 repeats = 2
-pairs = [["fastapi-uvicorn", "flask-gthread"]]
-[[mine.parts]]
+pairs = ["first"]
+[[profiles.mine.parts]]
 name = "headline"
 stacks = ["flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"]
 scenarios = ["predict-1"]
@@ -22,7 +31,7 @@ launches = 2
 blocks = 1
 """
 SECOND_PART = """
-[[mine.parts]]
+[[profiles.mine.parts]]
 name = "more"
 stacks = ["flask-granian"]
 scenarios = ["hello"]

@@ -3,7 +3,7 @@
 import pytest
 from plan_files import refusal
 
-from bench.plan.rules import ROLES
+from bench.plan.plan import make_plan
 from bench.records.loads import Load, parse_load
 
 
@@ -54,4 +54,4 @@ def test_any_other_name_is_refused_with_the_forms_there_are(name):
 
 
 def test_every_judged_row_is_of_a_load_there_is():
-    assert {parse_load(row[4]).name for row in ROLES} == {"closed-16", "open-60"}
+    assert {parse_load(row[4]).name for row in make_plan("default").roles} == {"closed-16", "open-60"}

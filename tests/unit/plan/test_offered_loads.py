@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.plan.plan import make_plan
+from bench.plan.plan import describe, make_plan
 from bench.plan.schedule import schedule_slices
 
 FASTAPI, FLASK, DEF = "fastapi-uvicorn", "flask-gthread", "fastapi-def"
@@ -93,11 +93,11 @@ def test_there_is_no_share_of_its_own_for_a_stack_that_is_not_known():
 
 def test_the_plan_holds_the_rate_of_every_open_loop():
     config = found("closed-16", "open-60", "own-80")
-    held = {(row["load"], row["stack"]): row["rps"] for row in config.plan()["offered_rps"]}
+    held = {(row["load"], row["stack"]): row["rps"] for row in describe(config)["offered_rps"]}
     assert held[("open-60", TWIN)] == 2800
     assert held[("own-80", FASTAPI)] == 7630
     assert {load for load, _ in held} == {"open-60", "own-80"}
-    assert plan("open-60").plan()["offered_rps"] == []
+    assert describe(plan("open-60"))["offered_rps"] == []
 
 
 # --- stacks that cannot carry a load --------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def test_neither_the_cells_nor_the_schedule_has_what_is_left_out_and_they_have_a
 
 def test_the_plan_holds_no_rate_for_what_is_left_out():
     config = found(**{DEF: 2900.0})
-    assert DEF not in {row["stack"] for row in config.plan()["offered_rps"]}
+    assert DEF not in {row["stack"] for row in describe(config)["offered_rps"]}
 
 
 def test_a_twin_is_left_out_with_its_stack():
@@ -161,16 +161,16 @@ def test_the_slower_stack_of_the_first_pair_itself_is_left_out_beyond_nineteen_t
 
 @pytest.mark.parametrize("loads", [("closed-16",), ("closed-1", "open-500rps"), ("open-500rps-constant",)])
 def test_without_a_share_of_saturation_nothing_needs_calibration(loads):
-    assert plan(*loads).needs_calibration() == []
+    assert plan(*loads).needs_rates() == []
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])
 def test_a_profile_of_closed_loops_needs_no_calibration(profile):
-    assert make_plan(profile).needs_calibration() == []
+    assert make_plan(profile).needs_rates() == []
 
 
 def test_the_stacks_of_the_parts_with_a_share_of_saturation_need_calibration_the_first_pair_first():
-    names = make_plan("default").needs_calibration()
+    names = make_plan("default").needs_rates()
     assert names[:2] == [FASTAPI, FLASK]
     assert sorted(names) == sorted([FLASK, FASTAPI, DEF, "flask-granian", "fastapi-granian"])
 
@@ -180,22 +180,22 @@ def test_what_carries_as_much_as_its_whole_stack_needs_calibration_only_for_a_sh
     stacks = (FLASK, FASTAPI, light)
     config = make_plan("default")
     for load, names in (("open-60", [FASTAPI, FLASK]), ("own-80", [FASTAPI, FLASK, light])):
-        assert replace(plan(load, stacks=stacks), stacks=config.stacks).needs_calibration() == names
+        assert replace(plan(load, stacks=stacks), stacks=config.stacks).needs_rates() == names
 
 
 def test_a_floor_of_the_first_pair_needs_calibration():
     config = make_plan("default", compare=[("null-asgi-uvicorn", FLASK)])
-    assert config.needs_calibration() == ["null-asgi-uvicorn", FLASK]
+    assert config.needs_rates() == ["null-asgi-uvicorn", FLASK]
 
 
 @pytest.mark.parametrize("load", ["open-60", "own-80"])
 def test_twins_never_need_calibration(load):
-    assert plan(load).needs_calibration() == [FASTAPI, FLASK]
+    assert plan(load).needs_rates() == [FASTAPI, FLASK]
 
 
 def test_a_twin_that_is_compared_with_its_stack_needs_no_calibration_either():
     config = make_plan("default", compare=[(TWIN, FLASK)])
-    assert config.needs_calibration() == [FLASK]
+    assert config.needs_rates() == [FLASK]
     assert replace(config, saturation_rps={FLASK: 1000.0}).offered_rps(TWIN, "open-60") == 600
 
 
@@ -204,4 +204,4 @@ def test_the_first_pair_needs_calibration_even_if_only_another_part_has_a_share_
     headline, explored = config.parts
     by_load = {"closed-16": (DEF,), "open-60": ("flask-granian",)}
     parts = (replace(headline, loads=("closed-16",)), replace(explored, stacks_by_load=by_load))
-    assert replace(config, parts=parts).needs_calibration() == [FASTAPI, FLASK, "flask-granian"]
+    assert replace(config, parts=parts).needs_rates() == [FASTAPI, FLASK, "flask-granian"]

@@ -7,8 +7,8 @@ import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
 
 from bench.judge.estimates import hodges_lehmann
-from bench.plan.profiles import BUNDLED_PROFILES, Part, Profile, profile_purposes, read_profile
-from bench.plan.rules import MIN_LAUNCHES
+from bench.plan.profiles import BUNDLED_PROFILES, Change, JudgedRow, Pair, Part, Profile, profile_purposes, read_profile
+from bench.plan.rules import Rules
 
 PROFILES = ["smoke", "quick", "default", "thorough"]
 
@@ -26,7 +26,9 @@ def read(tmp_path):
 
 
 def test_every_key_of_a_profile_is_read(read):
-    text = PROFILE.replace("starts = 0", "starts = 5\ncomplexity = true").replace("launches = 2", "launches = 20\nfirst_look = 12")
+    text = PROFILE.replace("starts = 0", 'starts = 5\ncomplexity = true\nchanges = ["another server"]').replace(
+        "launches = 2", "launches = 20\nfirst_look = 12"
+    )
     assert read(text) == Profile(
         profile="mine",
         purpose="a test.",
@@ -35,7 +37,8 @@ def test_every_key_of_a_profile_is_read(read):
         warm_up_ms=100,
         starts=5,
         repeats=2,
-        pairs=(("fastapi-uvicorn", "flask-gthread"),),
+        pairs=(Pair("first", "fastapi-uvicorn", "flask-gthread", (JudgedRow("primary", "throughput_rps", "predict-1", "closed-16"),)),),
+        changes=(Change("another server", "fastapi-uvicorn", "flask-gthread"),),
         complexity=True,
         parts=(
             Part(
@@ -70,7 +73,9 @@ def test_a_load_may_have_a_number_of_blocks_of_its_own(read):
 def test_a_part_may_name_the_stacks_of_each_load(read):
     begin = PROFILE.index("stacks = ")
     lines = [line for line in PROFILE[begin:].splitlines() if not line.startswith(("stacks", "loads"))]
-    table = '[mine.parts.stacks_by_load]\nclosed-16 = ["flask-gthread", "fastapi-uvicorn"]\nopen-60 = ["fastapi-def", "flask-gthread"]'
+    table = (
+        '[profiles.mine.parts.stacks_by_load]\nclosed-16 = ["flask-gthread", "fastapi-uvicorn"]\nopen-60 = ["fastapi-def", "flask-gthread"]'
+    )
     [part] = read("\n".join([PROFILE[:begin], *lines, table])).parts
     assert (part.loads, part.stacks) == (("closed-16", "open-60"), ("flask-gthread", "fastapi-uvicorn", "fastapi-def"))
     assert part.stacks_under("open-60") == ("fastapi-def", "flask-gthread")
@@ -94,8 +99,8 @@ def test_the_purposes_of_another_file_are_read_from_it(tmp_path):
 
 
 def test_verdicts_need_eight_launches_which_every_judged_part_has_but_that_of_smoke():
-    few = [name for name in PROFILES if read_profile(name).parts[0].launches < MIN_LAUNCHES]
-    assert (few, MIN_LAUNCHES) == (["smoke"], 8)
+    few = [name for name in PROFILES if read_profile(name).parts[0].launches < Rules().min_launches]
+    assert (few, Rules().min_launches) == (["smoke"], 8)
 
 
 def test_a_part_that_is_only_explored_has_launches_enough_for_an_interval():
@@ -128,7 +133,7 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
             "slice_ms",
             "slize_ms",
             [
-                "mine.toml [mine]",
+                "mine.toml [profiles.mine]",
                 "'slize_ms'",
                 "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, changes, complexity, parts",
             ],
@@ -136,57 +141,80 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         (
             "launches",
             "lunches",
-            ["mine.toml [mine] part 1", "'lunches'", "name, stacks, scenarios, loads, stacks_by_load, launches, blocks, more_blocks"],
+            [
+                "mine.toml [profiles.mine] part 1",
+                "'lunches'",
+                "name, stacks, scenarios, loads, launches, blocks, more_blocks, stacks_by_load",
+            ],
         ),
-        ("blocks", "block", ["mine.toml [mine] part 1", "'block'", "launches, blocks, more_blocks, first_look"]),
-        ("starts = 0\n", "", ["mine.toml [mine]", "starts is missing"]),
-        ("launches = 2\n", "", ["mine.toml [mine] part 1", "launches is missing"]),
-        ('name = "headline"\n', "", ["mine.toml [mine] part 1", "name is missing"]),
-        ("starts = 0", "launches = 2", ["mine.toml [mine]", "unknown key 'launches'"]),
-        ("launches = 2", "launches = 2.5", ["mine.toml [mine] part 1", "launches must be a whole number", "2.5"]),
-        ("launches = 2", "launches = true", ["mine.toml [mine] part 1", "launches must be a whole number"]),
-        ("launches = 2", "launches = 0", ["mine.toml [mine] part 1", "launches is 0", "1 to 200"]),
-        ("launches = 2", "launches = 201", ["mine.toml [mine] part 1", "launches is 201", "1 to 200"]),
-        ("blocks = 1", "blocks = 1\nfirst_look = 0", ["mine.toml [mine] part 1", "first_look is 0", "12 to its launches, 2"]),
-        ("launches = 2", "launches = 20\nfirst_look = 11", ["mine.toml [mine] part 1", "first_look is 11", "12 to its launches, 20"]),
-        ("launches = 2", "launches = 20\nfirst_look = 21", ["mine.toml [mine] part 1", "first_look is 21", "12 to its launches, 20"]),
-        ("blocks = 1", "blocks = 1\nmore_blocks = 3", ["mine.toml [mine] part 1", "more_blocks must be a table", "3"]),
-        ('loads = ["closed-16"]\n', "", ["mine.toml [mine] part 1", "loads is missing"]),
+        ("blocks", "block", ["mine.toml [profiles.mine] part 1", "'block'", "launches, blocks, more_blocks, stacks_by_load, first_look"]),
+        ("starts = 0\n", "", ["mine.toml [profiles.mine]", "starts is missing"]),
+        ("launches = 2\n", "", ["mine.toml [profiles.mine] part 1", "launches is missing"]),
+        ('name = "headline"\n', "", ["mine.toml [profiles.mine] part 1", "name is missing"]),
+        ("starts = 0", "launches = 2", ["mine.toml [profiles.mine]", "unknown key 'launches'"]),
+        ("launches = 2", "launches = 2.5", ["mine.toml [profiles.mine] part 1", "launches must be a whole number", "2.5"]),
+        ("launches = 2", "launches = true", ["mine.toml [profiles.mine] part 1", "launches must be a whole number"]),
+        ("launches = 2", "launches = 0", ["mine.toml [profiles.mine] part 1", "launches is 0", "1 to 200"]),
+        ("launches = 2", "launches = 201", ["mine.toml [profiles.mine] part 1", "launches is 201", "1 to 200"]),
+        ("blocks = 1", "blocks = 1\nfirst_look = 0", ["mine.toml [profiles.mine] part 1", "first_look is 0", "12 to its launches, 2"]),
+        (
+            "launches = 2",
+            "launches = 20\nfirst_look = 11",
+            ["mine.toml [profiles.mine] part 1", "first_look is 11", "12 to its launches, 20"],
+        ),
+        (
+            "launches = 2",
+            "launches = 20\nfirst_look = 21",
+            ["mine.toml [profiles.mine] part 1", "first_look is 21", "12 to its launches, 20"],
+        ),
+        ("blocks = 1", "blocks = 1\nmore_blocks = 3", ["mine.toml [profiles.mine] part 1", "more_blocks must be a table", "3"]),
+        ('loads = ["closed-16"]\n', "", ["mine.toml [profiles.mine] part 1", "loads is missing"]),
         (
             'loads = ["closed-16"]',
             'stacks_by_load = { closed-16 = ["flask-gthread"] }',
-            ["mine.toml [mine] part 1", "stacks_by_load names the stacks of each load; leave out stacks"],
+            ["mine.toml [profiles.mine] part 1", "stacks_by_load names the stacks of each load; leave out stacks"],
         ),
         (
             "blocks = 1",
             "blocks = 1\nmore_blocks = { closed-1 = 3 }",
-            ["mine.toml [mine] part 1 more_blocks", "unknown key 'closed-1'", "allowed are closed-16"],
+            ["mine.toml [profiles.mine] part 1 more_blocks", "unknown key 'closed-1'", "allowed are closed-16"],
         ),
         (
             "blocks = 1",
             "blocks = 1\nmore_blocks = { closed-16 = 0 }",
-            ["mine.toml [mine] part 1 more_blocks closed-16", "blocks is 0", "1 to 1000"],
+            ["mine.toml [profiles.mine] part 1: more_blocks closed-16 is 0", "1 to 1000"],
         ),
-        ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [mine] part 1", "mirrored must be a true or false"]),
-        ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [mine] part 1", "first_look must be a whole number", "'12'"]),
-        ("repeats = 2", "repeats = 2\ncomplexity = 1", ["mine.toml [mine]", "complexity must be a true or false", "1"]),
-        ("slice_ms = 250", "slice_ms = 19", ["mine.toml [mine]", "slice_ms is 19", "20 to 10000"]),
-        ("settle_ms = 40", "settle_ms = -1", ["mine.toml [mine]", "settle_ms is -1", "0 to 5000"]),
-        ("settle_ms = 40", "settle_ms = 126", ["mine.toml [mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
-        ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [mine]", "warm_up_ms is 10001", "0 to 10000"]),
-        ("starts = 0", "starts = -1", ["mine.toml [mine]", "starts is -1", "0 to 100"]),
-        ("starts = 0", "starts = 101", ["mine.toml [mine]", "starts is 101", "0 to 100"]),
-        ("repeats = 2", "repeats = 3", ["mine.toml [mine]", "repeats is 3", "0 to 2"]),
-        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0", "1 to 1000"]),
-        ("[[mine.parts]]", "[mine.parts]", ["mine.toml [mine]", "parts must be a list"]),
-        ('["closed-16"]', "[]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
-        ('["closed-16"]', "[16]", ["mine.toml [mine] part 1", "loads must be a list of different names"]),
-        ('["closed-16"]', '["closed-16", "closed-16"]', ["mine.toml [mine] part 1", "loads must be a list of different names"]),
+        ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [profiles.mine] part 1", "mirrored must be a true or false"]),
+        ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [profiles.mine] part 1", "first_look must be a whole number", "'12'"]),
+        ("repeats = 2", "repeats = 2\ncomplexity = 1", ["mine.toml [profiles.mine]", "complexity must be a true or false", "1"]),
+        ("slice_ms = 250", "slice_ms = 19", ["mine.toml [profiles.mine]", "slice_ms is 19", "20 to 10000"]),
+        ("settle_ms = 40", "settle_ms = -1", ["mine.toml [profiles.mine]", "settle_ms is -1", "0 to 5000"]),
+        ("settle_ms = 40", "settle_ms = 126", ["mine.toml [profiles.mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
+        ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [profiles.mine]", "warm_up_ms is 10001", "0 to 10000"]),
+        ("starts = 0", "starts = -1", ["mine.toml [profiles.mine]", "starts is -1", "0 to 100"]),
+        ("starts = 0", "starts = 101", ["mine.toml [profiles.mine]", "starts is 101", "0 to 100"]),
+        ("repeats = 2", "repeats = 3", ["mine.toml [profiles.mine]", "repeats is 3", "0 to 2"]),
+        ("blocks = 1", "blocks = 0", ["mine.toml [profiles.mine] part 1", "blocks is 0", "1 to 1000"]),
+        ("[[profiles.mine.parts]]", "[profiles.mine.parts]", ["mine.toml [profiles.mine]", "parts must be a list"]),
+        ('["closed-16"]', "[]", ["mine.toml [profiles.mine] part 1", "loads must be a list of different names"]),
+        ('["closed-16"]', "[16]", ["mine.toml [profiles.mine] part 1", "loads must be a list of different names"]),
+        ('["closed-16"]', '["closed-16", "closed-16"]', ["mine.toml [profiles.mine] part 1", "loads must be a list of different names"]),
         ('["closed-16"]', '["open-0"]', ["'open-0'", "closed-N", "open-Nrps"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["fastapi-uvicorn"]]', ["mine.toml [mine]", "[contender, baseline]"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '["fastapi-uvicorn"]', ["mine.toml [mine]", "[contender, baseline]"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["fastapi-uvicorn", 1]]', ["mine.toml [mine]", "[contender, baseline]"]),
-        ("[mine]", "[mine]\n[mine]", ["mine.toml is no TOML"]),
+        ('pairs = ["first"]', 'pairs = ["last"]', ["mine.toml: there is no pair 'last'; there are: first"]),
+        ('pairs = ["first"]', "pairs = [1]", ["mine.toml [profiles.mine]: pairs must be a list of different names", "[1]"]),
+        ('pairs = ["first"]', 'pairs = "first"', ["mine.toml [profiles.mine]: pairs must be a list of different names", "'first'"]),
+        ('pairs = ["first"]', 'pairs = ["first", "first"]', ["mine.toml [profiles.mine]: pairs must be a list of different names"]),
+        ('pairs = ["first"]', 'pairs = ["first"]\nchanges = ["none"]', ["mine.toml: there is no change 'none'; there are: another server"]),
+        ('baseline = "flask-gthread"\njudged', "judged", ["mine.toml [pairs.'first']: baseline is missing"]),
+        ('role = "primary"', 'role = "first"', ["mine.toml [pairs.'first']", "role 'first'", "primary, secondary"]),
+        (
+            'metric = "throughput_rps"',
+            'metric = "rps"',
+            ["mine.toml [pairs.'first']", "metric 'rps'", "throughput_rps, cpu_us_per_request"],
+        ),
+        ("judged = [", "winner = [", ["mine.toml [pairs.'first']", "unknown key 'winner'", "contender, baseline, judged"]),
+        ("[pairs.first]", "[pair.first]", ["mine.toml: unknown key 'pair'", "pairs, changes and profiles"]),
+        ("[profiles.mine]", "[profiles.mine]\n[profiles.mine]", ["mine.toml is no TOML"]),
     ],
 )
 def test_a_fault_in_a_profile_names_the_place_the_value_and_what_is_allowed(read, before, after, words):
@@ -196,7 +224,7 @@ def test_a_fault_in_a_profile_names_the_place_the_value_and_what_is_allowed(read
 
 
 def test_a_fault_in_a_later_part_names_that_part(read):
-    assert "mine.toml [mine] part 2: blocks is 0" in refusal(read, PROFILE + SECOND_PART.replace("blocks = 1", "blocks = 0"))
+    assert "mine.toml [profiles.mine] part 2: blocks is 0" in refusal(read, PROFILE + SECOND_PART.replace("blocks = 1", "blocks = 0"))
 
 
 def test_two_parts_of_one_name_are_refused(read):
@@ -204,16 +232,17 @@ def test_two_parts_of_one_name_are_refused(read):
 
 
 def test_a_profile_without_a_part_is_refused(read):
-    head, _, _ = PROFILE.partition("[[mine.parts]]")
+    head, _, _ = PROFILE.partition("[[profiles.mine.parts]]")
     assert "there is no part" in refusal(read, f"{head}parts = []")
 
 
 def test_a_part_that_is_no_table_is_refused(read):
-    head, _, _ = PROFILE.partition("[[mine.parts]]")
-    assert refusal(read, f"{head}parts = [1]") == "mine.toml [mine] part 1 must be a table."
+    head, _, _ = PROFILE.partition("[[profiles.mine.parts]]")
+    assert refusal(read, f"{head}parts = [1]") == "mine.toml [profiles.mine] part 1 must be a table."
 
 
 def test_the_bundled_file_explains_every_key_of_a_profile():
     text = BUNDLED_PROFILES.read_text("utf-8").partition("\n[")[0]
-    keys = {*Profile.__dataclass_fields__, *Part.__dataclass_fields__} - {"profile"}
-    assert {key for key in keys if key not in text} == {"purpose", "name"}
+    kinds = (Profile, Part, Pair, JudgedRow, Change)
+    keys = {key for kind in kinds for key in kind.__dataclass_fields__} - {"profile"}
+    assert {key for key in keys if key not in text} == set()

@@ -1,60 +1,48 @@
 """The rules are fixed before a run: all of them are in the plan, so another rule gives another hash."""
 
+from dataclasses import fields, is_dataclass, replace
+
 import pytest
 
-from bench import records
-from bench.plan import rules
-from bench.plan.plan import hash_plan, make_plan
-from bench.plan.rules import LEVELS, MARGINS, ROLES, describe_rules
+from bench.plan.plan import describe, hash_plan, make_plan
+from bench.plan.rules import Rules
 from bench.records import METRICS
 
-TABLES = {"MARGINS", "LEVELS", "ROLES"}
-CONSTANTS = {name for name in vars(rules) if name.isupper() and not hasattr(records, name)}
 
-
-def default_hash():
-    return hash_plan(make_plan("default").plan())
+def changed_rules(rules):
+    """Yield (name of a rule, the rules with another value of it), for every rule there is."""
+    for field in fields(rules):
+        value = getattr(rules, field.name)
+        if is_dataclass(value):
+            yield from ((f"{field.name}.{name}", replace(rules, **{field.name: changed})) for name, changed in changed_rules(value))
+        elif isinstance(value, dict):
+            yield from ((f"{field.name}.{key}", replace(rules, **{field.name: {**value, key: 0.5}})) for key in value)
+        else:
+            other = "closed-8" if isinstance(value, str) else value[:-1] if isinstance(value, tuple) else value * 2
+            yield field.name, replace(rules, **{field.name: other})
 
 
 def test_every_metric_has_its_margin():
-    assert dict(MARGINS) == {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.1, "p99_ms": 0.1}
-    assert set(MARGINS) == set(METRICS)
+    assert Rules().margins == {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.1, "p99_ms": 0.1}
+    assert set(Rules().margins) == set(METRICS)
 
 
-def test_one_row_is_primary_and_three_secondary_ones_share_five_per_cent():
-    roles = list(ROLES.values())
-    assert (roles.count("primary"), roles.count("secondary"), len(roles)) == (1, 3, 4)
-    assert 3 * (1 - LEVELS["secondary"]) == pytest.approx(0.05)
-    assert LEVELS["primary"] == LEVELS["exploratory"] == 0.95
+def test_three_secondary_rows_share_five_per_cent():
+    levels = Rules().levels
+    assert 3 * (1 - levels["secondary"]) == pytest.approx(0.05)
+    assert levels["primary"] == levels["exploratory"] == 0.95
 
 
-def test_every_constant_is_a_number_or_one_of_three_tables():
-    assert {name for name in CONSTANTS if not isinstance(getattr(rules, name), (int, float))} == TABLES
+def test_the_hash_of_a_plan_changes_with_every_rule():
+    plan = make_plan("smoke")
+    before = hash_plan(describe(plan))
+    changed = dict(changed_rules(plan.rules))
+    assert len(changed) > 30
+    assert [name for name, rules in changed.items() if hash_plan(describe(replace(plan, rules=rules))) == before] == []
 
 
-@pytest.mark.parametrize("name", sorted(CONSTANTS - TABLES))
-def test_the_hash_of_a_plan_changes_with_every_number_of_the_rules(monkeypatch, name):
-    before = default_hash()
-    monkeypatch.setattr(rules, name, getattr(rules, name) * 2)
-    assert default_hash() != before
-
-
-@pytest.mark.parametrize(("name", "key"), [*(("MARGINS", metric) for metric in MARGINS), *(("LEVELS", role) for role in LEVELS)])
-def test_the_hash_of_a_plan_changes_with_every_margin_and_level(monkeypatch, name, key):
-    before = default_hash()
-    monkeypatch.setattr(rules, name, {**getattr(rules, name), key: 0.5})
-    assert default_hash() != before
-
-
-@pytest.mark.parametrize("key", ROLES, ids=lambda key: " ".join(key[1:]))
-def test_the_hash_of_a_plan_changes_with_the_role_of_every_judged_row(monkeypatch, key):
-    before = default_hash()
-    monkeypatch.setattr(plan_config, "ROLES", {**ROLES, key: "exploratory"})
-    assert default_hash() != before
-
-
-def test_the_rules_as_data_have_a_value_for_every_number():
-    def numbers(table):
-        return [number for value in table.values() for number in (numbers(value) if isinstance(value, dict) else [value])]
-
-    assert len(numbers(describe_rules())) == len(CONSTANTS - TABLES) + len(MARGINS) + len(LEVELS)
+def test_the_hash_of_a_plan_changes_with_the_role_of_a_judged_row():
+    plan = make_plan("smoke")
+    pair = plan.pairs[0]
+    other = replace(plan, pairs=(replace(pair, judged=pair.judged[:-1]),))
+    assert hash_plan(describe(other)) != hash_plan(describe(plan))

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 
 from bench.errors import ConfigError
-from bench.plan.expected import check_scenario, expected_answer, parity_scenarios
+from bench.plan.expected import Expected, check_scenario, expected_answer, parity_scenarios
 from bench.plan.scenarios import SCENARIOS, Scenario
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks, resolve_stack
 from bench.servers.bare import ANSWER
@@ -73,7 +73,7 @@ def test_the_four_passengers_are_the_example_of_the_contract():
 
 @pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn@pandas", "flask-granian@sklearn"])
 def test_exact_engines_are_expected_to_answer_the_example_as_the_article_does(name):
-    assert expected_answer(SCENARIOS["predict-4"], stack(name)) == Answer(200, {"prediction": [0, 1, 1, 0]})
+    assert expected_answer(SCENARIOS["predict-4"], stack(name)) == Expected(200, {"prediction": [0, 1, 1, 0]})
 
 
 def test_each_engine_is_expected_to_answer_in_its_own_way():
@@ -87,7 +87,7 @@ def test_each_engine_is_expected_to_answer_in_its_own_way():
 
 
 def test_the_article_is_expected_to_answer_without_the_child_feature():
-    assert expected_answer(SCENARIOS["predict-4"], stack("article-gthread")) == Answer(200, {"prediction": [0, 1, 0, 0]})
+    assert expected_answer(SCENARIOS["predict-4"], stack("article-gthread")) == Expected(200, {"prediction": [0, 1, 0, 0]})
 
 
 def test_an_invalid_request_is_expected_to_be_refused_with_the_place_of_the_fault():
@@ -96,19 +96,19 @@ def test_an_invalid_request_is_expected_to_be_refused_with_the_place_of_the_faul
 
 
 def test_the_root_is_expected_to_welcome():
-    assert expected_answer(SCENARIOS["hello"], stack("fastapi-def")) == Answer(200, contract.WELCOME)
+    assert expected_answer(SCENARIOS["hello"], stack("fastapi-def")) == Expected(200, contract.WELCOME)
 
 
 @pytest.mark.parametrize(("passenger", "value"), [(1, 0), (2, 1), (3, 1), (4, 0)])
 def test_an_enquiry_is_expected_to_be_answered_by_the_record_of_its_passenger(passenger, value):
     scenario = Scenario("some", "/enrich", {"passenger": passenger, "delay_ms": 0})
-    assert expected_answer(scenario, stack("fastapi-enrich")) == Answer(200, {"prediction": [value]})
-    assert expected_answer(scenario, stack("flask-enrich-8@constant")) == Answer(200, {"prediction": [0]})
+    assert expected_answer(scenario, stack("fastapi-enrich")) == Expected(200, {"prediction": [value]})
+    assert expected_answer(scenario, stack("flask-enrich-8@constant")) == Expected(200, {"prediction": [0]})
 
 
 @pytest.mark.parametrize("name", FLOORS)
 def test_a_floor_is_expected_to_answer_its_fixed_body(name):
-    assert expected_answer(SCENARIOS["predict-1"], stack(name)) == Answer(200, json.loads(ANSWER))
+    assert expected_answer(SCENARIOS["predict-1"], stack(name)) == Expected(200, json.loads(ANSWER))
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -180,8 +180,8 @@ def test_a_stack_that_asks_the_upstream_service_is_asked_before_load_for_every_p
 
 def test_requests_are_the_same_in_another_process():
     program = (
-        "import hashlib; from bench.plan.scenarios import *; from bench.plan.stacks import Stack; "
-        "print(hashlib.sha256(b''.join(s.request(1) for s in parity_scenarios(Stack('a', ()), [*SCENARIOS]))).hexdigest())"
+        "import hashlib; from bench.plan.scenarios import *; from bench.plan.expected import *; from bench.plan.stacks import Stack; "
+        "print(hashlib.sha256(b''.join(s.request(1) for s in parity_scenarios(Stack('a', ('{port}',)), [*SCENARIOS]))).hexdigest())"
     )
     hashes = {subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout for _ in range(2)}
     assert len(hashes) == 1

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bench.plan.plan import Plan, make_plan
-from bench.plan.profiles import Part, profile_purposes
+from bench.plan.profiles import Pair, Part, profile_purposes
 from bench.plan.schedule import count_slices, draw_arrivals, open_length_ms, schedule_run, schedule_slices
 from bench.plan.stacks import Stack
 from bench.records.loads import parse_load
@@ -33,9 +33,9 @@ def plan(*parts, seed=7, **saturation_rps):
         starts=0,
         repeats=2,
         seed=seed,
-        pairs=(("a", "b"),),
+        pairs=(Pair("first", "a", "b"),),
         parts=parts,
-        stacks={name: Stack(name, ()) for name in names},
+        stacks={name: Stack(name, ("{port}",)) for name in names},
         saturation_rps=saturation_rps,
     )
 
@@ -363,8 +363,12 @@ def test_a_rate_below_one_per_slice_gives_some_slices_no_arrival():
 
 @pytest.mark.parametrize(("rate", "length_ms"), [(100_000, 250), (800, 250), (500, 400), (50, 4000), (1, 4000)])
 def test_a_slice_of_an_open_loop_lasts_for_enough_arrivals_within_bounds(rate, length_ms):
-    assert open_length_ms(PLAN, rate, POISSON) == max(PLAN.slice_ms, length_ms)
+    assert open_length_ms(PLAN.rules.slices, PLAN.slice_ms, rate, POISSON) == max(PLAN.slice_ms, length_ms)
 
 
 def test_a_slice_at_a_share_of_a_stacks_own_saturation_has_enough_arrivals_for_a_p99_of_each_launch():
-    assert open_length_ms(PLAN, 500, parse_load("own-80")) == 2 * open_length_ms(PLAN, 500, parse_load("open-80")) == 800
+    assert (
+        open_length_ms(PLAN.rules.slices, PLAN.slice_ms, 500, parse_load("own-80"))
+        == 2 * open_length_ms(PLAN.rules.slices, PLAN.slice_ms, 500, parse_load("open-80"))
+        == 800
+    )

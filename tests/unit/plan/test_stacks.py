@@ -83,7 +83,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         label = "My server"
         engine = "spin-3ms"
         fixed = false
-        floor = "nothing"
+        bare = "nothing"
         upstream = true
         folder = "app"
         environment = {{ MODE = "fast" }}
@@ -100,7 +100,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         "My server",
         "spin-3ms",
         fixed=False,
-        floor="nothing",
+        bare="nothing",
         upstream=True,
         folder=tmp_path / "app",
         environment={"MODE": "fast"},
@@ -162,7 +162,7 @@ def test_a_stack_of_a_later_file_replaces_the_bundled_one(tmp_path):
         (f'[mine]\n{COMMAND}\nengine = "nump"', ["mine.toml [mine]", "'nump'", "numpy, sklearn", "spin-"]),
         (f"[mine]\n{COMMAND}\nfixed = 1", ["mine.toml [mine]", "fixed must be a true or false", "1"]),
         (f'[mine]\n{COMMAND}\nupstream = "yes"', ["mine.toml [mine]", "upstream must be a true or false", "'yes'"]),
-        (f"[mine]\n{COMMAND}\nenvironment = {{ N = 1 }}", ["mine.toml [mine]", "environment", "texts"]),
+        (f"[mine]\n{COMMAND}\nenvironment = {{ N = 1 }}", ["mine.toml [mine]", "environment N must be a text, not 1"]),
         (f"[mine]\n{COMMAND}\nsource = 1", ["mine.toml [mine]", "source must be a text", "1"]),
         (f'[mine]\n{COMMAND}\nsource = "no_such_thing"', ["mine.toml [mine]", "'no_such_thing'", "neither a folder", "nor a package"]),
         (f'[mine]\n{COMMAND}\nsource = "no/such/thing"', ["mine.toml [mine]", "'no/such/thing'", "relative to this file"]),
@@ -224,5 +224,5 @@ def test_an_unknown_engine_is_refused_with_the_engines_there_are(bundled, engine
     assert "choose one of: numpy, sklearn" in message
 
 
-def test_a_floor_takes_no_engine(bundled):
+def test_a_bare_server_takes_no_engine(bundled):
     assert "null-wsgi-gthread answers a fixed body" in refusal(resolve_stack, "null-wsgi-gthread@pandas", bundled)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from bench.errors import ConfigError
-from bench.plan.plan import make_plan
+from bench.plan.plan import describe, make_plan
 from bench.records.price import Price, make_price, price_from_plan
 
 
@@ -63,5 +63,5 @@ def test_the_price_of_a_plan_is_read_back_and_a_plan_without_one_has_the_usual()
 
 def test_a_run_keeps_the_price_that_it_was_asked_to_reckon_with_in_its_plan():
     price = Price(0.5, (0.2,))
-    assert price_from_plan(make_plan("smoke", price=price).plan()) == price
-    assert price_from_plan(make_plan("smoke").plan()) == Price()
+    assert price_from_plan(describe(make_plan("smoke", price=price))) == price
+    assert price_from_plan(describe(make_plan("smoke"))) == Price()

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from bench.judge.tables import Tables, read_launch
-from bench.judge.warm_up import BIN_MS
 from judge_launches import (
     COLUMN,
     CPU_NS,
@@ -16,14 +14,13 @@ from judge_launches import (
     SETTLE_NS,
     cells_of,
     judged,
-    read,
     simulate_launch,
-    tables_of,
+    write_run,
 )
-from judge_rows import KEY, not_sent_rows, sample_rows, small_config, unfinished_rows
+from judge_rows import KEY, small_config
 
-from bench.plan.schedule import PlannedSlice
-from bench.records import Gate, RunWarning
+from bench.plan.rules import Rules
+from bench.records import Gate, RunWarning, SliceRecord
 
 
 @pytest.fixture(scope="module")
@@ -45,68 +42,9 @@ def every_tenth_wrong(planned, rows):
     return rows
 
 
-# --- slices ---------------------------------------------------------------------------------------------------------
-
-FACT = dict.fromkeys(
-    ("start_ns", "settled_ns", "drained_ns", "server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns"), 0
-) | dict.fromkeys(("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0)
-
-
-def slices_of(*rows, warm_up=False, **fact):
-    """Return what one slice for each of these samples gave, all of a closed loop."""
-    planned = [PlannedSlice(index, "headline", 0, "a", "predict-1", "closed-16", warm_up=warm_up) for index in range(len(rows))]
-    facts = [FACT | {"slice": index, "end_ns": 10 * MS} | fact for index in range(len(rows))]
-    return read_launch(1, planned, facts, np.concatenate(rows))
-
-
-def test_each_slice_has_its_own_samples_whatever_their_number():
-    measured = slices_of(
-        sample_rows(0, np.array([1, 2]) * MS, [MS, MS]), sample_rows(1, [], []), sample_rows(2, np.array([1, 3, 5]) * MS, [2 * MS] * 3)
-    )
-    assert [record.settled_answers for record in measured.records] == [2, 0, 3]
-    assert [record.throughput_rps for record in measured.records] == [pytest.approx(1000), None, pytest.approx(500)]
-    assert [part.service_ms.tolist() for part in measured.settled] == [[1, 1], [], [2, 2, 2]]
-
-
-def test_every_request_of_a_slice_is_an_answer_or_an_error_or_unfinished_or_not_sent():
-    rows = [
-        sample_rows(0, [MS] * 5, [MS] * 5),
-        sample_rows(0, [MS] * 3, [MS] * 3, correct=False),
-        sample_rows(0, [MS], [MS], correct=False, status=0),
-        unfinished_rows(0, [MS] * 2),
-        not_sent_rows(0, [MS] * 7),
-    ]
-    [record] = slices_of(np.concatenate(rows)).records
-    assert (record.answers, record.errors, record.unfinished, record.not_sent, record.failures) == (5, 4, 2, 7, 13)
-
-
-def test_the_requests_of_the_trimmed_start_are_counted_but_not_settled():
-    rows = sample_rows(0, np.array([1, 2, 3, 4, 5]) * MS, [MS] * 5)
-    [record] = slices_of(rows, settled_ns=3 * MS).records
-    assert (record.answers, record.settled_answers) == (5, 3)
-
-
-def test_nothing_of_a_warm_up_is_trimmed():
-    rows = sample_rows(0, np.array([1, 2, 3, 4, 5]) * MS, [MS] * 5)
-    measured = slices_of(rows, settled_ns=3 * MS, warm_up=True)
-    [record], [settled] = measured.records, measured.settled
-    assert (record.answers, record.settled_answers, record.settled_ns, len(settled.done_ns)) == (5, 5, record.start_ns, 5)
-
-
-def test_a_slice_of_a_closed_loop_has_neither_rate_nor_send_lag(config):
-    records = read(config, 1).records
-    assert {(record.offered_rps, record.send_lag_p99_ms) for record in records} == {(None, None)}
-
-
-def test_facts_must_be_as_many_as_the_planned_slices(config):
-    planned, facts, samples = simulate_launch(config, 1)
-    with pytest.raises(ValueError, match="shorter"):
-        read_launch(1, planned, facts[:-1], samples)
-
-
-def test_every_slice_is_kept_with_what_was_planned_and_what_was_counted(config):
+def test_every_slice_is_kept_with_what_was_planned_and_what_was_counted(config, tmp_path):
     planned, facts, samples = simulate_launch(config, 8)
-    kept = tables_of(config).slices[-len(planned) :]
+    kept = write_run(tmp_path, config).read_rows("slices.csv", SliceRecord)[-len(planned) :]
     assert [(record.launch, record.slice, record.stack, record.block, record.warm_up) for record in kept] == [
         (8, place.index, place.stack, place.block, place.warm_up) for place in planned
     ]
@@ -122,7 +60,7 @@ def test_every_slice_is_kept_with_what_was_planned_and_what_was_counted(config):
 def test_each_cell_has_the_rate_of_its_server(judgement):
     for stack, cell in cells_of(judgement).items():
         assert cell.throughput_rps == pytest.approx(RATES_RPS[stack], rel=0.005)
-        assert cell.throughput_ci_low < cell.throughput_rps < cell.throughput_ci_high
+        assert cell.throughput.low < cell.throughput_rps < cell.throughput.high
 
 
 def test_each_cell_has_the_cpu_time_of_its_server(judgement):
@@ -172,7 +110,7 @@ def test_the_points_of_a_distribution_agree_with_the_percentiles_of_its_cell(jud
 
 
 def test_a_cell_that_was_not_measured_yet_is_there_without_figures(config):
-    judgement = Tables(config).judge([], partial=True)
+    judgement = judged(config, launches=0, partial=True)
     assert [(cell.stack, cell.throughput_rps, cell.samples) for cell in judgement.cells] == [(key.stack, None, 0) for key in config.cells()]
     assert judgement.quantiles == ()
 
@@ -189,7 +127,7 @@ def test_a_warm_up_enters_no_figure(config):
 
 def test_the_curve_of_a_warm_up_begins_with_its_first_answer_and_has_the_rate_of_its_server(judgement):
     points = [point for point in judgement.warm_up if point.stack == "fastapi-uvicorn"]
-    assert [point.from_ms for point in points] == list(range(0, LENGTH_NS // MS, BIN_MS))
+    assert [point.from_ms for point in points] == list(range(0, LENGTH_NS // MS, Rules().warm_up_bin_ms))
     assert [point.throughput_rps for point in points] == pytest.approx([RATES_RPS["fastapi-uvicorn"]] * len(points), rel=0.04)
     assert {point.launches for point in points} == {8}
 
@@ -252,18 +190,16 @@ def test_twice_the_rate_is_better_and_half_the_cpu_time_is_half(judgement):
 def test_the_noise_floor_of_equal_servers_is_one(judgement):
     assert {row.contender for row in judgement.noise_floor} == {"flask-gthread-twin"}
     assert all(row.ratio == pytest.approx(1, abs=0.01) for row in judgement.noise_floor)
-    assert (judgement.validity.aa, judgement.validity.valid) == ("pass", True)
+    assert (judgement.validity.aa.verdict, judgement.validity.valid) == ("pass", True)
 
 
 def test_a_comparison_so_far_is_that_of_the_launches_so_far(config):
-    tables = Tables(config)
-    tables.add_launch(1, read(config, 1), [])
-    row = tables.judge([], partial=True).comparisons[0]
-    assert (row.launches, row.ratio, row.ci_low) == (1, pytest.approx(2, rel=0.01), None)
+    row = judged(config, launches=1, partial=True).comparisons[0]
+    assert (row.launches, row.ratio, row.ends) == (1, pytest.approx(2, rel=0.01), None)
 
 
 def test_a_run_that_is_not_valid_withholds_every_verdict(config):
-    judgement = tables_of(config).judge([RunWarning("one-core", "One core.", "Use two.")], partial=False)
+    judgement = judged(config, warnings=[RunWarning("one-core", "One core.", "Use two.")])
     assert not judgement.validity.valid
     assert {(row.role, row.verdict) for row in judgement.comparisons} == {("primary", "withheld"), ("exploratory", "not judged")}
     assert judgement.comparisons[0].reason == "servers and load generator shared a core"
@@ -271,28 +207,27 @@ def test_a_run_that_is_not_valid_withholds_every_verdict(config):
 
 def test_copies_that_differ_fail_the_noise_floor(config):
     judgement = judged(config, rates={**RATES_RPS, "flask-gthread-twin": 5300.0})
-    assert (judgement.validity.aa, judgement.validity.valid) == ("fail", False)
-    assert judgement.validity.aa_estimate == pytest.approx(1.06, rel=0.005)
-    assert math.isclose(judgement.noise_floor[0].ratio, judgement.validity.aa_estimate)
+    assert (judgement.validity.aa.verdict, judgement.validity.valid) == ("fail", False)
+    assert judgement.validity.aa.interval.estimate == pytest.approx(1.06, rel=0.005)
+    assert math.isclose(judgement.noise_floor[0].ratio, judgement.validity.aa.interval.estimate)
 
 
-def test_launches_and_gates_are_kept_with_those_of_earlier_tries(config):
-    tables = Tables(config)
-    gates = [Gate(1, attempt, "steal_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in ((1, "repeated"), (2, "marked"))]
-    tables.add_launch(1, read(config, 1), gates)
-    tables.add_launch(2, read(config, 2), [])
-    assert (tables.launches, tables.gates) == ([1, 2], gates)
-    assert tables.judge([], partial=True).validity.gates == tuple(gates)
+def test_gates_of_earlier_tries_are_told_with_those_of_the_launches_that_are_kept(config):
+    actions = ((1, "repeated"), (2, "kept and marked"))
+    gates = [Gate(1, attempt, "steal_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in actions]
+    assert judged(config, launches=2, gates=gates, partial=True).validity.gates == tuple(gates)
+
+
+def test_warnings_of_measuring_are_kept_and_those_of_judging_made_anew(config):
+    old = [RunWarning("busy", "Other programs.", "Stop them."), RunWarning("errors", "3 errors.", "Find them.")]
+    assert [warning.code for warning in judged(config, warnings=old).validity.warnings] == ["busy"]
 
 
 def test_a_server_that_answers_nothing_in_one_launch_costs_that_launch_only(config):
     def silent(planned, rows):
         return rows[:0] if planned.stack == "fastapi-uvicorn" else rows
 
-    tables = Tables(config)
-    for launch in range(1, 10):
-        tables.add_launch(launch, read(config, launch, spoil=silent if launch == 5 else None), [])
-    [row, *_] = tables.judge([], partial=False).comparisons
+    [row, *_] = judged(config, launches=9, spoil={5: silent}).comparisons
     assert (row.launches, row.ratio) == (8, pytest.approx(2, rel=0.005))
 
 

@@ -1,5 +1,6 @@
 """A plan is checked before anything is started, and its hash says what will be done."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
+from serving import ROOT
 
 from bench.plan import profiles
-from bench.plan.plan import hash_plan, make_plan
+from bench.plan.plan import describe, hash_plan, make_plan, read_plan
 from bench.plan.profiles import profile_purposes
-from bench.plan.rules import ROLES
+from bench.plan.rules import Rules
 from bench.records import CellKey
 
 PROFILES = list(profile_purposes())
@@ -37,8 +39,8 @@ def plan_mine(tmp_path, monkeypatch):
 def test_the_first_part_of_every_bundled_profile_has_both_sides_of_each_pair_and_a_twin_of_the_first_baseline(profile):
     config = make_plan(profile)
     first = config.parts[0]
-    assert {stack for pair in config.pairs for stack in pair} <= set(first.stacks)
-    assert f"{config.pairs[0][1]}-twin" in first.stacks
+    assert {stack for pair in config.pairs for stack in pair.stacks} <= set(first.stacks)
+    assert f"{config.pairs[0].baseline}-twin" in first.stacks
 
 
 @pytest.mark.parametrize(
@@ -47,28 +49,30 @@ def test_the_first_part_of_every_bundled_profile_has_both_sides_of_each_pair_and
 def test_every_judged_row_of_a_load_is_in_the_profiles_that_judge_and_have_that_load(profile, loads):
     config = make_plan(profile)
     rows = {
-        (part.name, *pair, scenario, load)
+        (part.name, *pair.stacks, scenario, load)
         for part in config.parts
         for pair in config.pairs
         for scenario in part.scenarios
         for load in part.loads
     }
-    assert {row[4] for row in ROLES if row[:5] in rows} == loads
-    assert {row[:5] for row in ROLES if row[4] in loads} <= rows
+    assert {row[4] for row in config.roles if row[:5] in rows} == loads
+    assert {row[:5] for row in config.roles if row[4] in loads} <= rows
 
 
 @pytest.mark.parametrize("profile", ["default", "thorough"])
-def test_a_profile_without_pairs_of_ones_own_has_the_roles_of_the_rules(profile):
+def test_one_row_is_primary_three_are_secondary_and_all_are_of_loads_of_the_first_part(profile):
     config = make_plan(profile)
-    assert config.roles == ROLES
-    assert {row[4] for row in ROLES} <= set(config.parts[0].loads)
+    roles = list(config.roles.values())
+    assert (roles.count("primary"), roles.count("secondary"), len(roles)) == (1, 3, 4)
+    assert {row[0] for row in config.roles} == {config.parts[0].name}
+    assert {row[4] for row in config.roles} <= set(config.parts[0].loads)
 
 
 def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
     cells = make_plan("smoke").cells()
     assert len(cells) == len(set(cells)) == 3 * 2 * 1
     assert cells[0] == CellKey("headline", FLASK, "predict-1", "closed-16")
-    parts = [cell.part for cell in plan_mine("mine", "mine", PROFILE + SECOND_PART).cells()]
+    parts = [cell.part for cell in plan_mine("slice_ms", "slice_ms", PROFILE + SECOND_PART).cells()]
     assert parts == ["headline"] * 3 + ["more"]
 
 
@@ -87,8 +91,12 @@ def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
         ('["predict-1"]', '["predict-2"]', ["'predict-2'", "hello, predict-1, predict-4, predict-100, invalid"]),
         ('"flask-gthread-twin"', '"flask-gthreat-twin"', ["'flask-gthreat'", "flask-gthread, fastapi-uvicorn"]),
         ('"flask-gthread-twin"', '"flask-granian-twin"', ["part headline", "flask-granian-twin", "copy"]),
-        ('[["fastapi-uvicorn", "flask-gthread"]]', '[["flask-granian", "flask-gthread"]]', ["no part", "flask-granian / flask-gthread"]),
-        ("blocks = 1", "blocks = 0", ["mine.toml [mine] part 1", "blocks is 0"]),
+        (
+            '[pairs.first]\ncontender = "fastapi-uvicorn"',
+            '[pairs.first]\ncontender = "flask-granian"',
+            ["no part", "flask-granian / flask-gthread"],
+        ),
+        ("blocks = 1", "blocks = 0", ["mine.toml [profiles.mine] part 1", "blocks is 0"]),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused_with_the_reason(plan_mine, before, after, words):
@@ -102,18 +110,18 @@ def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
 
 def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
     text = PROFILE + SECOND_PART
-    assert "no part measures both stacks" in refusal(plan_mine, '[["fastapi-uvicorn"', '[["flask-granian"', text)
+    assert "no part measures both stacks" in refusal(plan_mine, '"fastapi-uvicorn"\nbaseline', '"flask-granian"\nbaseline', text)
 
 
 @pytest.mark.parametrize("load", ["open-60", "own-80"])
 def test_a_share_of_saturation_needs_a_pair(plan_mine, load):
-    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    text = PROFILE.replace('pairs = ["first"]', "pairs = []")
     message = refusal(plan_mine, "closed-16", load, text)
     assert message == f"Profile mine: {load} is a share of what the first pair carries, and there is no pair."
 
 
 def test_a_rate_of_its_own_needs_no_pair(plan_mine):
-    text = PROFILE.replace('[["fastapi-uvicorn", "flask-gthread"]]', "[]")
+    text = PROFILE.replace('pairs = ["first"]', "pairs = []")
     assert plan_mine("closed-16", "open-500rps", text).pairs == ()
 
 
@@ -167,7 +175,7 @@ def test_an_engine_is_paired_if_both_stacks_of_a_pair_have_it(names, engines):
 
 def test_own_pairs_replace_the_stacks_of_the_profile_and_bring_a_twin_of_each_baseline():
     config = make_plan("quick", compare=[("fastapi-def", FASTAPI), ("flask-granian", FLASK), ("fastapi-def", FASTAPI)])
-    assert config.pairs == (("fastapi-def", FASTAPI), ("flask-granian", FLASK))
+    assert [pair.stacks for pair in config.pairs] == [("fastapi-def", FASTAPI), ("flask-granian", FLASK)]
     assert config.parts[0].stacks == (FASTAPI, "fastapi-def", f"{FASTAPI}-twin", FLASK, "flask-granian", f"{FLASK}-twin")
     assert list(config.stacks) == list(config.parts[0].stacks)
 
@@ -219,19 +227,19 @@ def test_unequal_stacks_are_compared_only_if_that_is_asked_for(allow_unequal):
 
 
 def test_the_hash_of_a_plan_is_the_same_each_time():
-    assert hash_plan(make_plan("default").plan()) == hash_plan(make_plan("default").plan())
+    assert hash_plan(describe(make_plan("default"))) == hash_plan(describe(make_plan("default")))
 
 
 def test_the_hash_of_a_plan_is_the_same_in_another_process_with_another_hash_seed():
-    program = "from bench.plan.plan import *; print(hash_plan(make_plan('default').plan()))"
+    program = "from bench.plan.plan import *; print(hash_plan(describe(make_plan('default'))))"
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "4242"}
     )
-    assert answer.stdout.strip() == hash_plan(make_plan("default").plan())
+    assert answer.stdout.strip() == hash_plan(describe(make_plan("default")))
 
 
 def test_the_hash_of_a_plan_does_not_depend_on_the_order_of_its_keys():
-    plan = make_plan("default").plan()
+    plan = describe(make_plan("default"))
     assert hash_plan(dict(reversed(plan.items()))) == hash_plan(plan)
 
 
@@ -241,7 +249,7 @@ def test_the_hash_of_a_plan_does_not_depend_on_where_a_stacks_file_lies(tmp_path
         path = tmp_path / place / "mine.toml"
         (path.parent / "app").mkdir(parents=True)
         path.write_text('[mine]\ncommand = ["serve", "{port}"]\nfolder = "app"\nsource = "app"')
-        hashes.add(hash_plan(make_plan("smoke", stacks_files=[path], compare=[("mine", FLASK)]).plan()))
+        hashes.add(hash_plan(describe(make_plan("smoke", stacks_files=[path], compare=[("mine", FLASK)]))))
     assert len(hashes) == 1
 
 
@@ -288,11 +296,39 @@ def changed_part(**changes):
 )
 def test_the_hash_of_a_plan_changes_with(change):
     config = make_plan("thorough")
-    assert hash_plan(change(config).plan()) != hash_plan(config.plan())
+    assert hash_plan(describe(change(config))) != hash_plan(describe(config))
 
 
 def test_the_hash_of_a_plan_changes_with_what_any_one_stack_was_found_to_carry():
     config = make_plan("default")
     found = {"flask-gthread": 4672.5, "fastapi-uvicorn": 9533.7, "fastapi-def": 5000.0}
     plans = [found, *({**found, name: rate + 0.1} for name, rate in found.items())]
-    assert len({hash_plan(replace(config, saturation_rps=rates).plan()) for rates in plans}) == 4
+    assert len({hash_plan(describe(replace(config, saturation_rps=rates))) for rates in plans}) == 4
+
+
+# --- a plan that is read back ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_plan_is_read_back_as_it_was_described(profile):
+    plan = replace(make_plan(profile), saturation_rps={FASTAPI: 9000.0, FLASK: 5000.0})
+    described = json.loads(json.dumps(describe(plan)))
+    again = read_plan(described)
+    assert json.loads(json.dumps(describe(again))) == described
+    assert (again.parts, again.pairs, again.changes, again.rules, again.roles) == (
+        plan.parts, plan.pairs, plan.changes, plan.rules, plan.roles
+    )  # fmt: skip
+    assert again.cells() == plan.cells()
+
+
+def test_the_plan_of_a_run_of_an_older_version_is_read_with_the_rules_that_it_names_and_todays_for_the_rest():
+    manifest = json.loads((ROOT / "results" / "reference" / "manifest.json").read_text("utf-8"))
+    document = manifest["plan"]
+    document["rules"]["gates"]["steal_ratio"] = 0.5
+    assert {"pair_names"} & set(document) == set()
+    plan = read_plan(document)
+    assert (plan.rules.gates.steal_ratio, plan.rules.knee_share) == (0.5, Rules().knee_share)
+    assert [pair.stacks for pair in plan.pairs] == [tuple(pair) for pair in document["pairs"]]
+    assert {(*key, role) for key, role in plan.roles.items()} == {(*entry["row"], entry["role"]) for entry in document["roles"]}
+    offered = {(row["load"], row["stack"]): row["rps"] for row in document["offered_rps"]}
+    assert all(plan.offered_rps(stack, load) == rate for (load, stack), rate in offered.items())
