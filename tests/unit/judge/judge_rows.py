@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.judge.cells import make_cell
 from bench.judge.requests import Times
 from bench.plan.plan import Plan, make_plan
 from bench.plan.profiles import Part
-from bench.plan.rules import Rules
+from bench.plan.rules import GateRules, Rules
 from bench.records import CellKey, Comparison, SliceRecord
 from bench.records.samples import Settled
 
@@ -102,3 +103,17 @@ def small_config(launches=12, scenarios=("predict-1",), loads=("closed-16",), bl
     stacks = ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin")
     part = Part("headline", stacks, scenarios, loads, launches=launches, blocks=blocks)
     return replace(make_plan("smoke"), parts=(part,), saturation_rps=SATURATION_RPS)
+
+
+def nested(blocks):
+    """Return {(launch, block, cell): values} as block values stand: by cell, then by launch and block."""
+    found = {}
+    for (launch, block, key), values in blocks.items():
+        found.setdefault(key, {})[launch, block] = values
+    return found
+
+
+def make_cell_of(key=KEY, **fields):
+    """Return the cell of a key of which nothing was measured, with these fields."""
+    cell = make_cell(key, [], {}, make_times(), 0.95, GateRules().generator_cpu_ratio)
+    return replace(cell, **fields)

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from judge_rows import make_slice, small_config
 
-from bench.judge.break_even import THRESHOLDS, fit_overhead_ms, judge_break_even, ratio_at, time_within
+from bench.judge.break_even import fit_overhead_ms, judge_break_even, ratio_at, time_within
+from bench.judge.index import index_slices
 from bench.plan.profiles import Part
+from bench.plan.rules import Rules
 from bench.records import ModelTime
 
+LEVEL = 0.95
 MODEL_MS = {"constant": 0.0002, "numpy": 0.004, "spin-1ms": 1.01, "spin-10ms": 10.03}
 OVERHEAD_MS = {"fastapi-uvicorn": 0.12, "flask-gthread": 0.25}
 FLASK_NUMPY = "flask-gthread"
@@ -50,8 +53,12 @@ def times_of(part, engines=tuple(MODEL_MS), speeds=None):
     ]
 
 
+def judge(part, slices, times):
+    return judge_break_even(config_of(part), index_slices(slices), times)
+
+
 def judged(part, **options):
-    [row] = judge_break_even(config_of(part), slices_of(part, **options), times_of(part, speeds=options.get("speeds")))
+    [row] = judge(part, slices_of(part, **options), times_of(part, speeds=options.get("speeds")))
     return row
 
 
@@ -72,7 +79,7 @@ def test_an_open_loop_has_no_curve_since_its_rate_is_what_was_offered():
     part = replace(make_part(), loads=("closed-16", "open-60"))
     rows = slices_of(part)
     offered = [replace(record, load="open-60", throughput_rps=100.0) for record in rows]
-    assert [row.load for row in judge_break_even(config_of(part), [*offered, *rows], times_of(part))] == ["closed-16"]
+    assert [row.load for row in judge(part, [*offered, *rows], times_of(part))] == ["closed-16"]
 
 
 def test_the_curve_runs_from_no_model_to_the_slowest_engine():
@@ -88,7 +95,7 @@ def test_the_curve_runs_from_no_model_to_the_slowest_engine():
 def test_a_launch_in_which_all_was_slower_changes_neither_ratio_nor_interval():
     row = judged(make_part(), speeds={3: 1.4})
     assert row.points[1].ratio == pytest.approx(0.254 / 0.124)
-    assert row.points[1].ci_low == pytest.approx(row.points[1].ci_high)
+    assert row.points[1].interval.low == pytest.approx(row.points[1].interval.high)
 
 
 def test_intervals_of_overheads_cover_the_truth_almost_as_often_as_they_say():
@@ -101,7 +108,7 @@ def test_intervals_of_overheads_cover_the_truth_almost_as_often_as_they_say():
             replace(record, throughput_rps=record.throughput_rps * math.exp(draw.normal(0, 0.02)))
             for record in slices_of(part, factors=factors)
         ]
-        [row] = judge_break_even(config_of(part), rows, times_of(part))
+        [row] = judge(part, rows, times_of(part))
         covered += row.baseline_overhead_ms.low <= 0.25 <= row.baseline_overhead_ms.high
     assert covered / 200 >= 0.92
 
@@ -114,23 +121,23 @@ def test_an_engine_that_does_more_than_add_its_time_lies_off_the_curve():
     assert found["numpy"] == pytest.approx(0.25, rel=0.02)
 
 
-@pytest.mark.parametrize("within", THRESHOLDS)
+@pytest.mark.parametrize("within", Rules().thresholds)
 def test_where_the_curve_comes_near_one_its_ratio_is_just_that_near(within):
     [faster, slower] = [0.12] * 6, [0.25] * 6
-    at_ms = time_within(faster, slower, within).estimate
-    assert ratio_at(faster, slower, at_ms).estimate == pytest.approx(1 + within)
-    assert time_within(slower, faster, within).estimate == pytest.approx(at_ms)
-    assert ratio_at(slower, faster, at_ms).estimate == pytest.approx(1 / (1 + within))
+    at_ms = time_within(faster, slower, within, LEVEL).estimate
+    assert ratio_at(faster, slower, at_ms, LEVEL).estimate == pytest.approx(1 + within)
+    assert time_within(slower, faster, within, LEVEL).estimate == pytest.approx(at_ms)
+    assert ratio_at(slower, faster, at_ms, LEVEL).estimate == pytest.approx(1 / (1 + within))
 
 
 def test_a_pair_that_is_always_near_one_is_so_from_no_model_on():
-    threshold = time_within([0.12] * 6, [0.125] * 6, 0.1)
+    threshold = time_within([0.12] * 6, [0.125] * 6, 0.1, LEVEL)
     assert (threshold.estimate, threshold.low, threshold.high) == (0, 0, 0)
 
 
 def test_a_threshold_beyond_the_slowest_engine_is_not_measured():
     part = make_part(("constant", "numpy", "spin-1ms"))
-    [row] = judge_break_even(config_of(part), slices_of(part), times_of(part, ("constant", "numpy", "spin-1ms")))
+    [row] = judge(part, slices_of(part), times_of(part, ("constant", "numpy", "spin-1ms")))
     assert {threshold.within: threshold.is_measured for threshold in row.thresholds} == {
         0.5: True, 0.2: True, 0.1: False, 0.05: False, 0.02: False,
     }  # fmt: skip
@@ -144,13 +151,13 @@ def test_the_fit_takes_off_the_time_of_the_model_and_weighs_fast_engines_more():
 @pytest.mark.parametrize("engines", [("numpy",), ("numpy", "constant")])
 def test_two_engines_make_no_curve(engines):
     part = make_part(engines)
-    assert judge_break_even(config_of(part), slices_of(part), times_of(part, engines)) == []
+    assert judge(part, slices_of(part), times_of(part, engines)) == []
 
 
 def test_without_times_or_slices_there_is_no_curve():
     part = make_part()
-    assert judge_break_even(config_of(part), slices_of(part), []) == []
-    assert judge_break_even(config_of(part), [], times_of(part)) == []
+    assert judge(part, slices_of(part), []) == []
+    assert judge(part, [], times_of(part)) == []
 
 
 def test_a_launch_in_which_a_cell_gave_no_rate_is_left_out():
@@ -158,27 +165,24 @@ def test_a_launch_in_which_a_cell_gave_no_rate_is_left_out():
     slices = [
         replace(record, throughput_rps=None) if record.launch == 2 and record.stack == FLASK_NUMPY else record for record in slices_of(part)
     ]
-    [row] = judge_break_even(config_of(part), slices, times_of(part))
+    [row] = judge(part, slices, times_of(part))
     assert row.launches == 5
 
 
 def test_one_launch_has_a_curve_without_an_interval():
     row = judged(make_part(launches=1))
     assert row.curve[0].ratio == pytest.approx(0.25 / 0.12)
-    assert row.curve[0].ci_low is None
+    assert row.curve[0].interval.low is None
     assert not any(point.off_curve for point in row.points)
 
 
 def test_a_fit_without_a_positive_overhead_is_no_curve():
     part = make_part()
-    assert (
-        judge_break_even(config_of(part), slices_of(part, overheads={"fastapi-uvicorn": -0.0001, "flask-gthread": 0.25}), times_of(part))
-        == []
-    )
+    assert judge(part, slices_of(part, overheads={"fastapi-uvicorn": -0.0001, "flask-gthread": 0.25}), times_of(part)) == []
 
 
 def test_only_pairs_that_have_every_engine_in_the_part_are_judged():
     part = replace(make_part(), stacks=make_part().stacks[:-1])  # flask-gthread@spin-10ms is not measured
     engines = ("constant", "numpy", "spin-1ms")
-    [row] = judge_break_even(config_of(part), slices_of(part), times_of(part))
+    [row] = judge(part, slices_of(part), times_of(part))
     assert [point.engine for point in row.points] == list(engines)

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bench.judge.limits import KNEE_SHARE, UNANSWERED_MS, UNANSWERED_SHARE, find_crossing, find_knees, judge_capacity
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_rows import SATURATION_RPS, make_slice, small_config
+from judge_rows import SATURATION_RPS, make_cell_of, make_slice, nested, small_config
 
-from bench.judge.cells import CellTimes, make_cell
-from bench.plan.rules import LEVELS, LIMIT_P99_MS
-from bench.records import CellKey
+from bench.judge.capacity import UNANSWERED_LIMITS, find_crossing, find_knees, judge_capacity
+from bench.plan.rules import Rules
+from bench.records import CellKey, Interval
 
+RULES = Rules()
+UNANSWERED_MS = UNANSWERED_LIMITS * RULES.limit_p99_ms
 SHARES = (50, 70, 90, 100)
 LOADS = tuple(f"own-{share}" for share in SHARES)
 FLASK, FASTAPI, TWIN = "flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"
@@ -82,7 +83,7 @@ def measured(config, tails=None, failures=None):
             blocks[launch, 0, key] = {"p99_ms": p99_ms}
             lost = (failures or {}).get((launch, stack, load), 0)
             slices.append(make_slice(launch=launch, stack=stack, load=load, unfinished=lost, answers=1000 - lost))
-    return blocks, slices
+    return nested(blocks), slices
 
 
 def capacity_of(config, stack=FLASK, **options):
@@ -94,17 +95,17 @@ def test_a_capacity_is_the_crossing_of_every_launch_at_the_stacks_own_rates():
     for stack in (FLASK, FASTAPI, TWIN):
         row = capacity_of(config_of(), stack)
         carried = SATURATION_RPS[stack.removesuffix("-twin")]
-        assert (row.capacity_rps, row.ci_low, row.ci_high) == (pytest.approx(0.8 * carried),) * 3
+        assert (row.capacity_rps, *row.capacity.ends) == (pytest.approx(0.8 * carried),) * 3
         assert (row.lowest_rps, row.highest_rps) == (0.5 * carried, carried)
-        assert (row.limit_p99_ms, row.launches, row.bound) == (LIMIT_P99_MS, 8, "")
-        assert row.level >= LEVELS["exploratory"]
+        assert (row.limit_p99_ms, row.launches, row.bound) == (RULES.limit_p99_ms, 8, "")
+        assert row.capacity.level >= RULES.levels["exploratory"]
 
 
 def test_launches_that_differ_give_an_interval_around_their_middle():
     tails = {(launch, FLASK): (1.0, 1.0, 100.0 * 2**launch, 1e6) for launch in range(1, 9)}
     row = capacity_of(config_of(), tails=tails)
-    crossings = [find_crossing([2500.0, 3500.0, 4500.0, 5000.0], own, LIMIT_P99_MS)[0] for own in tails.values()]
-    assert min(crossings) <= row.ci_low < row.capacity_rps < row.ci_high <= max(crossings)
+    crossings = [find_crossing([2500.0, 3500.0, 4500.0, 5000.0], own, RULES.limit_p99_ms)[0] for own in tails.values()]
+    assert min(crossings) <= row.capacity.low < row.capacity_rps < row.capacity.high <= max(crossings)
     assert row.capacity_rps == pytest.approx(float(np.median(crossings)), rel=0.02)
 
 
@@ -142,11 +143,13 @@ def test_requests_without_an_answer_are_beyond_the_limit_whatever_the_others_too
     row = capacity_of(config_of(), tails=quick, failures=lost)
     smooth = UNANSWERED_MS**0.5  # pooled with the rate above, at which all were answered
     assert row.bound == ""
-    assert row.capacity_rps == pytest.approx(3500 + 1000 * np.log(LIMIT_P99_MS) / np.log(smooth))
+    assert row.capacity_rps == pytest.approx(3500 + 1000 * np.log(RULES.limit_p99_ms) / np.log(smooth))
     assert capacity_of(config_of(), tails=quick).bound == "at least"
 
 
-@pytest.mark.parametrize(("lost", "bound"), [(int(1000 * UNANSWERED_SHARE), "at least"), (int(1000 * UNANSWERED_SHARE) + 1, "")])
+@pytest.mark.parametrize(
+    ("lost", "bound"), [(int(1000 * RULES.unanswered_share), "at least"), (int(1000 * RULES.unanswered_share) + 1, "")]
+)
 def test_up_to_one_per_cent_may_stay_unanswered_since_that_is_what_p99_leaves_out(lost, bound):
     failures = {(launch, FLASK, "own-100"): lost for launch in range(1, 9)}
     assert capacity_of(config_of(), tails={FLASK: (1.0, 1.0, 1.0, 1.0)}, failures=failures).bound == bound
@@ -163,7 +166,7 @@ def test_several_blocks_of_a_launch_count_with_their_median():
     blocks, slices = measured(config)
     key = CellKey("headline", FLASK, "predict-1", "own-90")
     for block, p99_ms in ((1, 1000.0), (2, 1.0)):
-        blocks[1, block, key] = {"p99_ms": p99_ms}
+        blocks[key][1, block] = {"p99_ms": p99_ms}
     [row] = [row for row in judge_capacity(config, blocks, slices) if row.stack == FLASK]
     assert row.capacity_rps == pytest.approx(4000.0)  # 100 ms, as without the two
 
@@ -195,15 +198,13 @@ def test_a_run_that_has_measured_nothing_yet_has_no_capacity():
 
 # --- knees ----------------------------------------------------------------------------------------------------------
 
-NO_TIMES = CellTimes(np.empty(0), np.empty(0), np.empty(0))
-
 
 def cells_of(rates, stack=FLASK, part="sweep"):
     """Return a cell per number of users with its throughput."""
     cells = []
     for users, rate in rates.items():
-        cell = make_cell(CellKey(part, stack, "predict-1", f"closed-{users}"), [], np.empty(0), NO_TIMES, 0.95)
-        cells.append(replace(cell, throughput_rps=rate))
+        throughput = None if rate is None else Interval(rate, None, None, None)
+        cells.append(make_cell_of(CellKey(part, stack, "predict-1", f"closed-{users}"), throughput=throughput))
     return cells
 
 
@@ -220,8 +221,8 @@ def cells_of(rates, stack=FLASK, part="sweep"):
     ],
 )
 def test_the_knee_is_at_the_fewest_users_that_reach_nine_tenths_of_the_highest_throughput(rates, users):
-    [knee] = find_knees(cells_of(rates))
-    assert (knee.part, knee.stack, knee.scenario, knee.share) == ("sweep", FLASK, "predict-1", KNEE_SHARE)
+    [knee] = find_knees(cells_of(rates), RULES)
+    assert (knee.part, knee.stack, knee.scenario, knee.share) == ("sweep", FLASK, "predict-1", RULES.knee_share)
     assert (knee.users, knee.throughput_rps) == (users, rates[users])
 
 
@@ -231,7 +232,7 @@ def test_each_stack_of_each_part_has_its_own_knee():
         *cells_of({1: 9.0, 2: 9.0, 4: 9.0}, FASTAPI),
         *cells_of({1: 1.0, 2: 1.0, 4: 9.0}, part="b"),
     ]
-    assert [(knee.part, knee.stack, knee.users) for knee in find_knees(cells)] == [
+    assert [(knee.part, knee.stack, knee.users) for knee in find_knees(cells, RULES)] == [
         ("sweep", FLASK, 2),
         ("sweep", FASTAPI, 1),
         ("b", FLASK, 4),
@@ -240,11 +241,11 @@ def test_each_stack_of_each_part_has_its_own_knee():
 
 @pytest.mark.parametrize("rates", [{}, {1: 100.0, 16: 500.0}, {1: None, 2: None, 4: 500.0}])
 def test_two_numbers_of_users_show_no_knee(rates):
-    assert find_knees(cells_of(rates)) == []
+    assert find_knees(cells_of(rates), RULES) == []
 
 
 def test_open_loops_have_no_users_and_no_knee():
     cells = [
         replace(cell, load=load) for cell, load in zip(cells_of({1: 1.0, 2: 2.0, 4: 3.0}), ("open-30", "open-60", "own-80"), strict=True)
     ]
-    assert find_knees(cells) == []
+    assert find_knees(cells, RULES) == []

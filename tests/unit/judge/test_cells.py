@@ -4,15 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from judge_rows import KEY, OPEN_KEY, columns, make_settled, make_slice, make_times, not_sent_rows, sample_rows, unfinished_rows
+from judge_rows import KEY, OPEN_KEY, make_slice, make_times
+from sample_rows import MS, columns, not_sent_rows, sample_rows, unfinished_rows
 from scipy import stats
 
-from bench.judge.cells import QUANTILES, CellTimes, block_values, distributions, make_cell
+from bench.judge.cells import QUANTILES, block_values, distributions, make_cell
+from bench.judge.index import index_slices
+from bench.plan.rules import GateRules
 from bench.records import METRICS
 from bench.records.samples import MIN_SAMPLES, settled_requests
 
-MS = 1_000_000
 INF = math.inf
+NOTHING = np.empty(0)
 
 
 def settled_of(*rows, settled_ms=0, end_ms=200):
@@ -81,68 +84,74 @@ def test_a_request_without_an_answer_counts_only_if_it_was_due_after_settling_an
 
 def test_the_throughput_of_a_block_is_the_mean_of_its_two_slices():
     slices = [make_slice(throughput_rps=4000.0), make_slice(throughput_rps=5000.0)]
-    assert block_values(slices, [])["throughput_rps"] == 4500
+    assert block_values(slices, NOTHING)["throughput_rps"] == 4500
 
 
 @pytest.mark.parametrize("rate", [None, 0.0])
 def test_a_block_has_no_throughput_if_one_of_its_slices_has_none(rate):
     slices = [make_slice(throughput_rps=4000.0), make_slice(throughput_rps=rate)]
-    assert block_values(slices, [])["throughput_rps"] is None
+    assert block_values(slices, NOTHING)["throughput_rps"] is None
 
 
 def test_the_cpu_time_of_a_block_is_spread_over_all_its_answers():
     slices = [make_slice(server_cpu_ns=100 * MS, answers=1000), make_slice(server_cpu_ns=500 * MS, answers=2000)]
-    assert block_values(slices, [])["cpu_us_per_request"] == pytest.approx(200)
+    assert block_values(slices, NOTHING)["cpu_us_per_request"] == pytest.approx(200)
 
 
 @pytest.mark.parametrize("fields", [{"answers": 0}, {"server_cpu_ns": 0}])
 def test_a_block_has_no_cpu_time_per_request_without_answers_or_without_cpu_time(fields):
-    assert block_values([make_slice(**fields)] * 2, [])["cpu_us_per_request"] is None
+    assert block_values([make_slice(**fields)] * 2, NOTHING)["cpu_us_per_request"] is None
 
 
 def test_the_percentiles_of_a_block_are_of_the_pooled_response_times_of_its_slices():
     values = np.random.default_rng(1).lognormal(size=1000)
     slow, fast = np.sort(values)[500:], np.sort(values)[:500]
-    found = block_values([make_slice()] * 2, [make_settled(half, service_ms=half / 9) for half in (slow, fast)])
+    found = block_values([make_slice()] * 2, np.concatenate([slow, fast]))
     for metric, quantile in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         assert found[metric] == np.quantile(values, quantile, method="inverted_cdf")
 
 
 def test_a_block_has_no_percentile_for_which_its_samples_are_too_few():
-    found = block_values([make_slice()] * 2, [make_settled([1.0] * 100)] * 2)
+    found = block_values([make_slice()] * 2, np.array(([1.0] * 100) * 2))
     assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, 1, None)
 
 
 def test_a_block_has_no_percentile_that_falls_among_requests_without_an_answer():
-    found = block_values([make_slice()] * 2, [make_settled([1.0] * 950 + [INF] * 50)] * 2)
+    found = block_values([make_slice()] * 2, np.array(([1.0] * 950 + [INF] * 50) * 2))
     assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, 1, None)
-    found = block_values([make_slice()] * 2, [make_settled([1.0] * 949 + [INF] * 51)] * 2)
+    found = block_values([make_slice()] * 2, np.array(([1.0] * 949 + [INF] * 51) * 2))
     assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, None, None)
 
 
 def test_a_block_of_nothing_has_every_metric_and_no_value():
-    assert block_values([], []) == dict.fromkeys(METRICS)
+    assert block_values([], NOTHING) == dict.fromkeys(METRICS)
 
 
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
-def cell(slices=(), rates=(), times=None, key=KEY):
-    return make_cell(key, slices, np.array(rates, dtype=float), times or make_times(), 0.95)
+def cell(slices=(), times=None, key=KEY):
+    launches = index_slices(slices).get(KEY, {})
+    return make_cell(key, slices, launches, times or make_times(), 0.95, GateRules().generator_cpu_ratio)
+
+
+def slices_at(rates):
+    """Return a slice for each launch, with these rates."""
+    return [make_slice(launch=launch, throughput_rps=rate) for launch, rate in enumerate(rates, start=1)]
 
 
 def test_the_throughput_of_a_cell_is_estimated_over_launches_on_the_log_scale():
     rates = [90.0, 100.0, 110.0, 120.0, 130.0, 140.0]
-    found = cell(rates=rates)
+    found = cell(slices_at(rates))
     means = sorted(math.sqrt(first * second) for place, first in enumerate(rates) for second in rates[place:])
     assert found.throughput_rps == pytest.approx(means[10])
-    assert (found.throughput_ci_low, found.throughput_ci_high) == (pytest.approx(90), pytest.approx(140))
+    assert found.throughput.ends == (pytest.approx(90), pytest.approx(140))
 
 
 def test_a_cell_of_few_launches_has_a_throughput_without_an_interval():
-    found = cell(rates=[90.0, 100.0])
+    found = cell(slices_at([90.0, 100.0]))
     assert found.throughput_rps == pytest.approx(math.exp((math.log(90) + math.log(100)) / 2))
-    assert (found.throughput_ci_low, found.throughput_ci_high, found.throughput_level) == (None, None, None)
+    assert (found.throughput.ends, found.throughput.level) == (None, None)
 
 
 @pytest.mark.parametrize("key", [KEY, OPEN_KEY])
@@ -282,5 +291,5 @@ def test_every_percentile_with_a_least_number_of_samples_is_a_point_of_the_distr
 
 def test_a_block_in_which_a_process_of_the_server_ended_has_no_cpu_time():
     slices = [make_slice(), make_slice(server_cpu_ns=None, server_user_ns=None, server_kernel_ns=None)]
-    assert block_values(slices, [])["cpu_us_per_request"] is None
-    assert make_cell(KEY, slices, np.array([5000.0]), CellTimes(*[np.ones(10)] * 3), 0.95).cpu_us_per_request is None
+    assert block_values(slices, NOTHING)["cpu_us_per_request"] is None
+    assert cell(slices).cpu_us_per_request is None

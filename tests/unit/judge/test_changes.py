@@ -4,16 +4,16 @@ import math
 from dataclasses import replace
 
 import pytest
-from bench.judge.tables import Tables
-from judge_rows import small_config
+from judge_launches import judged
+from judge_rows import nested, small_config
 
 from bench.judge.comparisons import compare_changes
-from bench.plan.profiles import Part
-from bench.plan.rules import LEVELS, MARGINS
+from bench.plan.profiles import Change, Part
+from bench.plan.rules import Rules
 from bench.records import CellKey
 
 START, ENGINE, SERVER, TWIN = "flask-gthread@article", "flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"
-CHANGES = (("another engine", ENGINE, START), ("another server", SERVER, START))
+CHANGES = (Change("another engine", ENGINE, START), Change("another server", SERVER, START))
 RATES = {START: 400.0, ENGINE: 5000.0, SERVER: 440.0, TWIN: 5000.0}
 
 
@@ -39,7 +39,7 @@ def blocks_of(config, factors=None):
 
 def test_each_change_has_the_ratio_of_its_throughput_to_that_of_the_start():
     config = config_of()
-    rows = compare_changes(config, blocks_of(config))
+    rows = compare_changes(config, nested(blocks_of(config)))
     assert [(row.contender, row.baseline) for row in rows] == [(ENGINE, START), (SERVER, START)]
     assert [row.ratio for row in rows] == [pytest.approx(12.5), pytest.approx(1.1)]
     assert {(row.part, row.scenario, row.load, row.metric, row.launches) for row in rows} == {
@@ -50,56 +50,56 @@ def test_each_change_has_the_ratio_of_its_throughput_to_that_of_the_start():
 def test_the_interval_is_over_launches_and_a_launch_that_was_slow_for_both_changes_nothing():
     config = config_of()
     slow = {(3, stack): 0.5 for stack in RATES}
-    [row, _] = compare_changes(config, blocks_of(config, slow))
-    assert (row.ci_low, row.ci_high) == (pytest.approx(12.5), pytest.approx(12.5))
+    [row, _] = compare_changes(config, nested(blocks_of(config, slow)))
+    assert row.ends == (pytest.approx(12.5), pytest.approx(12.5))
     spread = {(launch, ENGINE): math.exp(0.01 * launch) for launch in range(1, 7)}
-    [row, _] = compare_changes(config, blocks_of(config, spread))
-    assert row.ci_low < 12.5 * math.exp(0.035) < row.ci_high
+    [row, _] = compare_changes(config, nested(blocks_of(config, spread)))
+    assert row.ends[0] < 12.5 * math.exp(0.035) < row.ends[1]
     assert row.ratio == pytest.approx(12.5 * math.exp(0.035))
     assert row.launch_ratios == pytest.approx([12.5 * math.exp(0.01 * launch) for launch in range(1, 7)])
-    assert row.level >= LEVELS["exploratory"]
+    assert row.interval.level >= Rules().levels["exploratory"]
 
 
 def test_changes_are_explored_and_never_judged_however_large():
     config = config_of()
-    for row in compare_changes(config, blocks_of(config)):
+    for row in compare_changes(config, nested(blocks_of(config))):
         assert (row.role, row.verdict, row.reason, row.smallest_seen) == ("exploratory", "not judged", "exploratory", None)
-        assert row.margin == MARGINS["throughput_rps"]
+        assert row.margin == Rules().margins["throughput_rps"]
 
 
 def test_every_closed_loop_of_every_scenario_has_a_row_and_no_open_loop_has():
     config = config_of(part_of("more", loads=("closed-16", "open-60", "own-80", "closed-1"), scenarios=("predict-1", "hello")))
-    rows = compare_changes(config, blocks_of(config))
+    rows = compare_changes(config, nested(blocks_of(config)))
     wanted = [(scenario, load) for scenario in ("predict-1", "hello") for load in ("closed-16", "closed-1")]
     assert [(row.scenario, row.load) for row in rows if row.contender == ENGINE] == wanted
 
 
 def test_the_first_part_that_has_both_stacks_is_asked():
     config = config_of(part_of("headline", (ENGINE, SERVER)), part_of("one", (START, SERVER)), part_of("two"))
-    assert [(row.contender, row.part) for row in compare_changes(config, blocks_of(config))] == [(ENGINE, "two"), (SERVER, "one")]
+    assert [(row.contender, row.part) for row in compare_changes(config, nested(blocks_of(config)))] == [(ENGINE, "two"), (SERVER, "one")]
 
 
 def test_a_second_copy_is_no_part_of_a_change():
-    config = config_of(part_of("more", (START, ENGINE, TWIN)), changes=((*CHANGES[0][:1], START, ENGINE),))
+    config = config_of(part_of("more", (START, ENGINE, TWIN)), changes=(Change("back", START, ENGINE),))
     blocks = blocks_of(config, {(launch, TWIN): 3.0 for launch in range(1, 7)})
-    [row] = compare_changes(config, blocks)
+    [row] = compare_changes(config, nested(blocks))
     assert row.ratio == pytest.approx(0.08)
 
 
 def test_a_change_that_gave_no_answer_has_no_ratio():
     config = config_of()
     blocks = {key: values for key, values in blocks_of(config).items() if key[2].stack != ENGINE}
-    row, other = compare_changes(config, blocks)
-    assert (row.ratio, row.ci_low, row.launches, row.launch_ratios) == (None, None, 0, ())
+    row, other = compare_changes(config, nested(blocks))
+    assert (row.interval, row.launches, row.launch_ratios) == (None, 0, ())
     assert other.ratio == pytest.approx(1.1)
 
 
 def test_a_plan_without_changes_has_none():
     config = config_of(changes=())
-    assert compare_changes(config, blocks_of(config)) == []
+    assert compare_changes(config, nested(blocks_of(config))) == []
 
 
 def test_the_judgement_of_a_run_has_its_changes():
-    config = replace(small_config(), changes=(("another server", "fastapi-uvicorn", "flask-gthread"),))
-    [row] = Tables(config).judge([], partial=True).changes
+    config = replace(small_config(), changes=(Change("another server", "fastapi-uvicorn", "flask-gthread"),))
+    [row] = judged(config, launches=0, partial=True).changes
     assert (row.contender, row.launches) == ("fastapi-uvicorn", 0)

@@ -7,16 +7,34 @@ from functools import cache
 
 import numpy as np
 import pytest
-from judge_rows import KEY, make_floor, make_row, small_config
+from judge_rows import KEY, make_floor, make_row, nested, small_config
 
-from bench.judge.comparisons import compare_all, is_precise, judge, judge_noise_floor, launch_log_ratios, metrics_of, withhold_all
+from bench.judge.comparisons import are_precise, compare_all, judge_aa, judge_row, launch_log_ratios, metrics_of, withhold_all
 from bench.judge.estimates import exponential, hodges_lehmann
 from bench.plan.plan import make_plan
-from bench.plan.rules import LEVELS, LOOK_EVERY, MARGINS, PRECISE_MARGINS, ROLES
+from bench.plan.profiles import Pair
+from bench.plan.rules import Rules
 from bench.records import METRICS, CellKey, Interval
 
+RULES = Rules()
 FLASK, FASTAPI, TWIN = (replace(KEY, stack=stack) for stack in ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"))
 SIMULATIONS = 2000
+
+
+SAME_SERVER = make_plan("quick").pairs[1]
+
+
+def judged(row, aa, failures):
+    return judge_row(row, aa, failures, RULES)
+
+
+def aa_of(noise_floor, comparisons):
+    aa, row = judge_aa(noise_floor, comparisons, RULES)
+    return aa.verdict, row
+
+
+def is_precise(rows):
+    return are_precise(rows, RULES)
 
 
 # --- log ratios -----------------------------------------------------------------------------------------------------
@@ -24,11 +42,13 @@ SIMULATIONS = 2000
 
 def blocks_of(values, metric="throughput_rps"):
     """Return block values from {(launch, block): (contender, baseline, twin)}."""
-    return {
-        (launch, block, key): {metric: value}
-        for (launch, block), stacks in values.items()
-        for key, value in zip((FASTAPI, FLASK, TWIN), stacks, strict=True)
-    }
+    return nested(
+        {
+            (launch, block, key): {metric: value}
+            for (launch, block), stacks in values.items()
+            for key, value in zip((FASTAPI, FLASK, TWIN), stacks, strict=True)
+        }
+    )
 
 
 def test_the_log_ratio_of_a_launch_is_the_median_over_its_blocks():
@@ -56,12 +76,12 @@ def test_a_launch_without_any_whole_block_does_not_count():
 
 
 def test_a_block_that_the_baseline_does_not_have_does_not_count():
-    blocks = {(1, 0, FASTAPI): {"throughput_rps": 2.0}}
+    blocks = {FASTAPI: {(1, 0): {"throughput_rps": 2.0}}}
     assert launch_log_ratios(blocks, "throughput_rps", FASTAPI, [FLASK]) == {}
 
 
 def test_slices_of_another_scenario_do_not_count():
-    blocks = {(1, 0, replace(key, scenario="hello")): {"throughput_rps": 2.0} for key in (FASTAPI, FLASK)}
+    blocks = {replace(key, scenario="hello"): {(1, 0): {"throughput_rps": 2.0}} for key in (FASTAPI, FLASK)}
     assert launch_log_ratios(blocks, "throughput_rps", FASTAPI, [FLASK]) == {}
 
 
@@ -93,44 +113,44 @@ def test_slices_of_another_scenario_do_not_count():
 )
 def test_the_verdict_of_an_interval(low, high, aa, verdict):
     row = make_row(ratio=math.sqrt(low * high), ci_low=low, ci_high=high)
-    assert judge(row, make_floor(aa), 0).verdict == verdict
+    assert judged(row, make_floor(aa), 0).verdict == verdict
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_more_is_better_for_throughput_and_less_for_all_else(metric):
     half, double = (make_row(metric=metric, ratio=ratio, ci_low=ratio / 1.01, ci_high=ratio * 1.01) for ratio in (0.5, 2.0))
-    verdicts = [judge(row, make_floor(metric=metric), 0).verdict for row in (half, double)]
+    verdicts = [judged(row, make_floor(metric=metric), 0).verdict for row in (half, double)]
     assert verdicts == (["worse", "better"] if metric == "throughput_rps" else ["better", "worse"])
 
 
-@pytest.mark.parametrize(("metric", "margin"), MARGINS.items())
+@pytest.mark.parametrize(("metric", "margin"), RULES.margins.items())
 def test_the_margin_is_that_of_the_metric(metric, margin):
     beyond, within = (make_row(metric=metric, ratio=low * 1.01, ci_low=low, ci_high=low * 1.02) for low in (1.001 + margin, 0.999 + margin))
-    assert judge(beyond, make_floor(metric=metric), 0).verdict in {"better", "worse"}
-    assert judge(within, make_floor(metric=metric), 0).verdict == "undecided"
+    assert judged(beyond, make_floor(metric=metric), 0).verdict in {"better", "worse"}
+    assert judged(within, make_floor(metric=metric), 0).verdict == "undecided"
 
 
 @pytest.mark.parametrize(("width", "verdict"), [(0.029, "equivalent"), (0.031, "undecided")])
 def test_an_equal_pair_is_called_so_only_if_the_noise_floor_is_known_to_one_and_a_half_margins(width, verdict):
     row = make_row(ratio=1.0, ci_low=0.99, ci_high=1.01)
-    assert judge(row, make_floor(width=width), 0).verdict == verdict
+    assert judged(row, make_floor(width=width), 0).verdict == verdict
 
 
 def test_an_equal_pair_is_not_called_so_if_the_noise_floor_has_no_interval():
     row = make_row(ratio=1.0, ci_low=0.99, ci_high=1.01)
-    assert judge(row, make_floor(ci_low=None, ci_high=None), 0).verdict == "undecided"
+    assert judged(row, make_floor(ci_low=None, ci_high=None), 0).verdict == "undecided"
 
 
 @pytest.mark.parametrize(("aa", "floor"), [(1.0, 0.02), (1.03, 0.03), (1 / 1.03, 0.03)])
 def test_an_undecided_row_says_the_smallest_difference_that_it_could_have_seen(aa, floor):
-    row = judge(make_row(ratio=1.0, ci_low=1 / 1.04, ci_high=1.04), make_floor(aa), 0)
+    row = judged(make_row(ratio=1.0, ci_low=1 / 1.04, ci_high=1.04), make_floor(aa), 0)
     assert (row.verdict, row.smallest_seen) == ("undecided", pytest.approx(floor + 0.04))
     assert row.reason == "the interval settles neither a difference nor equality"
 
 
 @pytest.mark.parametrize("interval", [(1.05, 1.07), (0.99, 1.01)])
 def test_a_decided_row_needs_neither_reason_nor_smallest_difference(interval):
-    row = judge(make_row(ci_low=interval[0], ci_high=interval[1]), make_floor(), 0)
+    row = judged(make_row(ci_low=interval[0], ci_high=interval[1]), make_floor(), 0)
     assert (row.reason, row.smallest_seen) == ("", None)
 
 
@@ -150,13 +170,13 @@ def test_a_decided_row_needs_neither_reason_nor_smallest_difference(interval):
     ],
 )
 def test_a_row_without_a_verdict_says_why(fields, floor, failures, verdict, reason):
-    row = judge(make_row(**fields), floor, failures)
+    row = judged(make_row(**fields), floor, failures)
     assert (row.verdict, row.reason) == (verdict, reason)
 
 
 def test_a_noise_floor_without_an_estimate_is_none():
     floor = replace(make_floor(), ratio=None, ci_low=None, ci_high=None)
-    assert judge(make_row(), floor, 0).reason == "no noise floor was measured for this row"
+    assert judged(make_row(), floor, 0).reason == "no noise floor was measured for this row"
 
 
 # --- A/A ------------------------------------------------------------------------------------------------------------
@@ -175,24 +195,24 @@ def test_a_noise_floor_without_an_estimate_is_none():
 )
 def test_the_noise_floor_fails_if_its_interval_excludes_one_and_it_is_off_by_more_than_one_per_cent(ratio, width, aa):
     floor = make_floor(ratio, width)
-    assert judge_noise_floor([floor], [make_row()]) == (aa, floor)
+    assert aa_of([floor], [make_row()]) == (aa, floor)
 
 
 @pytest.mark.parametrize("fields", [{"launches": 7}, {"ci_low": None, "ci_high": None}])
 def test_the_noise_floor_is_not_judged_below_eight_launches_or_without_an_interval(fields):
     floor = make_floor(1.5, **fields)
-    assert judge_noise_floor([floor], [make_row()]) == ("not judged", floor)
+    assert aa_of([floor], [make_row()]) == ("not judged", floor)
 
 
 @pytest.mark.parametrize(
     "fields", [{"part": "other"}, {"baseline": "flask-granian"}, {"scenario": "hello"}, {"load": "closed-1"}, {"metric": "p50_ms"}]
 )
 def test_the_noise_floor_of_another_row_is_not_that_of_the_primary_one(fields):
-    assert judge_noise_floor([make_floor(1.5, **fields)], [make_row()]) == ("not judged", None)
+    assert aa_of([make_floor(1.5, **fields)], [make_row()]) == ("not judged", None)
 
 
 def test_without_a_primary_row_the_noise_floor_is_not_judged():
-    assert judge_noise_floor([make_floor(1.5)], [make_row(role="secondary")]) == ("not judged", None)
+    assert aa_of([make_floor(1.5)], [make_row(role="secondary")]) == ("not judged", None)
 
 
 def test_withholding_takes_every_verdict_and_leaves_what_was_not_judged():
@@ -211,12 +231,14 @@ def test_withholding_takes_every_verdict_and_leaves_what_was_not_judged():
 def measured(config, ratio=1.1, twin=1.0):
     """Return noiseless block values of a plan: the baseline has 1 in each metric."""
     values = {"flask-gthread": 1.0, "fastapi-uvicorn": ratio, "flask-gthread-twin": twin}
-    return {
-        (launch, block, key): dict.fromkeys(METRICS, values[key.stack])
-        for launch in range(1, config.parts[0].launches + 1)
-        for block in range(config.parts[0].blocks)
-        for key in config.cells()
-    }
+    return nested(
+        {
+            (launch, block, key): dict.fromkeys(METRICS, values[key.stack])
+            for launch in range(1, config.parts[0].launches + 1)
+            for block in range(config.parts[0].blocks)
+            for key in config.cells()
+        }
+    )
 
 
 def test_each_pair_has_a_row_for_every_metric_scenario_and_load_and_so_has_each_twin():
@@ -252,21 +274,22 @@ def test_cpu_time_and_p95_of_the_open_loop_are_judged_at_the_level_of_a_secondar
         "p95_ms": ("secondary", "better"),
         "p99_ms": ("exploratory", "not judged"),
     }
-    assert all(row.level >= LEVELS[row.role] for row in comparisons)
+    assert all(row.interval.level >= RULES.levels[row.role] for row in comparisons)
 
 
 def test_the_same_row_of_another_part_is_not_judged():
     config = small_config()
-    config = replace(config, parts=(replace(config.parts[0], name="ladder"),))
+    config = replace(config, parts=(*config.parts, replace(config.parts[0], name="ladder")))
     comparisons, _ = compare_all(config, measured(config), {})
-    assert {row.role for row in comparisons} == {"exploratory"}
+    assert {row.role for row in comparisons if row.part == "ladder"} == {"exploratory"}
+    assert {row.role for row in comparisons if row.part == "headline"} == {"exploratory", "primary"}
 
 
 def test_a_stack_that_is_left_out_of_a_load_has_rows_without_figures():
     config = small_config(loads=("open-60",))
     part = replace(config.parts[0], stacks=(*config.parts[0].stacks, "fastapi-def"))
     rates = {**config.saturation_rps, "fastapi-def": 1000.0}
-    config = replace(config, parts=(part,), pairs=(*config.pairs, ("fastapi-def", "flask-gthread")), saturation_rps=rates)
+    config = replace(config, parts=(part,), pairs=(*config.pairs, Pair("def", "fastapi-def", "flask-gthread")), saturation_rps=rates)
     comparisons, _ = compare_all(config, measured(config), {})
     assert {row.contender for row in comparisons if row.ratio is None and row.launches == 0} == {"fastapi-def"}
     assert {row.contender for row in comparisons if row.launches == 12} == {"fastapi-uvicorn"}
@@ -285,17 +308,17 @@ def test_the_primary_row_is_judged_and_the_exploratory_ones_are_not():
 def test_a_row_has_its_ratio_its_launches_and_the_level_of_its_role():
     config = small_config(launches=8)
     [row, *_], _ = compare_all(config, measured(config), {})
-    assert (row.ratio, row.ci_low, row.ci_high) == pytest.approx((1.1, 1.1, 1.1))
-    assert (row.launches, row.launch_ratios, row.level) == (8, pytest.approx((1.1,) * 8), pytest.approx(1 - 10 / 256))
+    assert (row.ratio, *row.ends) == pytest.approx((1.1, 1.1, 1.1))
+    assert (row.launches, row.launch_ratios, row.interval.level) == (8, pytest.approx((1.1,) * 8), pytest.approx(1 - 10 / 256))
 
 
 def test_a_secondary_row_has_a_higher_level():
-    config = replace(small_config(), pairs=(("fastapi-granian", "flask-granian"),))
+    config = replace(small_config(), pairs=(SAME_SERVER,))
     part = replace(config.parts[0], stacks=("flask-granian", "fastapi-granian"))
-    blocks = {(launch, 0, replace(KEY, stack=stack)): {"throughput_rps": 1.0} for launch in range(12) for stack in part.stacks}
+    blocks = {replace(KEY, stack=stack): {(launch, 0): {"throughput_rps": 1.0} for launch in range(12)} for stack in part.stacks}
     [row, *_], floor = compare_all(replace(config, parts=(part,)), blocks, {})
     assert (row.role, floor) == ("secondary", [])
-    assert row.level >= LEVELS["secondary"]
+    assert row.interval.level >= RULES.levels["secondary"]
 
 
 def test_the_twin_is_half_of_the_baseline():
@@ -305,7 +328,7 @@ def test_the_twin_is_half_of_the_baseline():
 
 
 def test_a_twin_as_contender_is_compared_with_its_stack_alone():
-    config = replace(small_config(), pairs=(("flask-gthread-twin", "flask-gthread"),))
+    config = replace(small_config(), pairs=(Pair("twin", "flask-gthread-twin", "flask-gthread"),))
     [row, *_], [floor, *_] = compare_all(config, measured(config, twin=1.21), {})
     assert row.ratio == floor.ratio == pytest.approx(1.21)
 
@@ -331,7 +354,7 @@ def test_failures_in_another_cell_withhold_nothing():
 
 def test_before_anything_is_measured_there_are_rows_without_figures():
     comparisons, floor = compare_all(small_config(), {}, {})
-    assert {(row.ratio, row.ci_low, row.launches, row.launch_ratios) for row in [*comparisons, *floor]} == {(None, None, 0, ())}
+    assert {(row.interval, row.launches, row.launch_ratios) for row in [*comparisons, *floor]} == {(None, 0, ())}
     assert comparisons[0].reason == "0 launches; verdicts need 8"
 
 
@@ -339,7 +362,7 @@ def test_before_anything_is_measured_there_are_rows_without_figures():
 def test_a_few_launches_give_a_ratio_without_an_interval_or_verdict(launches):
     config = small_config(launches=launches)
     [row, *_], _ = compare_all(config, measured(config), {})
-    assert (row.ratio, row.ci_low, row.level) == (pytest.approx(1.1), None, None)
+    assert (row.ratio, row.ends, row.interval.level) == (pytest.approx(1.1), None, None)
     assert (row.verdict, row.reason) == ("not judged", f"{launches} launch{'es' * (launches > 1)}; verdicts need 8")
 
 
@@ -381,7 +404,7 @@ def test_every_judged_row_must_be_precise_and_no_other():
 
 
 @pytest.mark.parametrize("rows", [[], [of_width(0.1, role="exploratory")]])
-def test_without_a_judged_row_nothing_is_precise(rows):
+def test_without_a_judged_row_nothing_precise(rows):
     assert not is_precise(rows)
 
 
@@ -393,7 +416,7 @@ def test_a_judged_row_without_an_interval_is_not_precise(edges):
 # --- the promise of the rule ----------------------------------------------------------------------------------------
 
 DEFAULT, THOROUGH = (make_plan(profile).parts[0] for profile in ("default", "thorough"))
-BUNDLED_LOOKS = tuple(range(THOROUGH.first_look, THOROUGH.launches + 1, LOOK_EVERY))
+BUNDLED_LOOKS = tuple(range(THOROUGH.first_look, THOROUGH.launches + 1, RULES.look_every))
 MANY_LOOKS = (12, 14, 16, 18, 20)
 
 
@@ -438,9 +461,9 @@ def simulate_intervals(noise, looks, role, margin):
     ended = []
     for ratio_logs, floor_logs in zip(*noise(np.random.default_rng(20261125), looks[-1]), strict=True):
         for launches in looks:
-            row = hodges_lehmann(ratio_logs[:launches], LEVELS[role])
+            row = hodges_lehmann(ratio_logs[:launches], RULES.levels[role])
             if launches == looks[-1] or is_precise([make_row(margin=margin, ci_low=math.exp(row.low), ci_high=math.exp(row.high))]):
-                ended.append((launches, row, hodges_lehmann(floor_logs[:launches], LEVELS["exploratory"])))
+                ended.append((launches, row, hodges_lehmann(floor_logs[:launches], RULES.levels["exploratory"])))
                 break
     return ended
 
@@ -455,30 +478,30 @@ def simulate_verdicts(true_ratio, *looks, metric="throughput_rps", noise=usual_n
     The noise is drawn once for all true ratios: estimate and interval of a log ratio move with it.
     """
     verdicts = Counter()
-    for launches, row_interval, floor_interval in simulate_intervals(noise, looks, role, MARGINS[metric]):
+    for launches, row_interval, floor_interval in simulate_intervals(noise, looks, role, RULES.margins[metric]):
         row, floor = exponential(moved(row_interval, math.log(true_ratio))), exponential(floor_interval)
-        judged = judge(
+        found = judged(
             make_row(metric=metric, role=role, launches=launches, ratio=row.estimate, ci_low=row.low, ci_high=row.high),
             make_floor(metric=metric, ratio=floor.estimate, ci_low=floor.low, ci_high=floor.high),
             0,
         )
-        verdicts[judged.verdict] += 1 / SIMULATIONS
+        verdicts[found.verdict] += 1 / SIMULATIONS
     return verdicts
 
 
 def test_the_bundled_profiles_have_twelve_launches_or_look_from_there_on():
     assert (DEFAULT.launches, DEFAULT.first_look) == (12, None)
     assert BUNDLED_LOOKS == (12, 14, 16)
-    assert PRECISE_MARGINS == 0.5
+    assert RULES.precise_margins == 0.5
 
 
 @pytest.mark.parametrize("role", ["primary", "secondary"])
 @pytest.mark.parametrize("looks", [BUNDLED_LOOKS, MANY_LOOKS])
 @pytest.mark.parametrize("noise", [usual_noise, heavy_noise, heavy_noise_of_stacks])
 def test_an_interval_covers_the_truth_almost_as_often_as_it_says_though_it_ends_the_run_by_its_width(noise, looks, role):
-    ended = simulate_intervals(noise, looks, role, MARGINS["throughput_rps"])
+    ended = simulate_intervals(noise, looks, role, RULES.margins["throughput_rps"])
     covered = np.mean([row.low <= 0 <= row.high for _, row, _ in ended])
-    assert covered >= LEVELS[role] - 0.02
+    assert covered >= RULES.levels[role] - 0.02
     assert len({launches for launches, _, _ in ended}) == len(looks)
 
 
@@ -554,6 +577,7 @@ def test_the_rule_is_kept_from_block_values_to_verdict(true_ratio, verdict):
             for launch, of_launch in enumerate(of_stack)
             for block, value in enumerate(of_launch)
         }
+        blocks = nested(blocks)
         [row, *_], _ = compare_all(config, blocks, {})
         verdicts[row.verdict] += 1
     assert verdicts[verdict] >= 80
@@ -561,4 +585,4 @@ def test_the_rule_is_kept_from_block_values_to_verdict(true_ratio, verdict):
 
 
 def test_all_judged_rows_are_of_the_metrics_there_are():
-    assert {row[-1] for row in ROLES} <= set(METRICS)
+    assert {row[-1] for row in make_plan("default").roles} <= set(METRICS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from judge_rows import make_slice, small_config
 
+from bench.judge.index import index_slices
 from bench.judge.ladder import find_impossible, judge_ladder
 from bench.plan.plan import make_plan
 from bench.plan.profiles import Part
@@ -43,12 +44,16 @@ def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None, kernel_share=0.2):
     return rows
 
 
+def ladder_of(slices, part=PART):
+    return judge_ladder(ladder_config(part), index_slices(slices))
+
+
 def steps_of(rows):
     return {row.step: row for row in rows}
 
 
 def test_the_steps_are_differences_that_add_up_to_the_total():
-    steps = steps_of(judge_ladder(ladder_config(), slices_of()))
+    steps = steps_of(ladder_of(slices_of()))
     assert {step: row.cpu_us for step, row in steps.items()} == pytest.approx({"server": 130, "framework": 55, "model": 10, "total": 195})
     assert {row.stack for row in steps.values()} == {"flask-gthread"}
     assert {row.offered_rps for row in steps.values()} == {3000.0}
@@ -58,46 +63,46 @@ def test_the_steps_are_differences_that_add_up_to_the_total():
 def test_the_interval_of_a_step_has_the_noise_of_both_rungs():
     draw = np.random.default_rng(3)
     rows = [replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.02))) for row in slices_of()]
-    model = steps_of(judge_ladder(ladder_config(), rows))["model"]
-    assert model.ci_low < 10 < model.ci_high
-    assert model.ci_high - model.ci_low > 2
+    model = steps_of(ladder_of(rows))["model"]
+    assert model.cpu.low < 10 < model.cpu.high
+    assert model.cpu.high - model.cpu.low > 2
 
 
 def test_a_launch_in_which_all_was_slower_moves_the_steps_by_less_than_the_rungs():
-    usual, one_slow = (steps_of(judge_ladder(ladder_config(), slices_of(speeds=speeds))) for speeds in (None, {5: 1.5}))
+    usual, one_slow = (steps_of(ladder_of(slices_of(speeds=speeds))) for speeds in (None, {5: 1.5}))
     assert one_slow["model"].cpu_us == pytest.approx(usual["model"].cpu_us)  # of 8 launches one does not move the estimate
 
 
 def test_the_kernel_has_its_part_of_each_step():
-    steps = steps_of(judge_ladder(ladder_config(), slices_of()))
+    steps = steps_of(ladder_of(slices_of()))
     assert {step: row.kernel_us for step, row in steps.items()} == pytest.approx({"server": 26, "framework": 11, "model": 2, "total": 39})
 
 
 def test_without_ticks_the_kernel_s_part_is_not_known():
     rows = [replace(row, server_user_ns=None, server_kernel_ns=None) for row in slices_of()]
-    assert {row.kernel_us for row in judge_ladder(ladder_config(), rows)} == {None}
+    assert {row.kernel_us for row in ladder_of(rows)} == {None}
 
 
 @pytest.mark.parametrize("missing", list(RUNGS_US))
 def test_a_stack_of_which_a_rung_was_not_measured_has_no_ladder(missing):
-    assert judge_ladder(ladder_config(), [row for row in slices_of() if row.stack != missing]) == []
+    assert ladder_of([row for row in slices_of() if row.stack != missing]) == []
     part = replace(PART, stacks=tuple(stack for stack in PART.stacks if stack != missing))
-    assert judge_ladder(ladder_config(part), slices_of(part)) == []
+    assert ladder_of(slices_of(part), part) == []
 
 
 def test_a_closed_loop_makes_no_ladder():
     part = replace(PART, loads=("closed-16",))
-    assert judge_ladder(ladder_config(part), slices_of(part)) == []
+    assert ladder_of(slices_of(part), part) == []
 
 
 def test_only_launches_with_all_rungs_count():
     rows = [row for row in slices_of() if (row.launch, row.stack) != (3, "null-wsgi-gthread")]
-    assert {row.launches for row in judge_ladder(ladder_config(), rows)} == {7}
+    assert {row.launches for row in ladder_of(rows)} == {7}
 
 
 def test_a_launch_whose_cpu_time_is_not_known_is_left_out_of_its_steps():
     rows = [replace(row, server_cpu_ns=None) if (row.launch, row.stack) == (3, "flask-gthread") else row for row in slices_of()]
-    assert {step: row.launches for step, row in steps_of(judge_ladder(ladder_config(), rows)).items()} == {
+    assert {step: row.launches for step, row in steps_of(ladder_of(rows)).items()} == {
         "server": 8, "framework": 8, "model": 7, "total": 7,
     }  # fmt: skip
 
@@ -105,12 +110,10 @@ def test_a_launch_whose_cpu_time_is_not_known_is_left_out_of_its_steps():
 def test_a_framework_below_its_own_floor_is_suspect_only_beyond_the_interval():
     below = {**RUNGS_US, "null-wsgi-gthread": 190.0}
     draw = np.random.default_rng(5)
-    clear = judge_ladder(ladder_config(), slices_of(cpu_us=below))
-    noisy = judge_ladder(
-        ladder_config(), [replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.1))) for row in slices_of(cpu_us=below)]
-    )
+    clear = ladder_of(slices_of(cpu_us=below))
+    noisy = ladder_of([replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.1))) for row in slices_of(cpu_us=below)])
     [warning] = find_impossible(clear)
     assert warning.code == "layering"
     assert "flask-gthread: the step 'framework' took -5.0 us" in warning.text
     assert not list(find_impossible(noisy))
-    assert not list(find_impossible(judge_ladder(ladder_config(), slices_of())))
+    assert not list(find_impossible(ladder_of(slices_of())))

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
-from bench.judge.warm_up import BIN_MS, WarmUps, launch_speeds, still_warming
 from judge_rows import KEY, OPEN_KEY, make_slice
 
+from bench.judge import speed
+from bench.judge.index import index_slices
+from bench.judge.speed import warm_up_curves
+from bench.plan.rules import Rules
 from bench.records import CellKey, WarmUpPoint
 
 MS = 1_000_000
@@ -20,48 +23,49 @@ def done_at(*from_start_ms):
     return np.array([round((1000 + at_ms) * MS) for at_ms in from_start_ms], dtype=np.int64)
 
 
-def rates_of(*done_ns, **fields):
-    """Return the rate of each bin of the curve of warm-ups in which answers were done at these times."""
-    warm_ups = WarmUps()
-    for launch, own in enumerate(done_ns, start=1):
-        warm_ups.add(warm_up(launch=launch, **fields), own)
-    return [point.throughput_rps for point in warm_ups.points()]
+def still_warming(slices):
+    return speed.still_warming(index_slices(slices), Rules())
+
+
+def launch_speeds(slices):
+    return speed.launch_speeds(index_slices(slices), Rules())
+
+
+def curves(*warm_ups):
+    """Return the curves of warm-ups, each a record with when its answers were done."""
+    return list(warm_up_curves(warm_ups, Rules().warm_up_bin_ms))
 
 
 # --- the curve ------------------------------------------------------------------------------------------------------
 
 
 def test_a_bin_has_the_answers_that_were_done_in_it_per_second():
-    assert BIN_MS == 50
-    assert rates_of(done_at(0, 49.999, 50, 99.999, 100, 120, 149.999)) == [40, 40, 60]
+    assert Rules().warm_up_bin_ms == 50
+    points = curves((warm_up(), done_at(0, 49.999, 50, 99.999, 100, 120, 149.999)))
+    assert [point.throughput_rps for point in points] == [40, 40, 60]
 
 
 def test_answers_that_came_while_the_warm_up_drained_are_in_no_bin():
-    assert rates_of(done_at(10, 150, 155)) == [20, 0, 0]
+    assert [point.throughput_rps for point in curves((warm_up(), done_at(10, 150, 155)))] == [20, 0, 0]
 
 
 def test_a_part_of_a_bin_at_the_end_is_left_out():
-    warm_ups = WarmUps()
-    warm_ups.add(make_slice(warm_up=True, start_ns=0, end_ns=199 * MS), np.arange(0, 199, dtype=np.int64) * MS)
-    assert [(point.from_ms, point.throughput_rps) for point in warm_ups.points()] == [(0, 1000), (50, 1000), (100, 1000)]
+    points = curves((make_slice(warm_up=True, start_ns=0, end_ns=199 * MS), np.arange(0, 199, dtype=np.int64) * MS))
+    assert [(point.from_ms, point.throughput_rps) for point in points] == [(0, 1000), (50, 1000), (100, 1000)]
 
 
 def test_a_bin_has_the_median_over_launches_and_their_number():
-    warm_ups = WarmUps()
-    for launch, count in enumerate((1, 2, 50), start=1):
-        warm_ups.add(warm_up(launch=launch), done_at(*[60] * count))
-    assert list(warm_ups.points())[1] == WarmUpPoint(*vars(KEY).values(), from_ms=50, throughput_rps=40, launches=3)
+    points = curves(*((warm_up(launch=launch), done_at(*[60] * count)) for launch, count in enumerate((1, 2, 50), start=1)))
+    assert points[1] == WarmUpPoint(*vars(KEY).values(), from_ms=50, throughput_rps=40, launches=3)
 
 
 def test_each_cell_has_a_curve_of_its_own():
-    warm_ups = WarmUps()
-    for stack in ("a", "b"):
-        warm_ups.add(warm_up(stack=stack), done_at(10))
-    assert [(point.stack, point.from_ms) for point in warm_ups.points()] == [(stack, at_ms) for stack in "ab" for at_ms in (0, 50, 100)]
+    points = curves(*((warm_up(stack=stack), done_at(10)) for stack in "ab"))
+    assert [(point.stack, point.from_ms) for point in points] == [(stack, at_ms) for stack in "ab" for at_ms in (0, 50, 100)]
 
 
 def test_before_anything_is_warmed_up_there_is_no_curve():
-    assert list(WarmUps().points()) == []
+    assert curves() == []
 
 
 # --- still warming --------------------------------------------------------------------------------------------------

@@ -6,19 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from judge_rows import KEY, OPEN_KEY, make_floor, make_row, make_settled, make_slice, make_times
+from judge_rows import KEY, OPEN_KEY, make_cell_of, make_floor, make_row, make_slice
 
 from bench.judge import validity as validity_module
-from bench.judge.cells import make_cell
-from bench.judge.validity import INVALIDATING, MARKED, REPEATED, check_launch, judge_validity, reasons_against
-from bench.records import Gate, LadderRow, RunWarning
+from bench.judge.comparisons import judge_aa
+from bench.judge.index import index_slices
+from bench.judge.validity import INVALIDATING, JUDGED, MARKED, REPEATED, Evidence, check_launch, judge_validity, reasons_against
+from bench.plan.rules import GateRules, Rules
+from bench.records import Gate, Interval, LadderRow, RunWarning
 
 MS = 1_000_000
 ONE_CORE = RunWarning("one-core", "One core.", "Use two.")
 
 
 def make_cells(key=KEY, **fields):
-    return [replace(make_cell(key, [], np.empty(0), make_times(), 0.95), **fields)]
+    return [make_cell_of(key, **fields)]
 
 
 def marked(*launches):
@@ -39,36 +41,24 @@ def drifting(speed, stacks=("a", "b", "c"), launches=12):
     return [make_slice(launch=launch, throughput_rps=rate, stack=stack) for launch, rate in rates.items() for stack in stacks]
 
 
-def judged(*, cells=(), floor=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False):
-    return judge_validity(
-        cells=cells,
-        comparisons=[make_row()],
-        noise_floor=[floor or make_floor()],
-        ladder=ladder,
-        slices=slices,
-        gates=gates,
-        launches=launches,
-        spoilers=spoilers,
-        partial=partial,
-    )
+def judged(*, cells=(), floor=None, rows=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False):
+    aa, aa_row = judge_aa([floor or make_floor()], [make_row()] if rows is None else rows, Rules())
+    return judge_validity(Evidence(Rules(), cells, index_slices(slices), ladder, aa, aa_row, gates, launches, spoilers, partial))
 
 
 def test_a_clean_run_is_valid_and_warns_of_nothing():
     validity = judged(cells=make_cells(), slices=warming(1.0))
-    assert (validity.valid, validity.aa, validity.warnings) == (True, "pass", ())
+    assert (validity.valid, validity.aa.verdict, validity.warnings) == (True, "pass", ())
 
 
 def test_validity_shows_the_noise_floor_of_the_primary_row():
     validity = judged(floor=make_floor(1.003, 0.01))
-    assert (validity.aa_estimate, validity.aa_ci_low, validity.aa_ci_high) == pytest.approx((1.003, 0.993, 1.013), abs=5e-4)
+    assert (validity.aa.interval.estimate, *validity.aa.interval.ends) == pytest.approx((1.003, 0.993, 1.013), abs=5e-4)
 
 
 def test_without_a_noise_floor_there_is_none_to_show():
-    validity = judge_validity(
-        cells=[], comparisons=[], noise_floor=[], ladder=[], slices=[], gates=[], launches=2, spoilers=[], partial=False
-    )
-    assert (validity.valid, validity.aa) == (True, "not judged")
-    assert {validity.aa_estimate, validity.aa_ci_low, validity.aa_ci_high} == {None}
+    validity = judged(rows=[], launches=2)
+    assert (validity.valid, validity.aa.verdict, validity.aa.interval) == (True, "not judged", None)
 
 
 # --- the closed list ------------------------------------------------------------------------------------------------
@@ -107,6 +97,7 @@ def test_every_warning_of_the_closed_list_is_provoked_here():
     source = Path(validity_module.__file__).read_text("utf-8")
     codes = set(re.findall(r'RunWarning\(\s*"([a-z-]+)"', source))
     assert codes == {code for code, *_ in WARNINGS} - {"one-core", "busy"}
+    assert codes | {"layering"} == JUDGED
     assert set(INVALIDATING) <= {code for code, *_ in WARNINGS}
 
 
@@ -213,8 +204,10 @@ OPEN = {"load": "open-60", "offered_rps": 3000.0}
 
 def gates_of(*slices, lags=None, attempt=1, action=REPEATED):
     """Return the gates that a launch of these slices did not pass; `lags` are the send lags (ms) of each."""
-    settled = [make_settled(send_lag_ms=own) for own in lags or [()] * len(slices)]
-    return check_launch(slices, settled, attempt, action)
+    opened = [
+        np.array(own) for record, own in zip(slices, lags or [()] * len(slices), strict=True) if record.offered_rps and not record.warm_up
+    ]
+    return check_launch(slices, opened, GateRules(), attempt, action)
 
 
 def lags_of(p99_ms, count=1000):
@@ -318,12 +311,11 @@ def test_a_launch_without_counted_slices_has_no_gate(slices):
 @pytest.mark.parametrize("load", [OPEN, {}])
 def test_what_a_server_does_is_a_result_and_trips_no_gate(outcome, load):
     records = [make_slice(**load, **outcome)] * 2
-    settled = make_settled([np.inf] * 1000, [np.inf] * 1000, lags_of(0.5))
-    assert check_launch(records, [settled] * 2, 1, REPEATED) == []
+    assert check_launch(records, [lags_of(0.5)] * 2 if load else [], GateRules(), 1, REPEATED) == []
 
 
 def test_a_step_of_the_ladder_below_zero_makes_the_run_suspect_but_not_invalid():
-    step = LadderRow("ladder", "flask-gthread", "predict-1", "open-60", 3000.0, "framework", -5.0, -6.0, -4.0, 0.96, None, 8)
+    step = LadderRow("ladder", "flask-gthread", "predict-1", "open-60", 3000.0, "framework", Interval(-5.0, -6.0, -4.0, 0.96), None, 8)
     validity = judged(ladder=[step])
     assert validity.valid
     assert [warning.code for warning in validity.warnings] == ["layering"]
