@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_stub():
     """Return a function from a mode to a stack that behaves so; its record goes to a folder."""
 
@@ -61,7 +61,7 @@ def stub_file(tmp_path):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plan_of():
     """Return a function from stacks to a small plan that measures them; the second is compared with the first."""
 

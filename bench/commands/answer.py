@@ -7,7 +7,7 @@ from bench.commands.arguments import add_run
 from bench.commands.main import terminal_columns
 from bench.errors import ConfigError
 from bench.judge.break_even import ratio_at
-from bench.plan.plan import read_plan
+from bench.plan.plan import read_rules
 from bench.records.folder import RunFolder
 from bench.show.sentences import notices
 from bench.show.terminal import fold
@@ -40,7 +40,7 @@ def answer(run: Path, model_ms: float) -> list[str]:
     if not 0 <= model_ms <= longest_ms:
         message = f"--model-ms {model_ms:g} is outside what was measured in {run}: 0 to {longest_ms:.3g} ms."
         raise ConfigError(message)
-    lines, level = notices(summary), read_plan(manifest["plan"]).rules.levels["exploratory"]
+    lines, level = notices(summary), read_rules(manifest["plan"]).levels["exploratory"]
     for row in summary.break_even:
         ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms, level)
         if ratio and model_ms <= row.longest_ms:

@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, str] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    _prepare_streams()
+    prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
@@ -77,7 +77,7 @@ def terminal_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _prepare_streams() -> None:
+def prepare_streams() -> None:
     """Let no character stop a run on a terminal that cannot show it."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

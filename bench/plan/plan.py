@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, RunFolderError
 from bench.plan.expected import check_scenario
 from bench.plan.profiles import MOST_LAUNCHES, Change, Pair, Part, Profile, read_profile
 from bench.plan.rules import Rules
@@ -158,7 +158,25 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def read_plan(document: Mapping[str, Any]) -> Plan:
-    """Return the plan that `describe` wrote, also in an older version; rules that it does not name are as they are now."""
+    """Return the plan that `describe` wrote, also in an older version; rules that it does not name are as they are now.
+
+    Raises `RunFolderError` if it is no plan.
+    """
+    try:
+        return _read_plan(document)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error.errors()[0]['loc']}" if isinstance(error, ValidationError) else f"{error}"
+        message = f"The plan of this run lacks what this version expects ({reason}), so it cannot be judged again."
+        raise RunFolderError(message) from None
+
+
+def read_rules(document: Mapping[str, Any]) -> Rules:
+    """Return the rules of a plan that `describe` wrote."""
+    rules: Rules = adapter(Rules).validate_python(document.get("rules", {}))
+    return rules
+
+
+def _read_plan(document: Mapping[str, Any]) -> Plan:
     kept = {key: value for key, value in document.items() if key not in ("pair_names", "bodies", "roles", "offered_rps")}
     names = document.get("pair_names") or [" / ".join(pair) for pair in document["pairs"]]
     judged: dict[tuple[str, str], list[Mapping[str, str]]] = {}

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -146,7 +147,10 @@ class RunFolder:
         self.write_text("summary.json", to_json({"schema": RESULTS_SCHEMA, **adapter(Summary).dump_python(summary)}))
 
     def read_summary(self) -> Summary:
-        """Return summary.json as records."""
+        """Return summary.json as records; raise `RunFolderError` if the run was not judged yet, or it cannot be read."""
+        if not (self.path / "summary.json").exists():
+            message = f"{self.path} was cut off before it was judged; 'python -m bench judge {shlex.quote(str(self.path))}' does that."
+            raise RunFolderError(message)
         document = self._read_json("summary.json")
         document.pop("schema", None)
         try:

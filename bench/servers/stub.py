@@ -25,8 +25,6 @@ from array import array
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 GOOD, WRONG = b'{"prediction":[0]}', b'{"prediction":[1]}'
 READY = b'{"status":"ok"}'
 # One row per answered request: on which connection, when it was read, when its answer was ready to be sent (ns, monotonic), the CPU
@@ -90,6 +88,8 @@ class Record:
     def close(self) -> None:
         """Write all rows."""
         if self._folder:
+            import numpy as np  # noqa: PLC0415 - a stub starts without what it needs at its end, if at all
+
             rows = np.array(self._rows, dtype=np.int64).reshape(-1, len(RECORD_COLUMNS))
             np.save(self._folder / f"{self._name}-{os.getpid()}.npy", rows)
 

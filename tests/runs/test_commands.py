@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.main import main
+from bench.commands.main import COMMANDS, main
 from bench.errors import StackError
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
@@ -18,7 +18,6 @@ from bench.records import RESULTS_SCHEMA
 from bench.records.folder import RunFolder
 from bench.records.price import Price
 
-COMMANDS = ["run", "report", "answer", "list", "verify", "calibrate"]
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 
@@ -165,34 +164,48 @@ def mini(tmp_path):
     return RunFolder.open(tmp_path / "run")
 
 
+@pytest.fixture
+def priced(monkeypatch):
+    """Draw no report, but keep the price with which one was to be drawn."""
+    seen = []
+    monkeypatch.setattr("bench.commands.report.write_report", lambda _, price: seen.append(price))
+    return seen
+
+
 @pytest.mark.parametrize(
-    ("options", "terms", "shares"),
+    ("options", "terms", "price"),
     [
-        ([], "0.04 per core hour, 30 % used", "0.04 per core hour, of which 30 % or 70 % is used"),
-        (["--core-hour-price", "0.5"], "0.5 per core hour, 30 % used", "0.5 per core hour, of which 30 % or 70 % is used"),
-        (["--utilisation", "0.5"], "0.04 per core hour, 50 % used", "0.04 per core hour, of which 50 % is used"),
+        ([], "0.04 per core hour, 30 % used", Price()),
+        (["--core-hour-price", "0.5"], "0.5 per core hour, 30 % used", Price(0.5)),
+        (["--utilisation", "0.5"], "0.04 per core hour, 50 % used", Price(utilisations=(0.5,))),
         (
             ["--utilisation", "1", "--core-hour-price", "0", "--utilisation", "0.1"],
             "0 per core hour, 100 % used",
-            "0 per core hour, of which 100 % or 10 % is used",
+            Price(0, (1, 0.1)),
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, options, terms, shares):
-    said = shown(capsys, "report", str(mini.path), *options)
+def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, priced, options, terms, price):
+    assert f"({terms})." in shown(capsys, "report", str(mini.path), *options)
+    assert priced == [price]
+
+
+def test_a_price_that_is_asked_for_is_in_every_output(capsys, mini):
+    said = shown(capsys, "report", str(mini.path), "--core-hour-price", "0.5", "--utilisation", "0.2")
     page, markdown = ((mini.path / name).read_text("utf-8") for name in ("report.html", "report.md"))
     for text in (said, page, markdown):
-        assert f"({terms})." in text.replace("\\", "")
+        assert "(0.5 per core hour, 20 % used)." in text.replace("\\", "")
     for text in (page, markdown):
-        assert shares in text
+        assert "0.5 per core hour, of which 20 % is used" in text
 
 
-def test_a_report_keeps_to_the_price_of_its_run_in_what_is_not_asked_for(capsys, mini):
+def test_a_report_keeps_to_the_price_of_its_run_in_what_is_not_asked_for(capsys, mini, priced):
     plan = {**mini.read_manifest()["plan"], "price": {"per_core_hour": 7, "utilisations": [0.9]}}
     mini.write_manifest({**mini.read_manifest(), "plan": plan})
     assert "(7 per core hour, 90 % used)" in shown(capsys, "report", str(mini.path))
     assert "(7 per core hour, 20 % used)" in shown(capsys, "report", str(mini.path), "--utilisation", "0.2")
+    assert priced == [Price(7, (0.9,)), Price(7, (0.2,))]
 
 
 def test_a_run_is_planned_with_the_price_that_is_asked_for(capsys, monkeypatch, mini):
@@ -202,7 +215,7 @@ def test_a_run_is_planned_with_the_price_that_is_asked_for(capsys, monkeypatch, 
         planned.append(config)
         return mini, None
 
-    monkeypatch.setattr("bench.commands.run", note)
+    monkeypatch.setattr("bench.run.loop.run", note)
     shown(capsys, "run", "--profile", "smoke", "--core-hour-price", "0.5", "--utilisation", "0.2", "--utilisation", "0.4")
     shown(capsys, "run", "--profile", "smoke")
     assert [config.price for config in planned] == [Price(0.5, (0.2, 0.4)), Price()]
@@ -240,7 +253,7 @@ def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypa
     shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
     folder = RunFolder.open(tmp_path / "run")
     folder.write_summary(replace(folder.read_summary(), partial=partial))
-    monkeypatch.setattr("bench.commands.run", lambda *_: (folder, StackError("flask-gthread ended by itself.")))
+    monkeypatch.setattr("bench.run.loop.run", lambda *_: (folder, StackError("flask-gthread ended by itself.")))
     assert main(["run", "--profile", "smoke"]) == StackError.exit_status
     said = capsys.readouterr()
     assert said.err.splitlines() == ["bench: flask-gthread ended by itself.", f"{words} {folder.path}."]
@@ -253,6 +266,49 @@ def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):
     assert main(["report", str(tmp_path / "run")]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads {RESULTS_SCHEMA}.")
+
+
+# --- judging again --------------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_plan_cannot_be_read_is_not_judged_again_and_keeps_its_tables(capsys, mini):
+    before = (mini.path / "summary.json").read_bytes()
+    assert main(["judge", str(mini.path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("bench: The plan of this run lacks what this version expects ('pairs')")
+    assert (mini.path / "summary.json").read_bytes() == before
+
+
+def test_a_run_that_was_cut_off_before_it_was_judged_says_what_to_do(capsys, mini):
+    (mini.path / "summary.json").unlink()
+    assert main(["report", str(mini.path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"bench: {mini.path} was cut off before it was judged; 'python -m bench judge {mini.path}' does that."
+
+
+# --- what is not asked for ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], {"pydantic", "numpy", "matplotlib", "scipy", "shared_model"}),
+        (["list"], {"numpy", "matplotlib", "scipy", "pandas", "sklearn"}),
+        (["run", "--help"], {"matplotlib", "scipy", "pandas", "sklearn", "pyarrow"}),
+        (["run", "--profile", "none"], {"matplotlib", "scipy", "pandas", "sklearn", "pyarrow"}),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_nothing_heavy_that_it_does_not_need(arguments, heavy):
+    program = f"""
+import contextlib, sys
+from bench.commands.main import main
+with contextlib.suppress(SystemExit):
+    main({arguments!r})
+print("imported:", *sorted({heavy!r} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported:"
 
 
 # --- pipes and signs ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from bench_runs import bench, finish, run
 def smoke(tmp_path_factory):
     """A finished smoke run, its exit status and what it printed."""
     folder = tmp_path_factory.mktemp("smoke")
-    status, out, err = run("run", "--profile", "smoke", cwd=folder)
+    status, out, err = run("run", "--profile", "smoke", cwd=folder, is_drawn=True)
     return folder / "results" / "latest", status, out, err
 
 
@@ -62,68 +62,59 @@ class TestSmokeRun:
         assert manifest["conditions"]["fastapi-uvicorn"]["uvloop"] is True
         assert manifest["conditions"]["flask-gthread"]["processes"] == 2
 
-    @pytest.mark.parametrize("environment", [{"DISPLAY": "", "MPLBACKEND": "TkAgg", "HOME": "/nonexistent"}])
-    def test_the_report_can_be_drawn_again_without_a_display_or_a_home(self, smoke, environment):
-        before = (smoke[0] / "report.html").read_bytes()
-        status, _, err = run("report", smoke[0], cwd=smoke[0].parent, env=environment)
+    def test_the_report_can_be_drawn_again_without_samples_a_display_or_a_home(self, smoke, tmp_path):
+        copy = tmp_path / smoke[0].resolve().name
+        shutil.copytree(smoke[0].resolve(), copy, ignore=shutil.ignore_patterns("samples", "report.html"))
+        environment = {"DISPLAY": "", "MPLBACKEND": "TkAgg", "HOME": "/nonexistent"}
+        status, _, err = run("report", copy, cwd=tmp_path, env=environment)
         assert (status, err) == (0, "")
-        assert (smoke[0] / "report.html").read_bytes() == before
+        assert (copy / "report.html").read_bytes() == (smoke[0] / "report.html").read_bytes()
 
-    def test_the_report_needs_no_samples(self, smoke, tmp_path):
+    def test_it_can_be_judged_again_with_the_same_tables(self, smoke, tmp_path):
         copy = tmp_path / "copy"
-        shutil.copytree(smoke[0].resolve(), copy, ignore=shutil.ignore_patterns("samples"))
-        status, _, err = run("report", copy, cwd=tmp_path)
+        shutil.copytree(smoke[0].resolve(), copy)
+        tables = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
+        for name in tables:
+            (copy / name).unlink()
+        status, out, err = run("judge", copy, cwd=tmp_path)
         assert (status, err) == (0, "")
+        assert "Judged 6 cells and 10 comparisons" in out
+        assert [name for name in tables if (copy / name).read_bytes() != (smoke[0] / name).read_bytes()] == []
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [("status-500", ["expected: 200", "got:      500"]), ("wrong", ['"prediction": [0]', '"prediction": [1]'])],
-)
-def test_a_stack_that_answers_wrongly_stops_the_run_before_load(tmp_path, stub_file, mode, words):
-    stacks = stub_file("good", mode)
-    arguments = ("run", "--profile", "quick", "--stacks-file", stacks, "--compare", f"stub-{mode}", "stub-good")
+def test_a_stack_that_answers_wrongly_stops_the_run_before_load(tmp_path, stub_file):
+    stacks = stub_file("good", "wrong")
+    arguments = ("run", "--profile", "quick", "--stacks-file", stacks, "--compare", "stub-wrong", "stub-good")
     status, out, err = run(*arguments, cwd=tmp_path)
     assert (status, out) == (3, "")
-    assert all(word in err for word in words)
+    assert all(word in err for word in ('"prediction": [0]', '"prediction": [1]'))
     assert list((tmp_path / "results").iterdir()) == []
 
 
-@pytest.mark.parametrize("mode", ["sometimes-wrong", "cut-short"])
-def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub_file, mode):
-    stacks = stub_file("good", mode)
-    arguments = ("run", "--profile", "quick", "--launches", 1, "--stacks-file", stacks, "--compare", f"stub-{mode}", "stub-good")
-    status, _, err = run(*arguments, cwd=tmp_path)
+def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub_file):
+    modes = ("sometimes-wrong", "cut-short")
+    compared = [word for mode in modes for word in ("--compare", f"stub-{mode}", "stub-good")]
+    status, _, err = run("run", "--profile", "quick", "--launches", 1, "--stacks-file", stub_file("good", *modes), *compared, cwd=tmp_path)
     assert status == 0, err
     summary = json.loads((tmp_path / "results" / "latest" / "summary.json").read_text("utf-8"))
-    assert {cell["stack"] for cell in summary["cells"] if cell["errors"]} == {f"stub-{mode}"}
+    assert {cell["stack"] for cell in summary["cells"] if cell["errors"]} == {f"stub-{mode}" for mode in modes}
     assert "errors" in {warning["code"] for warning in summary["validity"]["warnings"]}
     assert all("without a correct answer" in row["reason"] for row in summary["comparisons"])
 
 
-def test_two_runs_at_once_both_end_well(tmp_path):
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        folder.mkdir()
-    arguments = ("run", "--profile", "smoke", "--launches", 1)
-    for process in [bench(*arguments, cwd=folder) for folder in folders]:
-        status, _, err = finish(process)
-        assert status == 0, err
-
-
-def test_a_run_needs_neither_git_nor_a_repository(tmp_path):
-    (tmp_path / "bin").mkdir()
-    status, _, err = run("run", "--profile", "smoke", "--launches", 1, cwd=tmp_path, env={"PATH": str(tmp_path / "bin")})
-    assert status == 0, err
-    assert json.loads((tmp_path / "results" / "latest" / "manifest.json").read_text("utf-8"))["environment"]["commit"] == "unknown"
-
-
-def test_a_terminal_that_knows_only_ascii_gets_the_whole_answer(tmp_path):
+def test_two_runs_at_once_end_well_one_of_them_without_git_and_with_a_terminal_that_knows_ascii_only(tmp_path):
     plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    status, out, err = run("run", "--profile", "smoke", "--launches", 1, cwd=tmp_path, env=plain)
-    assert status == 0, err
+    environments = {"usual": {}, "bare": {**plain, "PATH": str(tmp_path / "bin")}}
+    for name in environments:
+        (tmp_path / name).mkdir()
+    arguments = ("run", "--profile", "smoke", "--launches", 1)
+    processes = [bench(*arguments, cwd=tmp_path / name, env=env) for name, env in environments.items()]
+    for process in processes:
+        status, out, err = finish(process)
+        assert status == 0, err
     assert out.isascii()
-    assert (tmp_path / "results" / "latest" / "report.md").read_text("utf-8")
+    manifest = json.loads((tmp_path / "bare" / "results" / "latest" / "manifest.json").read_text("utf-8"))
+    assert manifest["environment"]["commit"] == "unknown"
 
 
 def test_importing_the_bench_patches_nothing():

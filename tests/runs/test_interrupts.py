@@ -3,16 +3,32 @@
 import json
 import os
 import signal
-import time
 
 import pytest
-from bench_runs import RUN_TIMEOUT_S, bench, finish, processes_of, run, wait_for
+from bench_runs import bench, finish, manifest_of, processes_of, run, wait_until
+
+
+@pytest.fixture
+def start(tmp_path, stub_file):
+    """Return a function that starts a long run of stubs, or of the bundled stacks."""
+
+    def start(*, is_bundled=False, is_drawn=False):
+        stubs = ("--profile", "quick", "--stacks-file", stub_file("good", "chunked"), "--compare", "stub-chunked", "stub-good")
+        chosen = ("--profile", "smoke") if is_bundled else stubs
+        return bench("run", "--launches", 50, *chosen, cwd=tmp_path, env={"TMPDIR": str(tmp_path)}, is_drawn=is_drawn)
+
+    return start
+
+
+def wait_for_a_launch(process, tmp_path):
+    wait_until(process, lambda: any(launch["kept"] for launch in manifest_of(tmp_path / "results").get("launches", ())))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, number):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "summary.json", process)
+def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, start, number):
+    is_drawn = number == signal.SIGINT
+    process = start(is_drawn=is_drawn)
+    wait_for_a_launch(process, tmp_path)
     process.send_signal(number)
     status, out, err = finish(process)
     assert status == 128 + number, err
@@ -20,16 +36,21 @@ def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, number):
     assert "partial" in err
     latest = tmp_path / "results" / "latest"
     assert json.loads((latest / "summary.json").read_text("utf-8"))["partial"] is True
-    assert run("report", latest, cwd=tmp_path)[0] == 0
+    assert (latest / "report.html").exists() is is_drawn
     assert processes_of(tmp_path) == []
     assert str(latest.resolve().name) in out
+    # What was kept can be judged again, with the same result.
+    before = (latest / "summary.json").read_bytes()
+    assert run("judge", latest, cwd=tmp_path)[0] == 0
+    assert (latest / "summary.json").read_bytes() == before
 
 
-def test_a_second_ctrl_c_does_not_disturb_the_cleaning_up(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "summary.json", process)
+def test_a_second_ctrl_c_does_not_disturb_the_cleaning_up(tmp_path, start):
+    process = start(is_bundled=True)
+    wait_for_a_launch(process, tmp_path)
+    wait_until(process, lambda: len(processes_of(tmp_path)) > 3)  # the servers of the next launch
     process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    wait_until(process, lambda: len(processes_of(tmp_path)) <= 3)  # they are being stopped
     process.send_signal(signal.SIGINT)
     status, _, err = finish(process)
     assert status == 130
@@ -37,9 +58,9 @@ def test_a_second_ctrl_c_does_not_disturb_the_cleaning_up(tmp_path):
     assert processes_of(tmp_path) == []
 
 
-def test_ctrl_c_before_anything_was_measured_leaves_nothing_behind(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "manifest.json", process)
+def test_ctrl_c_before_anything_was_measured_leaves_nothing_behind(tmp_path, start):
+    process = start(is_bundled=True)
+    wait_until(process, lambda: manifest_of(tmp_path / "results"))
     process.send_signal(signal.SIGINT)
     status, out, err = finish(process)
     assert (status, out) == (130, "")
@@ -48,17 +69,32 @@ def test_ctrl_c_before_anything_was_measured_leaves_nothing_behind(tmp_path):
     assert processes_of(tmp_path) == []
 
 
-def test_a_killed_main_process_is_reported_and_its_workers_are_gone(tmp_path):
-    process = bench("run", "--profile", "smoke", "--launches", 50, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
-    wait_for(tmp_path / "results" / "*" / "slices.csv", process)
-    deadline = time.monotonic() + RUN_TIMEOUT_S
-    while time.monotonic() < deadline:
-        masters = [found for found in processes_of(tmp_path) if "gunicorn" in " ".join(found.cmdline()) and found.ppid() == process.pid]
-        if masters:
-            os.kill(masters[0].pid, signal.SIGKILL)
-            break
-        time.sleep(0.02)
+def test_a_killed_main_process_is_reported_and_its_workers_are_gone(tmp_path, start):
+    process = start(is_bundled=True)
+
+    def find_masters():
+        own = [found for found in processes_of(tmp_path) if found.ppid() == process.pid]
+        return [found for found in own if "gunicorn" in " ".join(found.cmdline())]
+
+    wait_until(process, lambda: manifest_of(tmp_path / "results"))
+    master = wait_until(process, find_masters)[0]
+    os.kill(master.pid, signal.SIGKILL)
     status, _, err = finish(process)
     assert status == 3
     assert "SIGKILL" in err
     assert processes_of(tmp_path) == []
+
+
+def test_a_run_that_was_killed_can_be_judged_and_drawn_from_what_it_left(tmp_path, start):
+    process = start()
+    wait_for_a_launch(process, tmp_path)
+    process.kill()
+    finish(process)
+    for left in processes_of(tmp_path):  # its own children outlive a SIGKILL
+        left.kill()
+    [path] = (tmp_path / "results").glob("*-quick")
+    assert not (path / "summary.json").exists()
+    status, out, _ = run("judge", path, cwd=tmp_path)
+    assert (status, f"python -m bench report {path}" in out) == (0, True)
+    assert run("report", path, cwd=tmp_path)[0] == 0
+    assert json.loads((path / "summary.json").read_text("utf-8"))["partial"] is True

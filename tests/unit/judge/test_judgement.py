@@ -1,8 +1,10 @@
 """From a launch's samples to the tables of a run of closed loops."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from judge_launches import (
     COLUMN,
@@ -19,6 +21,8 @@ from judge_launches import (
 )
 from judge_rows import KEY, small_config
 
+from bench.errors import RunFolderError
+from bench.judge.judgement import find_tripped, is_precise, judge, preliminary_ratio
 from bench.plan.rules import Rules
 from bench.records import Gate, RunWarning, SliceRecord
 
@@ -238,3 +242,77 @@ def test_scenarios_of_one_stack_are_cells_of_their_own():
         (key.stack, key.scenario) for key in config.cells()
     ]
     assert KEY in config.cells()
+
+
+# --- judging again --------------------------------------------------------------------------------------------------
+
+TABLES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
+
+
+def test_a_run_that_is_judged_again_has_the_same_tables_byte_for_byte(config, tmp_path):
+    folder = write_run(tmp_path / "run", config)
+    judge(folder)
+    first = {name: (folder.path / name).read_bytes() for name in TABLES}
+    judge(folder)
+    assert {name: (folder.path / name).read_bytes() for name in TABLES} == first
+
+
+def test_samples_that_are_not_kept_slice_by_slice_are_read_the_same(config, tmp_path):
+    folder = write_run(tmp_path / "run", config)
+    summary = judge(folder)
+    for launch in range(1, 9):
+        path = folder.samples_path(launch)
+        pq.write_table(pq.read_table(path), path)  # one row group, as older versions wrote it
+    assert pq.ParquetFile(path).num_row_groups == 1
+    assert judge(folder) == summary
+
+
+def test_a_run_whose_samples_are_gone_cannot_be_judged_again_and_keeps_its_tables(config, tmp_path):
+    folder = write_run(tmp_path / "run", config)
+    judge(folder)
+    before = (folder.path / "summary.json").read_bytes()
+    folder.samples_path(3).unlink()
+    with pytest.raises(RunFolderError, match=r"launch-03\.parquet cannot be read .*; without its samples a run cannot be judged again"):
+        judge(folder)
+    assert (folder.path / "summary.json").read_bytes() == before
+
+
+def test_a_run_that_was_cut_off_is_judged_by_the_launches_that_were_kept(config):
+    judgement = judged(config, launches=3, partial=True)
+    assert {cell.launches for cell in judgement.cells} == {3}
+    assert [warning.text for warning in judgement.validity.warnings] == [
+        "The run was stopped after 3 launches; what it had measured is kept."
+    ]
+
+
+# --- what the loop asks while it measures ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("precise_margins", "is_enough"), [(1000.0, True), (0.0, False)])
+def test_a_part_is_precise_if_its_judged_rows_are_in_the_launches_so_far(config, tmp_path, precise_margins, is_enough):
+    folder = write_run(tmp_path / "run", config)
+    plan = replace(config, rules=replace(config.rules, precise_margins=precise_margins))
+    assert is_precise(folder, plan, "headline") is is_enough
+    assert not is_precise(folder, plan, "another part")
+
+
+def test_a_launch_trips_the_gate_of_the_send_lag_by_its_samples(tmp_path):
+    config = small_config(launches=1, blocks=1, loads=("closed-16", "open-60"))
+
+    def late(planned, rows):
+        if planned.offered_rps and not planned.warm_up:
+            rows[:, COLUMN["sent_ns"]] += 3 * MS
+            rows[:, COLUMN["done_ns"]] += 3 * MS
+        return rows
+
+    for name, spoil, found in (("usual", None, []), ("late", late, ["send_lag_p99_ms"])):
+        folder = write_run(tmp_path / name, config, spoil=spoil)
+        slices = folder.read_rows("slices.csv", SliceRecord)
+        assert [gate.gate for gate in find_tripped(folder, config, slices, 1, "repeated")] == found
+
+
+def test_the_ratio_so_far_is_that_of_the_first_pair_and_needs_no_samples(config, tmp_path):
+    slices = write_run(tmp_path / "run", config, launches=2).read_rows("slices.csv", SliceRecord)
+    row = preliminary_ratio(config, slices)
+    assert (row.contender, row.metric, row.launches, row.ratio) == ("fastapi-uvicorn", "throughput_rps", 2, pytest.approx(2, rel=0.01))
+    assert preliminary_ratio(config, []) is None

@@ -1,4 +1,4 @@
-"""What the terminal shows: plain lines or a live display, decided once, drawn between slices only."""
+"""What the terminal shows: plain lines or a live display, decided once, drawn when a slice has ended."""
 
 import io
 import os
@@ -7,15 +7,18 @@ import re
 import select
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from bench import progress as progress_module
+from bench.commands.main import prepare_streams
 from bench.plan.schedule import PlannedSlice
-from bench.records import RunWarning
-from bench.run.progress import LINE_EVERY_S, REDRAW_EVERY_S, Progress, prepare_streams
+from bench.records import Gate, RunWarning
+from bench.run import progress as progress_module
+from bench.run.progress import LINE_EVERY_S, REDRAW_EVERY_S, Progress
 
 SLICE = PlannedSlice(0, "headline", 0, "flask-gthread", "predict-1", "closed-16", warm_up=False)
+ROW = SimpleNamespace(contender="a", baseline="b", ratio=1.1, ends=None)
 DECIDING = ("CI", "FORCE_COLOR", "NO_COLOR", "TERM", "TTY_INTERACTIVE", "TTY_COMPATIBLE", "COLUMNS", "LINES")
 PLAIN_LINE = re.compile(r"\d\d:\d\d:\d\dZ  launch \d of \d, (some time|\d+:\d\d min) left\.( .*)?")
 
@@ -76,14 +79,13 @@ def terminal():
 def run_through(progress, clock, launches=2, slices=4, slice_s=1.0):
     """Tell of a whole run."""
     with progress:
-        progress.say("Profile smoke: 3 stacks")
-        progress.warn([RunWarning("busy", "Busy.", "Wait.")])
+        progress.begin_run(SimpleNamespace(profile="smoke", purpose="3 stacks"), [RunWarning("busy", "Busy.", "Wait.")])
         for launch in range(1, launches + 1):
             progress.begin_launch(launch, slices)
             for _ in range(slices):
                 clock.now_s += slice_s
                 progress.end_slice(SLICE)
-            progress.end_launch("Preliminary: a / b 1.100")
+            progress.end_launch(ROW)
 
 
 # --- plain lines ----------------------------------------------------------------------------------------------------
@@ -170,7 +172,7 @@ def test_time_left_is_that_of_the_slices_left_at_their_mean(clock):
         for _ in range(10):
             clock.now_s += 6.5
             progress.end_slice(SLICE)
-        progress.end_launch("")
+        progress.end_launch(None)
     assert stream.getvalue().splitlines()[-1].endswith("launch 1 of 3, 2:10 min left.")
 
 
@@ -185,7 +187,7 @@ def measure(progress, clock, launch, slices, slice_s=1.0, *, kept=True):
         clock.now_s += slice_s
         progress.end_slice(SLICE)
     if kept:
-        progress.end_launch("")
+        progress.end_launch(None)
 
 
 def test_launches_of_different_sizes_count_by_their_slices(clock):
@@ -203,7 +205,8 @@ def test_a_launch_that_is_repeated_counts_once_and_its_time_is_part_of_the_pace(
     stream = io.StringIO()
     with Progress(2, 20, stream) as progress:
         measure(progress, clock, 1, 10, kept=False)
-        progress.say("Launch 1 is repeated: steal_ratio 0.05 > 0.02 in the whole launch.")
+        progress.repeat_launch(1, [Gate(1, 1, "steal_ratio", "all slices", 0.05, 0.02, "repeated")])
+        assert last_line(stream) == "Launch 1 is repeated: steal_ratio 0.05 > 0.02 in all slices."
         measure(progress, clock, 1, 10)
         assert last_line(stream).endswith("launch 1 of 2, 0:20 min left.")
         measure(progress, clock, 2, 10)
@@ -259,7 +262,7 @@ def test_a_terminal_shows_launch_stack_bar_time_left_and_the_ratio_so_far(clock,
         lines = text_of(terminal.read()).splitlines()
         assert "launch 1/2  flask-gthread predict-1 closed-16" in lines[0]
         assert lines[1] == "[######..................] 0:04 min, 0:12 min left"
-        progress.end_launch("Preliminary: a / b 1.100")
+        progress.end_launch(ROW)
         assert "Preliminary: a / b 1.100" in text_of(terminal.read())
 
 

@@ -3,108 +3,163 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
-from bench.judge.tables import MeasuredLaunch
 
+from bench.errors import Interrupted, StackError
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import LaunchResult
-from bench.plan.schedule import schedule_run, schedule_slices
-from bench.records import AppCode, Feature, Gate, Memory, ServerTiming, StartUp
+from bench.plan.profiles import Pair
+from bench.plan.schedule import schedule_run
+from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import RunFolder
-from bench.run.recorder import Session
+from bench.run.recorder import Recorder
 
-STEAL = Gate(1, 1, "steal_ratio", "the whole launch", 0.05, 0.02, REPEATED)
+STEAL = Gate(1, 1, "steal_ratio", "all slices", 0.05, 0.02, REPEATED)
+NAMES = ("launch", "slice", "part", "block", "stack", "scenario", "load", "warm_up")
+SLICE = dict(zip(NAMES, (1, 0, "headline", 0, "stub-good", "predict-1", "closed-4", False), strict=True))
 
 
 @pytest.fixture
-def make_session(tmp_path, plan_of, make_stub):
-    """Return a function that begins a session of two launches of two stacks; its options are fields of the plan."""
+def make_recorder(tmp_path, plan_of, make_stub):
+    """Return a function that begins a run of two launches of two stacks; its options are fields of the plan."""
 
     def make(**changes):
-        config = replace(plan_of(make_stub(), make_stub("slow"), launches=2), **changes)
+        plan = replace(plan_of(make_stub(), make_stub("slow"), launches=2), **changes)
         folder = RunFolder.create("test", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
-        return Session(config, "a command", {"server_cores": [1]}, [], folder)
+        recorder = Recorder(plan, "a command", {"server_cores": [1]}, [], folder)
+        recorder.parts, recorder.turns = plan.parts, schedule_run(plan.parts)
+        return recorder
 
     return make
 
 
-def empty_launch(session, number):
-    """Return a planned launch, and a result of it in which nothing was sent."""
-    planned = schedule_run(session.config.parts)[number - 1]
-    slices = tuple(schedule_slices(session.config, planned.part, planned.ordinal))
-    memory = (Memory(number, "stub-good", 10, 9, 12, 11),)
-    return planned, LaunchResult(number, slices, (), np.zeros((0, 8), dtype=np.int64), {}, memory, {}, {}, 1.0, 2.0, 4.0)
+def measured(recorder, number, **fields):
+    """Return a turn and what a launch in it gave, its samples on disk."""
+    recorder.folder.samples_path(number).touch()
+    counts = dict.fromkeys((name for name in SliceRecord.__dataclass_fields__ if name not in SLICE), 0)
+    record = SliceRecord(**counts | SLICE | {"launch": number})
+    usual = {"slices": (record,), "conditions": {}, "memory": (Memory(number, "stub-good", 10, 9, 12, 11),), "model_ms": {}, "deaths": {}}
+    return recorder.turns[number - 1], LaunchResult(**usual | fields, start_s=1.0, load_s=2.0, total_s=4.0)
 
 
-NOTHING = MeasuredLaunch((), ())
-
-
-def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before_the_next(make_session):
-    session = make_session()
-    session.set_aside(empty_launch(session, 1)[1], 1, [STEAL])
-    session.write_tables(partial=True)
-    manifest = session.folder.read_manifest()
-    assert session.folder.samples_path(1, 1).is_file()
-    assert not session.folder.samples_path(1).exists()
+def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before_the_next(make_recorder):
+    recorder = make_recorder()
+    recorder.set_aside(*measured(recorder, 1), 1, [STEAL])
+    manifest = recorder.folder.read_manifest()
+    assert recorder.folder.samples_path(1, 1).is_file()
+    assert not recorder.folder.samples_path(1).exists()
     assert manifest["launches"] == [
         {"launch": 1, "part": "headline", "attempt": 1, "kept": False, "start_s": 1.0, "load_s": 2.0, "total_s": 4.0}
     ]
-    assert manifest["gates"] == [vars(STEAL)]
-    assert session.folder.read_summary().validity.gates == (STEAL,)
+    assert [Gate(**gate) for gate in manifest["gates"]] == [STEAL]
+    assert recorder.folder.read_rows("slices.csv", SliceRecord) == []
 
 
-def test_gates_of_all_tries_of_a_launch_stand_in_their_order(make_session):
-    session = make_session()
-    planned, result = empty_launch(session, 1)
+def test_gates_of_all_tries_of_a_launch_stand_in_their_order(make_recorder):
+    recorder = make_recorder()
     marked = replace(STEAL, attempt=2, action=MARKED)
-    session.set_aside(result, 1, [STEAL])
-    session.keep(planned, result, NOTHING, 2, [marked])
-    assert session.folder.read_summary().validity.gates == (STEAL, marked)
-    assert [(row["attempt"], row["kept"]) for row in session.folder.read_manifest()["launches"]] == [(1, False), (2, True)]
+    recorder.set_aside(*measured(recorder, 1), 1, [STEAL])
+    recorder.keep(*measured(recorder, 1), 2, [marked])
+    manifest = recorder.folder.read_manifest()
+    assert [Gate(**gate) for gate in manifest["gates"]] == [STEAL, marked]
+    assert [(row["attempt"], row["kept"]) for row in manifest["launches"]] == [(1, False), (2, True)]
 
 
-def test_a_partial_run_says_which_launches_are_missing_and_a_whole_one_does_not(make_session):
-    session = make_session()
-    session.keep(*empty_launch(session, 1), NOTHING, 1, [])
-    assert session.folder.read_manifest()["departures"] == ["headline: 1 of 2 launches were measured"]
-    session.keep(*empty_launch(session, 2), NOTHING, 1, [])
-    session.write_tables(partial=False)
-    assert session.folder.read_manifest()["departures"] == []
+def test_a_launch_that_is_kept_is_on_disk_with_all_that_its_samples_do_not_hold(make_recorder):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1, model_ms={"numpy": 0.004}, conditions={"stub-good": {"threads": 1}}), 1, [])
+    folder = recorder.folder
+    assert folder.read_rows("slices.csv", SliceRecord) == recorder.slices
+    assert folder.read_rows("memory.csv", Memory) == [Memory(1, "stub-good", 10, 9, 12, 11)]
+    assert folder.read_rows("model_times.csv", ModelTime) == [ModelTime(1, "headline", "numpy", 0.004)]
+    manifest = folder.read_manifest()
+    assert (manifest["conditions"], manifest["partial"]) == ({"stub-good": {"threads": 1}}, True)
+    assert not (folder.path / "summary.json").exists()
 
 
-def test_a_cell_that_a_stack_cannot_carry_is_a_departure_with_its_reason(make_session):
-    part = make_session().config.parts[0]
-    parts = (replace(part, loads=("open-60",)),)
-    session = make_session(parts=parts, pairs=(("stub-good", "stub-good-twin"),), saturation_rps={"stub-good": 5000.0, "stub-slow": 400.0})
-    session.write_tables(partial=False)
-    [line] = session.folder.read_manifest()["departures"]
+def test_a_partial_run_says_which_launches_are_missing_and_a_whole_one_does_not(make_recorder):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1), 1, [])
+    assert recorder.folder.read_manifest()["departures"] == ["headline: 1 of 2 launches were measured"]
+    recorder.keep(*measured(recorder, 2), 1, [])
+    recorder.finish()
+    manifest = recorder.folder.read_manifest()
+    assert (manifest["departures"], manifest["partial"], recorder.stopped) == ([], False, None)
+
+
+def test_a_run_that_is_stopped_after_a_launch_is_partial_and_keeps_the_reason(make_recorder):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1), 1, [])
+    recorder.stop(Interrupted(2))
+    recorder.finish()
+    assert recorder.folder.read_manifest()["partial"]
+    assert str(recorder.stopped) == "stopped by SIGINT"
+
+
+def test_a_run_that_is_stopped_before_a_launch_was_kept_leaves_no_folder(make_recorder):
+    recorder = make_recorder()
+    with pytest.raises(StackError, match="does not start"):
+        recorder.stop(StackError("does not start"))
+    assert not recorder.folder.path.exists()
+
+
+def test_a_stack_that_died_is_a_warning_of_the_run_and_an_error_at_its_end(make_recorder):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1, deaths={"stub-slow": "stub-slow ended by itself."}), 1, [])
+    recorder.finish()
+    manifest = recorder.folder.read_manifest()
+    assert [warning["code"] for warning in manifest["warnings"]] == ["stack-died"]
+    assert not manifest["partial"]
+    assert str(recorder.stopped) == "Launch 1: stub-slow ended by itself."
+
+
+def test_a_cell_that_a_stack_cannot_carry_is_a_departure_with_its_reason(make_recorder):
+    part = make_recorder().parts[0]
+    recorder = make_recorder(
+        parts=(replace(part, loads=("open-60",)),),
+        pairs=(Pair("twin", "stub-good", "stub-good-twin"),),
+        saturation_rps={"stub-good": 5000.0, "stub-slow": 400.0},
+    )
+    recorder.finish()
+    [line] = recorder.folder.read_manifest()["departures"]
     assert line == "headline: open-60 is 3,000 req/s; stub-slow was found to carry 400, so it is not measured"
 
 
-def test_starts_and_memory_are_on_disk_and_summed_up(make_session):
-    session = make_session()
+@pytest.mark.parametrize(("first_look", "looks"), [(None, []), (6, [6, 8, 10]), (7, [7, 9])])
+def test_a_part_is_looked_at_from_its_first_look_on_at_every_second_launch(make_recorder, first_look, looks):
+    part = make_recorder().parts[0]
+    recorder = make_recorder(parts=(replace(part, launches=10, first_look=first_look),))
+    [part], found = recorder.parts, []
+    for number in range(1, 11):
+        recorder.keep(*measured(recorder, number), 1, [])
+        found += [number] if recorder.is_look(part) else []
+    assert found == looks
+
+
+def test_a_part_that_has_ended_is_not_looked_at_again_and_says_when_it_ended(make_recorder):
+    part = make_recorder().parts[0]
+    recorder = make_recorder(parts=(replace(part, first_look=1),))
+    [part] = recorder.parts
+    recorder.keep(*measured(recorder, 1), 1, [])
+    assert (recorder.is_look(part), recorder.has_ended(part)) == (True, False)
+    recorder.end_part(part)
+    recorder.finish()
+    assert (recorder.is_look(part), recorder.has_ended(part)) == (False, True)
+    assert recorder.folder.read_manifest()["ended"] == ["headline was precise enough after 1 of 2 launches"]
+
+
+def test_what_is_measured_of_single_stacks_is_on_disk(make_recorder):
+    recorder = make_recorder()
     starts = [StartUp("stub-good", start, 0.5 + start / 10, 1.0, 10, 9) for start in (1, 2, 3)]
-    session.keep_starts(iter(starts))
-    session.keep(*empty_launch(session, 1), NOTHING, 1, [])
-    assert session.folder.read_rows("starts.csv", StartUp) == starts
-    assert session.folder.read_rows("memory.csv", Memory) == [Memory(1, "stub-good", 10, 9, 12, 11)]
-    [row] = session.folder.read_summary().resources
-    assert (row.starts, row.ready_s, row.launches, row.loaded_pss_bytes) == (3, 0.7, 1, 11)
-
-
-def test_what_stacks_say_of_their_time_and_of_their_code_is_on_disk_and_in_the_summary(make_session):
-    session = make_session()
     timing = [ServerTiming("stub-good", "predict-1", 100, 3.0, 4.5)]
     code = [AppCode("stub-good", "app", 2, 90, 9, 3, 14, 4, "read", "flask", 7, 5_000_000, 0.2, 5)]
     features = [Feature("stub-good", "docs", "GET /docs", has=False, found="404")]
-    session.keep_timing(iter(timing))
-    session.keep_complexity(code, features, "-old\n+new\n")
-    folder = session.folder
+    recorder.keep_starts(iter(starts))
+    recorder.keep_timing(iter(timing))
+    recorder.keep_complexity(code, features, "-old\n+new\n")
+    folder = recorder.folder
+    assert folder.read_rows("starts.csv", StartUp) == starts
     assert folder.read_rows("server_timing.csv", ServerTiming) == timing
     assert folder.read_rows("complexity.csv", AppCode) == code
     assert folder.read_rows("features.csv", Feature) == features
     assert folder.read_text("adapters.diff") == "-old\n+new\n"
-    session.write_tables(partial=False)
-    summary = folder.read_summary()
-    assert (list(summary.server_timing), list(summary.complexity), list(summary.features)) == (timing, code, features)
