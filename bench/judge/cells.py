@@ -1,15 +1,17 @@
 """From slices and their requests to one row per cell, and to the value of each block. Pure: takes records, gives records."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.judge.estimates import exponential, hodges_lehmann, upper_bound
+from bench.judge.estimates import exponential, hodges_lehmann
 from bench.judge.index import rates_of
+from bench.judge.ordered import Ordered
 from bench.judge.requests import Times
 from bench.records import METRICS, Cell, CellKey, Interval, Metric, Quantile, SliceRecord, TimeKind
 from bench.records.loads import parse_load
-from bench.records.samples import MIN_SAMPLES, Floats, percentile, supported_percentile
+from bench.records.samples import MIN_SAMPLES, Floats, supported_percentile
 
 # The points of a distribution, evenly spaced on the 1 / (1 - q) axis that shows tails.
 QUANTILES = (
@@ -63,7 +65,6 @@ def make_cell(
     elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
     generator_ns = sum(record.generator_cpu_ns for record in counted)
     response_ms, service_ms = times.response_ms, times.service_ms
-    finite = response_ms[np.isfinite(response_ms)]
     user_ns, kernel_ns = split_cpu(counted)
     return Cell(
         part=key.part,
@@ -72,20 +73,20 @@ def make_cell(
         load=key.load,
         offered_rps=counted[0].offered_rps if counted else None,
         throughput=_over_launches(launch_rates(launches), level),
-        p50_ms=supported_percentile(response_ms, 0.5),
-        p95_ms=supported_percentile(response_ms, 0.95),
-        p99_ms=supported_percentile(response_ms, 0.99),
-        p99_upper_ms=upper_bound(response_ms, 0.99),
-        p999_ms=supported_percentile(response_ms, 0.999),
-        p999_upper_ms=upper_bound(response_ms, 0.999),
-        max_ms=float(finite.max()) if len(finite) else None,
-        service_p50_ms=supported_percentile(service_ms, 0.5),
-        service_p95_ms=supported_percentile(service_ms, 0.95),
-        service_p99_ms=supported_percentile(service_ms, 0.99),
-        send_lag_p99_ms=supported_percentile(times.send_lag_ms, 0.99) if parse_load(key.load).is_open else None,
+        p50_ms=response_ms.supported_percentile(0.5),
+        p95_ms=response_ms.supported_percentile(0.95),
+        p99_ms=response_ms.supported_percentile(0.99),
+        p99_upper_ms=response_ms.upper_bound(0.99),
+        p999_ms=response_ms.supported_percentile(0.999),
+        p999_upper_ms=response_ms.upper_bound(0.999),
+        max_ms=response_ms.largest_finite(),
+        service_p50_ms=service_ms.supported_percentile(0.5),
+        service_p95_ms=service_ms.supported_percentile(0.95),
+        service_p99_ms=service_ms.supported_percentile(0.99),
+        send_lag_p99_ms=times.send_lag_ms.supported_percentile(0.99) if parse_load(key.load).is_open else None,
         cpu=_over_launches(_launch_cpu_us(launches), level),
         kernel_ratio=kernel_ns / (user_ns + kernel_ns) if user_ns + kernel_ns else None,
-        samples=len(finite),
+        samples=response_ms.count_finite(),
         errors=sum(record.errors for record in slices),
         unfinished=sum(record.unfinished for record in slices),
         not_sent=sum(record.not_sent for record in slices),
@@ -118,11 +119,11 @@ def distributions(key: CellKey, times: Times) -> Iterable[Quantile]:
         yield from _distribution(key, "response", times.response_ms)
 
 
-def _distribution(key: CellKey, time: TimeKind, values_ms: Floats) -> Iterable[Quantile]:
+def _distribution(key: CellKey, time: TimeKind, values_ms: Ordered) -> Iterable[Quantile]:
     """Yield the points as far into the tail as the number of samples supports and all requests were answered."""
     count = len(values_ms)
     deepest = max((quantile for quantile, needed in MIN_SAMPLES.items() if count >= needed), default=0.0)
-    for quantile in QUANTILES:
-        value = percentile(values_ms, quantile)
-        if value is not None and quantile <= deepest and np.isfinite(value):
+    points = [quantile for quantile in QUANTILES if quantile <= deepest]
+    for quantile, value in zip(points, values_ms.percentiles(points), strict=False):
+        if math.isfinite(value):
             yield Quantile(key.part, key.stack, key.scenario, key.load, time, quantile, value, count)

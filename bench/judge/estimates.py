@@ -1,4 +1,4 @@
-"""Estimates with intervals: Hodges-Lehmann over launches with its exact interval, upper bounds of percentiles. Pure.
+"""Estimates over launches: Hodges-Lehmann with its exact interval. Pure.
 
 Sources: Hodges & Lehmann (1963) for the estimator; Hollander, Wolfe & Chicken, Nonparametric Statistical Methods, 3.2, for
 the interval from the Wilcoxon signed-rank distribution.
@@ -10,27 +10,9 @@ import math
 from functools import cache
 
 import numpy as np
-from scipy.special import bdtrik
 
 from bench.records import Interval
 from bench.records.samples import Floats
-
-UPPER_BOUND_MISSES = 0.05
-
-
-def upper_bound(values: Floats, quantile: float) -> float | None:
-    """Return the smallest value that the true percentile exceeds with a chance of 5 % at most, if the values are independent.
-
-    It is the k-th smallest of n, k the smallest with P(Binomial(n, quantile) < k) >= 0.95. None where no value is large enough
-    (n < 299 for p99, 2,995 for p99.9) or that value is infinite. Source: Hahn & Meeker, Statistical Intervals, 5.2.
-    """
-    if not len(values):
-        return None
-    place = math.ceil(bdtrik(1 - UPPER_BOUND_MISSES, len(values), quantile))
-    if place >= len(values):
-        return None
-    value = float(np.partition(values, place)[place])
-    return value if math.isfinite(value) else None
 
 
 def hodges_lehmann(values: Floats, level: float) -> Interval | None:

@@ -14,7 +14,7 @@ from bench.judge.cells import block_values, distributions, make_cell
 from bench.judge.comparisons import BlockValues, are_precise, compare_all, compare_changes, judge_aa, withhold_all
 from bench.judge.index import index_slices
 from bench.judge.ladder import judge_ladder
-from bench.judge.requests import Requests, pool
+from bench.judge.requests import Requests, spooled
 from bench.judge.resources import summarise_resources
 from bench.judge.speed import warm_up_curves
 from bench.judge.validity import JUDGED, Evidence, check_launch, judge_validity, reasons_against
@@ -40,7 +40,8 @@ from bench.records import (
 )
 from bench.records.folder import RunFolder
 from bench.records.loads import parse_load
-from bench.records.samples import Ints, Settled
+from bench.records.samples import Ints
+from bench.records.summary import Action
 
 NOTHING = np.empty(0)
 
@@ -78,7 +79,7 @@ def is_precise(folder: RunFolder, plan: Plan, part: str) -> bool:
     return are_precise([row for row in comparisons if row.part == part], plan.rules)
 
 
-def find_tripped(folder: RunFolder, plan: Plan, slices: Sequence[SliceRecord], attempt: int, action: str) -> list[Gate]:
+def find_tripped(folder: RunFolder, plan: Plan, slices: Sequence[SliceRecord], attempt: int, action: Action) -> list[Gate]:
     """Return the gates that a try of a launch did not pass, from its slices and its samples; see `check_launch`."""
     requests = Requests(folder)
     opened = [record for record in slices if parse_load(record.load).is_open and not record.warm_up]
@@ -96,7 +97,7 @@ def preliminary_ratio(plan: Plan, slices: Sequence[SliceRecord]) -> Comparison |
 
 
 def _judge_cells(plan: Plan, slices: Sequence[SliceRecord], requests: Requests) -> tuple[list[Cell], list[Quantile], BlockValues]:
-    """Return all cells with their distributions, and the values of their blocks; the requests of one cell are in memory at a time."""
+    """Return all cells with their distributions, and the values of their blocks; the requests of one block are in memory at a time."""
     index = index_slices(slices)
     of_cell: dict[CellKey, list[SliceRecord]] = {}
     for record in slices:
@@ -104,18 +105,18 @@ def _judge_cells(plan: Plan, slices: Sequence[SliceRecord], requests: Requests) 
     cells: list[Cell] = []
     quantiles: list[Quantile] = []
     blocks: dict[CellKey, dict[tuple[int, int], dict[Metric, float | None]]] = {}
+    level, cpu_limit = plan.rules.levels["primary"], plan.rules.gates.generator_cpu_ratio
     for key in plan.cells():
         launches = index.get(key, {})
-        settled: list[Settled] = []
-        for place, own in _by_block(launches).items():
-            found = [requests.settled(record) for record in own]
-            blocks.setdefault(key, {})[place] = block_values(own, pool(found).response_ms)
-            settled += found
-        times = pool(settled)
-        cells.append(
-            make_cell(key, of_cell.get(key, []), launches, times, plan.rules.levels["primary"], plan.rules.gates.generator_cpu_ratio)
-        )
-        quantiles += distributions(key, times)
+        with spooled() as spool:
+            for place, own in _by_block(launches).items():
+                found = [requests.settled(record) for record in own]
+                blocks.setdefault(key, {})[place] = block_values(own, np.concatenate([settled.response_ms for settled in found]))
+                for settled in found:
+                    spool.add(settled)
+            times = spool.times()
+            cells.append(make_cell(key, of_cell.get(key, []), launches, times, level, cpu_limit))
+            quantiles += distributions(key, times)
     return cells, quantiles, blocks
 
 

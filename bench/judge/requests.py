@@ -1,23 +1,23 @@
-"""The requests of a run, read from its samples one slice at a time: no more of them are in memory than those of one cell."""
+"""The requests of a run, read from its samples one slice at a time: those of a block are in memory at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench.errors import RunFolderError
+from bench.judge.ordered import Ordered, Spool
 from bench.records import SliceRecord
 from bench.records.folder import RunFolder
-from bench.records.samples import Floats, SampleFile, Settled, settled_requests
+from bench.records.samples import SampleFile, Settled, settled_requests
 
 
 @dataclass(frozen=True)
 class Times:
-    """Settled requests of one or more slices, in ms; see `Settled`."""
+    """The settled requests of all slices of a cell, in ms; see `Settled`."""
 
-    response_ms: Floats
-    service_ms: Floats
-    send_lag_ms: Floats
+    response_ms: Ordered
+    service_ms: Ordered
+    send_lag_ms: Ordered
 
 
 class Requests:
@@ -31,10 +31,6 @@ class Requests:
         """Return the settled requests of a slice; raise `RunFolderError` if the samples of its launch cannot be read."""
         return settled_requests(self._file(record.launch).read(record.slice), record.settled_ns, record.end_ns)
 
-    def settled_of(self, slices: Iterable[SliceRecord]) -> Iterator[Settled]:
-        """Yield the settled requests of each slice."""
-        return (self.settled(record) for record in slices)
-
     def _file(self, launch: int) -> SampleFile:
         if launch not in self._files:
             path = self._folder.samples_path(launch)
@@ -46,7 +42,33 @@ class Requests:
         return self._files[launch]
 
 
-def pool(parts: Sequence[Settled]) -> Times:
-    """Return the requests of several slices together."""
-    names = ("response_ms", "service_ms", "send_lag_ms")
-    return Times(*(np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty(0) for name in names))
+class TimesSpool:
+    """The settled requests of a cell, on their way to be `Times`."""
+
+    def __init__(self) -> None:
+        self._response, self._service, self._lag = Spool(), Spool(), Spool()
+
+    def add(self, settled: Settled) -> None:
+        """Take in the requests of a slice."""
+        self._response.add(settled.response_ms)
+        self._service.add(settled.service_ms)
+        self._lag.add(settled.send_lag_ms)
+
+    def times(self) -> Times:
+        """Return what was taken in."""
+        return Times(self._response.ordered(), self._service.ordered(), self._lag.ordered())
+
+    def close(self) -> None:
+        """Forget everything."""
+        for spool in (self._response, self._service, self._lag):
+            spool.close()
+
+
+@contextmanager
+def spooled() -> Iterator[TimesSpool]:
+    """Give a spool that is closed at the end of the block."""
+    spool = TimesSpool()
+    try:
+        yield spool
+    finally:
+        spool.close()

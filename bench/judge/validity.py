@@ -12,8 +12,10 @@ from bench.plan.rules import GateRules, Rules
 from bench.records import Aa, Cell, CellKey, Comparison, Gate, LadderRow, RunWarning, SliceRecord, Validity
 from bench.records.loads import parse_load
 from bench.records.samples import Floats, percentile
+from bench.records.summary import Action
 
-REPEATED, MARKED = "repeated", "kept and marked"
+REPEATED: Action = "repeated"
+MARKED: Action = "kept and marked"
 # The warnings that withhold every verdict, as a reason in a few words.
 INVALIDATING = {
     "one-core": "servers and load generator shared a core",
@@ -28,7 +30,9 @@ JUDGED = frozenset({
 })  # fmt: skip
 
 
-def check_launch(slices: Sequence[SliceRecord], send_lag_ms: Sequence[Floats], rules: GateRules, attempt: int, action: str) -> list[Gate]:
+def check_launch(
+    slices: Sequence[SliceRecord], send_lag_ms: Sequence[Floats], rules: GateRules, attempt: int, action: Action
+) -> list[Gate]:
     """Return the gates that a try of a launch did not pass: faults of the generator or of the machine, never of a server.
 
     Takes its slices, and how late the settled requests of the open loops among them were sent. All are taken over the launch as a

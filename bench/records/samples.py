@@ -102,8 +102,13 @@ def percentile(values: Floats, quantile: float) -> float | None:
     """Return the smallest value that at least `quantile` of the values do not exceed; None for no value at all."""
     if not len(values):
         return None
-    rank = max(1, math.ceil(quantile * len(values) - 1e-9))
-    return float(np.partition(values, rank - 1)[rank - 1])
+    place = rank_of(quantile, len(values))
+    return float(np.partition(values, place)[place])
+
+
+def rank_of(quantile: float, count: int) -> int:
+    """Return the place, from 0, of a percentile among so many values in their order."""
+    return max(1, math.ceil(quantile * count - 1e-9)) - 1
 
 
 def supported_percentile(values: Floats, quantile: float) -> float | None:

@@ -16,19 +16,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.plan.config import DEFAULT_SEED
 from study import keep_table, make_plan, run_whole
 
 from bench.measure.environment import choose_cores
 from bench.measure.processes import clean_environment, kill_group, launch_stacks, pinned
-from bench.plan.profiles import Part
-from bench.plan.rules import RoleKey
+from bench.plan.plan import DEFAULT_SEED
+from bench.plan.profiles import JudgedRow, Pair, Part
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 
 COMPARISONS = 20
 LAUNCHES, BLOCKS, SLICE_MS = 12, 3, 280  # 3 stacks x 2 slices x 3 blocks x 12 launches x 280 ms = 60 s
 BASE = "fastapi-uvicorn"
-LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
+LOCUSTFILE = Path(__file__).parents[2] / "bench" / "locustfile.py"
 WARM_UP_S = 3
 
 
@@ -58,21 +57,20 @@ def compare(stack: Stack, number: int) -> tuple[dict[str, object], dict[str, tup
     """Run the bench once; return its row and the ratio of each launch, of the copy and of the twin."""
     names = (stack.name, f"{stack.name}-copy", f"{stack.name}-twin")
     part = Part("headline", names, ("predict-1",), ("closed-16",), LAUNCHES, BLOCKS)
-    key: RoleKey = (part.name, names[1], names[0], "predict-1", "closed-16", "throughput_rps")
+    pair = Pair("copy", names[1], names[0], (JudgedRow("primary", "throughput_rps", "predict-1", "closed-16"),))
     stacks = {name: replace(stack, name=name) for name in names}
-    settings = {"slice_ms": SLICE_MS, "seed": DEFAULT_SEED + number, "pairs": ((names[1], names[0]),), "roles": {key: "primary"}}
+    settings = {"slice_ms": SLICE_MS, "seed": DEFAULT_SEED + number, "pairs": (pair,)}
     summary = run_whole(make_plan("aa", part, stacks, **settings)).read_summary()
     row = next(row for row in summary.comparisons if row.metric == "throughput_rps")
     floor = next(row for row in summary.noise_floor if row.metric == "throughput_rps")
     assert row.ratio is not None  # noqa: S101 - it was measured
-    assert row.ci_low is not None  # noqa: S101
-    assert row.ci_high is not None  # noqa: S101
+    assert row.ends is not None  # noqa: S101
     figures: dict[str, object] = {
         "verdict": row.verdict,
         "ratio": row.ratio,
-        "ci_low": row.ci_low,
-        "ci_high": row.ci_high,
-        "half_width": math.sqrt(row.ci_high / row.ci_low) - 1,
+        "ci_low": row.ends[0],
+        "ci_high": row.ends[1],
+        "half_width": math.sqrt(row.ends[1] / row.ends[0]) - 1,
         "repeats": sum(gate.action == "repeated" for gate in summary.validity.gates),
     }
     return figures, {"copy": row.launch_ratios, "twin": floor.launch_ratios}

@@ -1,60 +1,71 @@
-"""What a run costs: the orchestrator's peak memory with ten million samples, and from finished runs the price of a launch.
+"""What a run costs: the memory of judging ten million samples, and from finished runs the price of a launch.
 
-`python -m bench.studies.memory [RUN ...]` prints both; it keeps no table, since memory belongs to the machine.
+`python docs/studies/memory.py [RUN ...]` prints both; it keeps no table, since memory belongs to the machine.
 """
 
-import resource
+import subprocess
 import sys
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from bench.judge.tables import read_launch
-from bench.plan.config import make_config
 
-from bench.plan.schedule import schedule_launch
+from bench.measure.slices import describe_slices
+from bench.plan.plan import describe, make_plan
+from bench.plan.schedule import schedule_slices
+from bench.records import SliceRecord
 from bench.records.folder import RunFolder
-from bench.records.samples import SAMPLE_COLUMNS
-from bench.run.recorder import Session
+from bench.records.samples import SAMPLE_COLUMNS, write_samples
 
-SAMPLES = 10_000_000
+SAMPLES = (100_000, 1_000_000, 10_000_000)
 LAUNCHES = 14
-MIB = 1024 * 1024
+# Resource usage of a child would begin with that of its parent, which has just invented the samples.
+JUDGE = """
+import sys
+from pathlib import Path
+from bench.commands.main import main
+main(["judge", sys.argv[1]])
+print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
+"""
 
 
 def main() -> None:
     """Print the figures."""
     for path in sys.argv[1:]:
         describe_run(Path(path))
-    with tempfile.TemporaryDirectory() as folder:
-        count = fill_session(Path(folder))
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count:,} samples in {LAUNCHES} launches, judged and written after each: peak memory {peak_mib:,.0f} MiB")
+    for samples in SAMPLES:
+        with tempfile.TemporaryDirectory() as folder:
+            count = invent_run(Path(folder) / "run", samples)
+            done = subprocess.run([sys.executable, "-c", JUDGE, f"{folder}/run"], check=True, capture_output=True, text=True)  # noqa: S603
+        print(f"{count:,} samples in {LAUNCHES} launches, judged: peak memory {int(done.stdout.split()[-1]) / 1024:,.0f} MiB")
 
 
-def fill_session(results: Path) -> int:
-    """Hand invented launches to a session of the default profile's first part, as a run does; return the number of samples."""
-    config = make_config("default", launches=LAUNCHES)
-    part = config.parts[0]
-    config = replace(config, parts=(part,), saturation_rps=dict.fromkeys(part.stacks, 20_000.0))
-    session = Session(config, "", {}, [], RunFolder.create("memory", datetime.now(UTC), results))
-    total = 0
+def invent_run(path: Path, samples: int) -> int:
+    """Write the files of a run of the default profile's first part with so many samples; return their number."""
+    plan = make_plan("default", launches=LAUNCHES)
+    part = plan.parts[0]
+    plan = replace(plan, parts=(part,), changes=(), saturation_rps=dict.fromkeys(part.stacks, 20_000.0))
+    folder = RunFolder(path)
+    (path / "samples").mkdir(parents=True)
+    slices: list[SliceRecord] = []
     for launch in range(1, LAUNCHES + 1):
-        slices = schedule_launch(config, part, launch)
-        per_slice = SAMPLES // LAUNCHES // len(slices)
-        samples = np.ones((per_slice * len(slices), len(SAMPLE_COLUMNS)), dtype=np.int64)
-        samples[:, 0] = np.repeat(np.arange(len(slices)), per_slice)
-        sent_ns = samples[:, 0] * 1_000_000_000 + np.tile(np.linspace(0, 249e6, per_slice).astype(np.int64), len(slices))
-        samples[:, 2] = samples[:, 3] = sent_ns
-        samples[:, 4] = samples[:, 5] = sent_ns + 1_000_000
-        facts = [_invent_fact(index) for index in range(len(slices))]
-        session.tables.add_launch(launch, read_launch(launch, slices, facts, samples), [])
-        session.write_tables(partial=True)
-        total += len(samples)
-    return total
+        planned = schedule_slices(plan, part, launch)
+        per_slice = samples // LAUNCHES // len(planned)
+        rows = np.ones((per_slice * len(planned), len(SAMPLE_COLUMNS)), dtype=np.int64)
+        rows[:, 0] = np.repeat(np.arange(len(planned)), per_slice)
+        sent_ns = rows[:, 0] * 1_000_000_000 + np.tile(np.linspace(0, 249e6, per_slice).astype(np.int64), len(planned))
+        rows[:, 2] = rows[:, 3] = sent_ns
+        rows[:, 4] = rows[:, 5] = sent_ns + 1_000_000
+        write_samples(folder.samples_path(launch), rows)
+        slices += describe_slices(launch, planned, [_invent_fact(index) for index in range(len(planned))], rows)
+    folder.write_rows("slices.csv", slices, SliceRecord)
+    kept = [{"launch": launch, "part": part.name, "kept": True} for launch in range(1, LAUNCHES + 1)]
+    facts = {"partial": False, "environment": {}, "gates": [], "warnings": [], "launches": kept}
+    folder.write_manifest({"plan": describe(plan), **facts})
+    return sum(record.answers for record in slices)
 
 
 def describe_run(path: Path) -> None:

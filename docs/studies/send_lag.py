@@ -5,20 +5,21 @@ The generator chooses `select` without slack; the others are forced here by its 
 
 import contextlib
 import statistics
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from bench.judge.tables import read_launch
 from study import keep_table, make_plan
 
 from bench.measure import launches
 from bench.measure.environment import choose_cores
 from bench.measure.processes import clean_environment
 from bench.plan.profiles import Part
-from bench.plan.schedule import schedule_launch
+from bench.plan.schedule import Turn, plan_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
-from bench.records.samples import percentile
+from bench.records.samples import Floats, SampleFile, percentile, settled_requests
 
 BACKENDS = ("epoll", "poll", "select")
 RATES_RPS = (200, 1000, 2600)
@@ -37,18 +38,19 @@ def main() -> None:
     cores = choose_cores()
     stack = load_stacks(BUNDLED_STACKS)["fastapi-uvicorn"]
     part = Part("headline", (stack.name,), ("predict-1",), tuple(f"open-{rate}rps" for rate in RATES_RPS), LAUNCHES, blocks=2)
-    config = make_plan("send-lag", part, {stack.name: stack}, slice_ms=500, warm_up_ms=100)
-    lags: dict[tuple[str, str, str], list[np.ndarray[tuple[int], np.dtype[np.float64]]]] = {}
+    plan = make_plan("send-lag", part, {stack.name: stack}, slice_ms=500, warm_up_ms=100)
+    lags: dict[tuple[str, str, str], list[Floats]] = {}
     cpu: dict[tuple[str, str, str], list[float]] = {}
     for ordinal in range(1, LAUNCHES + 1):
         for backend in BACKENDS:
             for slack in ("50000", "1"):
-                with generator_with({"GEVENT_BACKEND": backend, "BENCH_TIMER_SLACK_NS": slack}):
-                    result = launches.measure_launch(config, ordinal, schedule_launch(config, part, ordinal), cores, lambda _: None)
-                measured = read_launch(ordinal, result.planned, result.facts, result.samples)
-                for record, settled in zip(measured.records, measured.settled, strict=True):
-                    if not record.warm_up:
+                with generator_with({"GEVENT_BACKEND": backend, "BENCH_TIMER_SLACK_NS": slack}), tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / "samples.parquet"
+                    slices = launches.measure_launch(plan_launch(plan, Turn(ordinal, part, ordinal)), cores, path, lambda _: None).slices
+                    file = SampleFile(path)
+                    for record in (record for record in slices if not record.warm_up):
                         key = (backend, slack, record.load)
+                        settled = settled_requests(file.read(record.slice), record.settled_ns, record.end_ns)
                         lags.setdefault(key, []).append(settled.send_lag_ms)
                         cpu.setdefault(key, []).append(record.generator_cpu_ns / (record.drained_ns - record.start_ns))
     rows = []

@@ -1,4 +1,4 @@
-"""Send odd requests to each server and rewrite the table of servers.md: `PYTHONPATH=tests .venv/bin/python docs/servers_probe.py`."""
+"""Send odd requests to each server and rewrite the table of servers.md: `PYTHONPATH=tests .venv/bin/python docs/studies/servers.py`."""
 
 import contextlib
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serving import BIN, COMMANDS, JSON, Connection, command_line, free_port, message, running
 
-PAGE = Path(__file__).with_name("servers.md")
+PAGE = Path(__file__).parents[1] / "servers.md"
 BEGIN, END = "<!-- table begins -->\n", "<!-- table ends -->\n"
 WAIT_S, HELD_OPEN_S = 1.0, 9.0
 APP_TYPES = {JSON, "application/problem+json"}

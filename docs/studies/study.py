@@ -1,30 +1,32 @@
-"""What studies share: a plan to run, and the table that is printed and kept, as CSV in docs/studies/."""
+"""What studies share: a plan to run, and the table that is printed and kept beside it as CSV.
+
+Studies take minutes to an hour and are no part of a run or of the tests; docs/method.md says what came out of them.
+"""
 
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.plan.config import DEFAULT_SEED, BenchConfig
-
+from bench.plan.plan import DEFAULT_SEED, Plan
 from bench.plan.profiles import Part
 from bench.plan.stacks import Stack
 from bench.records.folder import RunFolder
 from bench.run.loop import run
 
-FOLDER = Path(__file__).parents[2] / "docs" / "studies"
+FOLDER = Path(__file__).parent
 RESULTS = Path("results") / "studies"
 
 
-def make_plan(name: str, part: Part, stacks: Mapping[str, Stack], **settings: Any) -> BenchConfig:
-    """Return the plan of a study: one part, usual slices; `settings` are further fields of `BenchConfig`."""
-    usual: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 300, "seed": DEFAULT_SEED, "pairs": (), "roles": {}}
-    return BenchConfig(profile=name, purpose="a study.", starts=0, repeats=2, parts=(part,), stacks=stacks, **{**usual, **settings})
+def make_plan(name: str, part: Part, stacks: Mapping[str, Stack], **settings: Any) -> Plan:
+    """Return the plan of a study: one part, usual slices; `settings` are further fields of `Plan`."""
+    usual: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 300, "seed": DEFAULT_SEED, "pairs": ()}
+    return Plan(profile=name, purpose="a study.", starts=0, repeats=2, parts=(part,), stacks=stacks, **{**usual, **settings})
 
 
-def run_whole(config: BenchConfig) -> RunFolder:
+def run_whole(config: Plan) -> RunFolder:
     """Run a plan to its end, in results/studies/; raise what stopped it."""
-    folder, stopped = run(config, f"python -m bench.studies.{config.profile.replace('-', '_')}", RESULTS)
+    folder, stopped = run(config, f"python docs/studies/{config.profile.replace('-', '_')}.py", RESULTS)
     if stopped:
         raise stopped
     return folder
@@ -32,7 +34,6 @@ def run_whole(config: BenchConfig) -> RunFolder:
 
 def keep_table(name: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Write docs/studies/NAME.csv and print the same, aligned."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     texts = [[_to_text(value) for value in row.values()] for row in rows]
     with (FOLDER / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([list(rows[0]), *texts])

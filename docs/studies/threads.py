@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from study import keep_table, make_plan, run_whole
 
-from bench.plan.profiles import Part
+from bench.plan.profiles import Pair, Part
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 
 THREADS = (1, 2, 4, 8, 16, 32)
@@ -21,7 +21,7 @@ def main() -> None:
         command = (*chosen.command[:place], str(threads), *chosen.command[place + 1 :])
         stacks[f"threads-{threads}"] = replace(chosen, name=f"threads-{threads}", command=command, label=f"{threads} threads")
     part = Part("headline", tuple(stacks), ("predict-1",), ("closed-16", "closed-1"), LAUNCHES, blocks=1)
-    pairs = tuple((name, f"threads-{CHOSEN}") for name in stacks if name != f"threads-{CHOSEN}")
+    pairs = tuple(Pair(name, name, f"threads-{CHOSEN}") for name in stacks if name != f"threads-{CHOSEN}")
     summary = run_whole(make_plan("threads", part, stacks, pairs=pairs)).read_summary()
     ratios = {(row.contender, row.load): row for row in summary.comparisons if row.metric == "throughput_rps"}
     rows = []
@@ -33,8 +33,8 @@ def main() -> None:
                 "load": cell.load,
                 "throughput_rps": cell.throughput_rps,
                 "ratio_to_8": row.ratio if row else 1.0,
-                "ci_low": row.ci_low if row else "",
-                "ci_high": row.ci_high if row else "",
+                "ci_low": row.ends[0] if row and row.ends else "",
+                "ci_high": row.ends[1] if row and row.ends else "",
                 "cpu_us_per_request": cell.cpu_us_per_request,
                 "p99_ms": cell.p99_ms,
                 "launches": cell.launches,

@@ -1,6 +1,6 @@
 """How many blocks per launch? Variance components and costs of a run with several blocks, and the optimum they give.
 
-`python -m bench.studies.variance RUN` takes a finished run of the headline stacks with at least three blocks per launch, such as
+`python docs/studies/variance.py RUN` takes a finished run of the headline stacks with at least three blocks per launch, such as
 `measure_run` makes if no run is named. Source: Kalibera & Jones, Rigorous Benchmarking in Reasonable Time (2013): the number of
 blocks b that gives the narrowest interval for a time is sqrt(cost of a launch / cost of a block x variance within / between).
 """
@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median, stdev, variance
 
-from bench.plan.config import make_config
 from study import keep_table, run_whole
 
 from bench.judge.cells import cpu_us_per_request
+from bench.plan.plan import make_plan
 from bench.records import SliceRecord
 from bench.records.folder import RunFolder
 
@@ -35,7 +35,7 @@ WANTED = (("throughput", "closed-16"), ("CPU", "closed-16"), ("throughput", "clo
 
 def measure_run() -> RunFolder:
     """Run the headline stacks under three loads, with many blocks."""
-    config = make_config("quick", launches=LAUNCHES)
+    config = make_plan("quick", launches=LAUNCHES)
     return run_whole(replace(config, profile="variance", parts=(replace(config.parts[0], loads=LOADS, blocks=BLOCKS),)))
 
 

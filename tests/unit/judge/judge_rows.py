@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.judge.cells import make_cell
+from bench.judge.ordered import Ordered
 from bench.judge.requests import Times
 from bench.plan.plan import Plan, make_plan
 from bench.plan.profiles import Part
@@ -64,7 +65,7 @@ def make_settled(response_ms=(), service_ms=None, send_lag_ms=()):
 def make_times(response_ms=(), service_ms=None, send_lag_ms=()):
     """Return all settled requests of a cell, as `make_settled` does those of a slice."""
     settled = make_settled(response_ms, service_ms, send_lag_ms)
-    return Times(settled.response_ms, settled.service_ms, settled.send_lag_ms)
+    return Times(*(Ordered([np.sort(values)]) for values in (settled.response_ms, settled.service_ms, settled.send_lag_ms)))
 
 
 def make_row(**fields):
