@@ -14,10 +14,10 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-d
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench verify test lint train flask fastapi report readme clean setup
+.PHONY: help bench verify test test-all lint train flask fastapi report readme clean setup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  settings: PROFILE=smoke|quick|default|thorough  PORT=$(PORT)  RUN=$(RUN)  PYTHON=$(PYTHON)'
@@ -28,7 +28,10 @@ bench: $(CARD) ## measure, compare and write a report   [PROFILE=default]
 verify: $(READY) ## let the bench prove itself against servers with a known truth
 	@$(BIN)/python -m bench verify
 
-test: $(CARD) $(TOOLS) ## run the tests
+test: $(CARD) $(TOOLS) ## run the tests, but for those that are slow by nature
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them
 	@$(BIN)/python -m pytest
 
 lint: $(TOOLS) ## check style, types and the layering of imports
