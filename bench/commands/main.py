@@ -17,7 +17,7 @@ from bench.errors import BenchError, Interrupted
 COMMANDS: Mapping[str, str] = {
     "run": "measure, compare and write a report",
     "report": "draw charts and report of a run again",
-    "judge": "judge a run again from its samples, and draw its report",
+    "judge": "judge a run again from its samples",
     "answer": "say what the switch would buy for a model of yours",
     "list": "list stacks, scenarios, profiles and runs",
     "verify": "let the bench prove itself",
