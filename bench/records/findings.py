@@ -20,7 +20,7 @@ Bound = Literal["", "at least", "at most"]
 class LadderRow(Record):
     """One step of the CPU time of a request of a stack.
 
-    `server` is its floor, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
+    `server` is its bare server, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
     `kernel_us` is the kernel's part of it. All at the one rate `offered_rps`; the interval is over launches.
     """
 

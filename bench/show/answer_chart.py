@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 from bench.records import HIGHER_IS_BETTER, Comparison, Summary
-from bench.show.canvas import Page, Sheet
+from bench.records.loads import parse_load
+from bench.show.canvas import Paper, Sheet
 from bench.show.charts import aa_row, ratio_row
-from bench.show.figures import format_load, format_percent, is_open
 from bench.show.finished import FinishedRun
+from bench.show.numbers import format_load, format_percent
 from bench.show.row_chart import Row, draw_ratios, rows_height
 from bench.show.sentences import Stacks, metric_words, noise_floor_row, ratios_words, scope_words, state_words
 
 MAX_ROWS = 4
 
 
-def answer_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def answer_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw the judged comparisons, primary first, and A/A of the first one; None where nothing is compared."""
     shown = _selection(run.summary)
     if not shown:
@@ -24,7 +25,7 @@ def answer_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         rows.append(replace(aa_row(floors[0], run.stacks), note=f"{metric_words(floors[0])}, {format_load(floors[0].load)}"))
     margins = ", ".join(dict.fromkeys(format_percent(row.margin) for row in shown))
     subtitle = f"Contender / baseline. Hatched: too small to matter, within ±{margins}."
-    sheet = Sheet(state_words(run.summary) + ratios_words(run.summary, run.stacks), subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(run.summary) + ratios_words(run.summary, run.stacks), subtitle, rows_height(rows, paper), paper)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
@@ -41,6 +42,6 @@ def _row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
     words = metric_words(row)
     return replace(
         ratio_row(row, floor, stacks),
-        note=", ".join(filter(None, (scope, "equal load" if is_open(row.load) else format_load(row.load)))),
+        note=", ".join(filter(None, (scope, "equal load" if parse_load(row.load).is_open else format_load(row.load)))),
         left=f"{words}: {more}",
     )

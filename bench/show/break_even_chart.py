@@ -14,7 +14,7 @@ from matplotlib.transforms import offset_copy
 
 from bench.records import NO_MODEL, BreakEven, BreakEvenPoint, Comparison
 from bench.show import canvas
-from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Page, Sheet
+from bench.show.canvas import AA_GREY, MARGIN, MUTED, NOTE_PT, SLACK, TEXT, Key, Paper, Sheet
 from bench.show.row_chart import ratio_ticks
 
 _MARKERS = ("D", "^", "s", "o")
@@ -46,7 +46,7 @@ class _Axis:
 
 
 @dataclass(frozen=True)
-class Floor:
+class NoiseFloor:
     """A/A beside the pairs: the ratio of two copies of one stack, at the engine of both."""
 
     name: str
@@ -55,18 +55,18 @@ class Floor:
 
 
 def draw_break_even(
-    title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], floor: Floor | None, margin: float, page: Page
+    title: str, subtitle: str, pairs: Sequence[tuple[BreakEven, str]], floor: NoiseFloor | None, margin: float, paper: Paper
 ) -> Sheet:
     """Return the chart of pairs, each with its name, and of A/A; `margin` is the band of ratios too small to matter."""
     points = [point for row, _ in pairs for point in row.points]
-    axis = _make_axis(points, page.width - _LEFT - MARGIN - _RIGHT)
+    axis = _make_axis(points, paper.width - _LEFT - MARGIN - _RIGHT)
     levels = _engine_levels(points, axis)
     keys = [Key(name, _COLOUR, _MARKERS[number % len(_MARKERS)], hollow=number % 2 == 1) for number, (_, name) in enumerate(pairs)]
     keys += [Key(floor.name, AA_GREY, "D", hollow=True)] if floor else []
-    key_height = canvas.key_height(keys, page) + 0.1
+    key_height = canvas.key_height(keys, paper) + 0.1
     label = canvas.wrap("time of one prediction, ms, log scale; above: engines measured", NOTE_PT, axis.width)
     foot = 0.5 + _LEVEL * (max(level for level, _ in levels.values()) + 1) + 0.25 + (len(label) - 1) * NOTE_PT * canvas.LINE
-    sheet = Sheet(title, subtitle, key_height + _HEIGHT + foot, page)
+    sheet = Sheet(title, subtitle, key_height + _HEIGHT + foot, paper)
     canvas.draw_key(sheet, keys)
     axes = sheet.axes(_LEFT, key_height, axis.width, _HEIGHT)
     _scale_x(axes, axis, levels, "\n".join(label))
@@ -93,7 +93,7 @@ def _make_axis(points: Sequence[BreakEvenPoint], width: float) -> _Axis:
     return _Axis(slot_ms, start_ms, slot_ms / 2, max(times) * 1.8, width)
 
 
-def _engine_ends(engines: Mapping[str, Sequence[BreakEvenPoint]], floor: Floor | None) -> dict[str, tuple[float, float]]:
+def _engine_ends(engines: Mapping[str, Sequence[BreakEvenPoint]], floor: NoiseFloor | None) -> dict[str, tuple[float, float]]:
     """Return for each engine the lowest and the highest ratio that something drawn there reaches."""
     ends = {}
     for engine, points in engines.items():

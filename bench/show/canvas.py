@@ -100,7 +100,7 @@ def drawing() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Page:
+class Paper:
     """What the pictures of a report share: what is printed below each of them, and how wide they are."""
 
     fine_print: str
@@ -118,20 +118,20 @@ class Page:
 
 
 class Sheet:
-    """A white sheet as wide as its page, and as high as its title, its body and its fine print need."""
+    """A white sheet as wide as its paper, and as high as its title, its body and its fine print need."""
 
-    def __init__(self, title: str, subtitle: str, body_height: float, page: Page) -> None:
+    def __init__(self, title: str, subtitle: str, body_height: float, paper: Paper) -> None:
         self.title = title
-        self.page = page
+        self.paper = paper
         heads = [
-            (wrap(title, TITLE_PT, page.inner, bold=True), TITLE_PT, "bold", TEXT),
-            (wrap(subtitle, NOTE_PT, page.inner), NOTE_PT, "normal", MUTED),
+            (wrap(title, TITLE_PT, paper.inner, bold=True), TITLE_PT, "bold", TEXT),
+            (wrap(subtitle, NOTE_PT, paper.inner), NOTE_PT, "normal", MUTED),
         ]
-        prints = wrap(page.fine_print, NOTE_PT, page.inner)
+        prints = wrap(paper.fine_print, NOTE_PT, paper.inner)
         self.body_top = MARGIN + sum(len(lines) * size * LINE for lines, size, _, _ in heads) + 0.14
         self.body_height = body_height
         self.height = self.body_top + body_height + 0.1 + len(prints) * NOTE_PT * LINE + MARGIN
-        self.figure = Figure(figsize=(page.width, self.height), facecolor="white")
+        self.figure = Figure(figsize=(paper.width, self.height), facecolor="white")
         FigureCanvasAgg(self.figure)
         top = MARGIN
         for lines, size, weight, colour in heads:
@@ -146,13 +146,13 @@ class Sheet:
         self, left: float, top: float, text: str, *, size: float = TEXT_PT, weight: str = "normal", color: str = TEXT, ha: str = "left"
     ) -> None:
         """Write a line of text with its upper edge at `top`."""
-        place = (left / self.page.width, 1 - top / self.height)
+        place = (left / self.paper.width, 1 - top / self.height)
         self.figure.text(*place, text, fontsize=size, fontweight=weight, color=color, ha=ha, va="top")
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return new axes; `top` counts from the top of the body."""
         bottom = 1 - (self.body_top + top + height) / self.height
-        return self.figure.add_axes((left / self.page.width, bottom, width / self.page.width, height / self.height))
+        return self.figure.add_axes((left / self.paper.width, bottom, width / self.paper.width, height / self.height))
 
     def save(self, kind: str) -> bytes:
         """Return the picture as `svg` or `png`: the same bytes for the same drawing."""
@@ -173,14 +173,14 @@ class Key:
     hollow: bool = False
 
 
-def key_height(keys: Sequence[Key], page: Page) -> float:
+def key_height(keys: Sequence[Key], paper: Paper) -> float:
     """Return the height in inches of a key."""
-    return len(_key_rows(keys, page)) * _KEY_LINE + 0.06
+    return len(_key_rows(keys, paper)) * _KEY_LINE + 0.06
 
 
 def draw_key(sheet: Sheet, keys: Sequence[Key]) -> None:
     """Draw a key at the top of the body, as many entries in a line as fit."""
-    for number, row in enumerate(_key_rows(keys, sheet.page)):
+    for number, row in enumerate(_key_rows(keys, sheet.paper)):
         for left, key in row:
             axes = sheet.axes(left, number * _KEY_LINE, _KEY_SIGN, _KEY_LINE - 0.06)
             axes.axis("off")
@@ -189,20 +189,20 @@ def draw_key(sheet: Sheet, keys: Sequence[Key]) -> None:
                 axes.plot([0, 1], [0.5, 0.5], color=key.colour, linestyle=key.style, linewidth=1.6)
             look: Any = {"color": key.colour, "markersize": 6, "markerfacecolor": "white" if key.hollow else key.colour}
             axes.plot(0.5, 0.5, key.marker or "s", **look)
-            name = shorten(key.name, NOTE_PT, sheet.page.width - MARGIN - left - _KEY_SIGN - 0.08)
+            name = shorten(key.name, NOTE_PT, sheet.paper.width - MARGIN - left - _KEY_SIGN - 0.08)
             sheet.text(left + _KEY_SIGN + 0.08, sheet.body_top + number * _KEY_LINE, name, size=NOTE_PT)
 
 
 _KEY_LINE, _KEY_SIGN, _KEY_GAP = 0.22, 0.42, 0.25
 
 
-def _key_rows(keys: Sequence[Key], page: Page) -> list[list[tuple[float, Key]]]:
+def _key_rows(keys: Sequence[Key], paper: Paper) -> list[list[tuple[float, Key]]]:
     """Return the entries by line, each with its left edge."""
     rows: list[list[tuple[float, Key]]] = [[]]
     left = MARGIN
     for key in keys:
         width = _KEY_SIGN + 0.08 + text_width(key.name, NOTE_PT) * SLACK
-        if rows[-1] and left + width > page.width - MARGIN:
+        if rows[-1] and left + width > paper.width - MARGIN:
             rows.append([])
             left = MARGIN
         rows[-1].append((left, key))

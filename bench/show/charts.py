@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Summary, Verdict
-from bench.show.canvas import AA_GREY, Page, Sheet
-from bench.show.figures import (
+from bench.records.loads import parse_load
+from bench.show.canvas import AA_GREY, Paper, Sheet
+from bench.show.latency_chart import LoadPanel, draw_latency, lines_from_quantiles
+from bench.show.looks import look_of
+from bench.show.numbers import (
     count_words,
     failure_words,
     format_level,
@@ -17,14 +20,11 @@ from bench.show.figures import (
     format_number,
     format_percent,
     format_ratio,
-    is_open,
     level_words,
     throughput_words,
     time_words,
     under_words,
 )
-from bench.show.latency_chart import Panel, draw_latency, lines_from_quantiles
-from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_amounts, draw_ratios, rows_height, whisker
 from bench.show.selection import (
     HEADLINE_LOAD,
@@ -65,7 +65,7 @@ _MARKERS: Mapping[Verdict, str] = {
 }
 
 
-def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
+def throughput_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet:
     """Draw the throughput of all stacks under the load of the answer, scenario by scenario.
 
     The first baseline and its twin stand on top, the others by throughput; tuned applications stand apart, since they promise less.
@@ -87,12 +87,12 @@ def throughput_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
     whisker = f" Whisker: the {levels} interval over {launches}." if levels else f" No interval: {launches}."
     subtitle = f"Correct answers per second {under_words(load)}; higher is better. One serving process on the same cores each.{whisker}"
     title = _throughput_title([cell for cell in cells if cell.stack not in twins], stacks)
-    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, paper), paper)
     draw_amounts(sheet, rows, "requests per second, higher is better")
     return sheet
 
 
-def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
+def ratios_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet:
     """Draw the judged comparisons and the exploratory ones of throughput, by metric, with the A/A rows they are judged by."""
     shown = _ratio_selection(summary.comparisons)
     rows: list[Row] = []
@@ -109,33 +109,33 @@ def ratios_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet:
         "Contender / baseline. Whisker: the interval, its level beside it; pale dots: single launches. Triangle: better or worse; "
         "square: equivalent; hollow, dashed: undecided; bar: withheld; small, grey: not judged; hollow, grey diamond: A/A."
     )
-    if any(row.floor_is_wider for row in rows):
+    if any(row.noise_floor_is_wider for row in rows):
         subtitle += " Dashed lines beside the band: A/A, where it is wider."
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
-    sheet = Sheet(state_words(summary) + ratios_words(summary, stacks), subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(summary) + ratios_words(summary, stacks), subtitle, rows_height(rows, paper), paper)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
 
 
-def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet | None:
+def latency_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, paper: Paper) -> Sheet | None:
     """Draw service times with one user and under the load of the answer; None where only rates were offered.
 
     Takes the first scenario of the first part; second copies are left out.
     """
     cells = _latency_cells(summary)
-    if cells and all(is_open(cell.load) for cell in cells):
+    if cells and all(parse_load(cell.load).is_open for cell in cells):
         return None
-    panels, top = _latency_panels(cells, [load for load in latency_loads(summary, cells) if not is_open(load)], quantiles)
+    panels, top = _latency_panels(cells, [load for load in latency_loads(summary, cells) if not parse_load(load).is_open], quantiles)
     subtitle = f"Service time: from sending a request to the last byte of its answer. {_LATENCY_AXES}"
-    return draw_latency(state_words(summary) + _latency_title(top, "p50_ms", stacks), subtitle, panels, stacks, page)
+    return draw_latency(state_words(summary) + _latency_title(top, "p50_ms", stacks), subtitle, panels, stacks, paper)
 
 
-def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, page: Page) -> Sheet | None:
+def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: Stacks, paper: Paper) -> Sheet | None:
     """Draw response times at the rates that were offered; None where none were."""
     cells = _latency_cells(summary)
-    loads = [load for load in latency_loads(summary, cells) if is_open(load)]
+    loads = [load for load in latency_loads(summary, cells) if parse_load(load).is_open]
     panels, top = _latency_panels(cells, sorted(loads, key=lambda load: load != equal_load(summary)), quantiles)
     if not panels:
         return None
@@ -144,7 +144,7 @@ def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: St
         carried = {cell.stack for cell in cells if cell.load == load}
         missing = dict.fromkeys(stack_label(cell.stack, stacks) for cell in cells if cell.stack not in carried)
         sentences += [f"Could not carry the offered load: {', '.join(missing)}."] if missing else []
-    return draw_latency(state_words(summary) + _latency_title(top, "p95_ms", stacks), " ".join(sentences), panels, stacks, page)
+    return draw_latency(state_words(summary) + _latency_title(top, "p95_ms", stacks), " ".join(sentences), panels, stacks, paper)
 
 
 def copies_words(summary: Summary, stacks: Stacks) -> str:
@@ -152,7 +152,7 @@ def copies_words(summary: Summary, stacks: Stacks) -> str:
     gaps: list[tuple[float, Cell, Cell]] = []
     for row in summary.noise_floor:
         twin, one = (cell_of(summary, row, name) for name in (row.contender, row.baseline))
-        if is_open(row.load) and twin and one and one.part == summary.cells[0].part and twin.p99_ms and one.p99_ms:
+        if parse_load(row.load).is_open and twin and one and one.part == summary.cells[0].part and twin.p99_ms and one.p99_ms:
             gaps.append((max(twin.p99_ms, one.p99_ms) / min(twin.p99_ms, one.p99_ms), one, twin))
     if not gaps:
         return ""
@@ -169,18 +169,18 @@ def _latency_cells(summary: Summary) -> list[Cell]:
     return [cell for cell in first_part(summary) if first and cell.scenario == first.scenario and cell.stack not in twins]
 
 
-def _latency_panels(cells: Sequence[Cell], loads: Sequence[str], quantiles: Sequence[Quantile]) -> tuple[list[Panel], list[Cell]]:
+def _latency_panels(cells: Sequence[Cell], loads: Sequence[str], quantiles: Sequence[Quantile]) -> tuple[list[LoadPanel], list[Cell]]:
     """Return a panel per load that has quantiles, and the cells of the first one."""
-    panels: list[Panel] = []
+    panels: list[LoadPanel] = []
     top: list[Cell] = []
     for load in loads:
         members = [cell for cell in cells if cell.load == load]
         keys = {(cell.part, cell.stack, cell.scenario, cell.load) for cell in members}
-        time = "response" if is_open(load) else "service"
+        time = "response" if parse_load(load).is_open else "service"
         points = [point for point in quantiles if (point.part, point.stack, point.scenario, point.load) in keys and point.time == time]
         lines = lines_from_quantiles(points)
         if lines:
-            panels.append(Panel(_panel_heading(members), lines))
+            panels.append(LoadPanel(_panel_heading(members), lines))
             top = top or members
     return panels, top
 
@@ -218,7 +218,7 @@ def _ratio_selection(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows to draw, by metric and then by role: all that are judged, and the throughput of the first part."""
     telling = [row for row in comparisons if row.role != "exploratory" or (row.metric, row.part) == ("throughput_rps", comparisons[0].part)]
     shown = sorted(telling or comparisons, key=lambda row: _ROLE_ORDER[row.role])[:MAX_RATIO_ROWS]
-    return sorted(shown, key=lambda row: (METRICS.index(row.metric), is_open(row.load)))
+    return sorted(shown, key=lambda row: (METRICS.index(row.metric), parse_load(row.load).is_open))
 
 
 def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
@@ -239,7 +239,7 @@ def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
         dashed=row.verdict == "undecided",
         size={"not judged": 4.0, "withheld": 11.0}.get(row.verdict, 7.0),
         margin=row.margin,
-        floor=floor.ratio if floor and floor.ratio else 1.0,
+        noise_floor=floor.ratio if floor and floor.ratio else 1.0,
     )
 
 
@@ -268,7 +268,7 @@ def _ratio_words(row: Comparison) -> str:
 def _panel_heading(cells: Sequence[Cell]) -> str:
     scenario, load = cells[0].scenario, cells[0].load
     offered = {format_number(cell.offered_rps) for cell in cells if cell.offered_rps is not None}
-    if is_open(load) and len(offered) == 1:
+    if parse_load(load).is_open and len(offered) == 1:
         where = f" at the same offered load, {offered.pop()} req/s"
     else:
         where = f", {format_load(load)}{ {UNLOADED: ', alone on the server', HEADLINE_LOAD: ', at saturation'}.get(load, '') }"

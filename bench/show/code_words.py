@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.records import AppCode, Feature, Resources
-from bench.show.figures import NO_FIGURE, count_words, format_megabytes, format_number
+from bench.show.numbers import NO_FIGURE, count_words, format_megabytes, format_number
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Column, Table, make_table, numbers
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bench.records import Cell
 from bench.records.price import Price
-from bench.show.figures import NO_FIGURE, format_interval, format_number, format_percent, level_words
+from bench.show.numbers import NO_FIGURE, format_interval, format_number, format_percent, level_words
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Column, Table, make_table, numbers
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bench.records import Cell, Interval, Resources
-from bench.show.canvas import Page, Sheet
-from bench.show.figures import count_words, format_interval, format_megabytes, format_number, level_words, under_words
+from bench.show.canvas import Paper, Sheet
 from bench.show.finished import FinishedRun
 from bench.show.looks import look_of
+from bench.show.numbers import count_words, format_interval, format_megabytes, format_number, level_words, under_words
 from bench.show.row_chart import Row, draw_amounts, rows_height, whisker
 from bench.show.selection import equal_load, first_part, headline_cells, twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
@@ -21,7 +21,7 @@ def cost_cells(run: FinishedRun) -> list[Cell]:
     return [cell for cell in shown if cell.scenario == shown[0].scenario]
 
 
-def cost_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def cost_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw CPU seconds, start-up and memory of the stacks of the first part; None where their CPU time is not known."""
     cells = cost_cells(run)
     if not cells:
@@ -45,11 +45,11 @@ def cost_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     ranked = sorted(cells, key=lambda cell: cell.cpu_us_per_request or 0)
     ends = [f"{format_number(cell.cpu_us_per_request)} s ({stack_label(cell.stack, run.stacks)})" for cell in (ranked[0], ranked[-1])]
     title = f"A million answers take {' to '.join(dict.fromkeys(ends))} of CPU time"
-    sheet = Sheet(state_words(run.summary) + title, subtitle, sum(rows_height(rows, page) for rows, _ in drawn), page)
+    sheet = Sheet(state_words(run.summary) + title, subtitle, sum(rows_height(rows, paper) for rows, _ in drawn), paper)
     top = 0.0
     for rows, unit in drawn:
         draw_amounts(sheet, rows, unit, top)
-        top += rows_height(rows, page)
+        top += rows_height(rows, paper)
     return sheet
 
 

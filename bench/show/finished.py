@@ -8,7 +8,7 @@ from typing import Any
 from bench.records import Quantile, SliceRecord, Summary
 from bench.records.folder import RunFolder, run_name
 from bench.records.price import Price, price_from_plan
-from bench.show.figures import count_words
+from bench.show.numbers import count_words
 from bench.show.sentences import Stacks
 from bench.show.trust import plain_text
 

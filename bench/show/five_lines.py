@@ -6,8 +6,9 @@ Made from the figures of the run alone. What a profile does not measure has no l
 from collections.abc import Mapping
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, AppCode, BreakEven, Comparison, Feature, Summary
+from bench.records.loads import parse_load
 from bench.records.price import Price
-from bench.show.figures import count_words, format_interval, format_megabytes, format_number, format_percent, is_open
+from bench.show.numbers import count_words, format_interval, format_megabytes, format_number, format_percent
 from bench.show.selection import first_part
 from bench.show.sentences import (
     Stacks,
@@ -57,7 +58,10 @@ def _load_line(summary: Summary, price: Price) -> str:
     rows = [
         row
         for row in summary.comparisons
-        if (row.contender, row.baseline) == AS_DEPLOYED and is_open(row.load) and row.role != "exploratory" and row.ratio is not None
+        if (row.contender, row.baseline) == AS_DEPLOYED
+        and parse_load(row.load).is_open
+        and row.role != "exploratory"
+        and row.ratio is not None
     ]
     rows.sort(key=lambda row: row.metric == "cpu_us_per_request")
     if not rows:

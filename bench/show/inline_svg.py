@@ -13,7 +13,7 @@ from bench.show import canvas
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 # The role of each colour that charts are drawn in; the page defines a variable of that name for each theme.
-ROLES: Mapping[str, str] = {
+COLOUR_ROLES: Mapping[str, str] = {
     "#ffffff": "page",
     "white": "page",
     canvas.TEXT.lower(): "text",
@@ -129,7 +129,7 @@ def _presentation(element: ET.Element) -> dict[str, str]:
 def _themed(colour: str) -> str:
     if colour == "none" or colour.startswith("url("):
         return colour
-    role = ROLES.get(colour.lower())
+    role = COLOUR_ROLES.get(colour.lower())
     if role is None:
         message = f"The charts use the colour {colour}, which has no role in the page."
         raise ValueError(message)

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from bench.records import LadderRow, Step
 from bench.show import canvas
-from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, TEXT_PT, Key, Page, Sheet
-from bench.show.figures import format_interval
+from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, TEXT_PT, Key, Paper, Sheet
+from bench.show.numbers import format_interval
 from bench.show.why_words import STEP_WORDS
 
 _COLOURS: Mapping[Step, str] = {"server": canvas.SERVER_COLOUR, "framework": canvas.OTHER_COLOUR, "model": canvas.MODEL_COLOUR}
@@ -36,15 +36,15 @@ def bars_of(ladder: Sequence[LadderRow], names: Mapping[str, str]) -> list[Bar]:
     return [Bar(names.get(stack, stack), own) for stack, own in steps.items() if "total" in own and own["total"].cpu_us]
 
 
-def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], page: Page) -> Sheet:
+def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], paper: Paper) -> Sheet:
     """Return the chart; a step below zero is not drawn, its figure stands in the table."""
     keys = [Key(STEP_WORDS[step], colour) for step, colour in _COLOURS.items()]
-    key_height = canvas.key_height(keys, page)
-    row_height = _ROW + _LINE * page.is_narrow
+    key_height = canvas.key_height(keys, paper)
+    row_height = _ROW + _LINE * paper.is_narrow
     height = row_height * len(bars)
-    sheet = Sheet(title, subtitle, key_height + height + _FOOT, page)
+    sheet = Sheet(title, subtitle, key_height + height + _FOOT, paper)
     canvas.draw_key(sheet, keys)
-    axes = sheet.axes(MARGIN + 0.02, key_height, page.inner - _RIGHT, height)
+    axes = sheet.axes(MARGIN + 0.02, key_height, paper.inner - _RIGHT, height)
     longest = max((sum(max(row.cpu_us or 0, 0) for step, row in bar.steps.items() if step != "total") for bar in bars), default=1.0)
     axes.set(xlim=(0, longest * 1.02 or 1), ylim=(height, 0), yticks=[])
     axes.spines["left"].set_visible(False)
@@ -59,14 +59,14 @@ def draw_ladder(title: str, subtitle: str, bars: Sequence[Bar], page: Page) -> S
 
 def _write_texts(sheet: Sheet, bar: Bar, top: float) -> None:
     """Write a bar's name and its total, beside each other where there is room."""
-    page, total = sheet.page, bar.steps["total"]
+    paper, total = sheet.paper, bar.steps["total"]
     words = f"{format_interval(total.cpu)} us"
-    room = page.inner if page.is_narrow else page.inner - canvas.text_width(words, NOTE_PT) * canvas.SLACK - 0.15
+    room = paper.inner if paper.is_narrow else paper.inner - canvas.text_width(words, NOTE_PT) * canvas.SLACK - 0.15
     sheet.text(MARGIN, sheet.body_top + top + 0.06, canvas.shorten(bar.name, TEXT_PT, room), size=TEXT_PT)
-    if page.is_narrow:
+    if paper.is_narrow:
         sheet.text(MARGIN, sheet.body_top + top + 0.06 + _LINE, words, size=NOTE_PT, color=MUTED)
     else:
-        sheet.text(page.width - MARGIN, sheet.body_top + top + 0.08, words, size=NOTE_PT, color=MUTED, ha="right")
+        sheet.text(paper.width - MARGIN, sheet.body_top + top + 0.08, words, size=NOTE_PT, color=MUTED, ha="right")
 
 
 def _draw_bar(axes: Axes, bar: Bar, top: float, longest: float) -> None:

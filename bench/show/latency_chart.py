@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.records import Quantile
 from bench.show import canvas
-from bench.show.canvas import MARGIN, NOTE_PT, Key, Page, Sheet
+from bench.show.canvas import MARGIN, NOTE_PT, Key, Paper, Sheet
 from bench.show.looks import Look, looks_of
 from bench.show.sentences import Stacks, stack_label
 
@@ -25,7 +25,7 @@ _HEAD, _FOOT = 0.24, 0.6
 
 
 @dataclass(frozen=True)
-class Panel:
+class LoadPanel:
     """The lines of one load: a list of quantiles per stack, in the order of the run."""
 
     heading: str
@@ -54,26 +54,26 @@ def lines_from_quantiles(quantiles: Sequence[Quantile]) -> list[list[Quantile]]:
     return [list(line) for _, line in groupby(drawn, key=lambda point: point.stack)][:MAX_LINES]
 
 
-def draw_latency(title: str, subtitle: str, panels: Sequence[Panel], stacks: Stacks, page: Page) -> Sheet:
+def draw_latency(title: str, subtitle: str, panels: Sequence[LoadPanel], stacks: Stacks, paper: Paper) -> Sheet:
     """Return the chart, one panel above the other; names stand beside the lines, or in a key above where there is no room."""
     looks = looks_of((line[0].stack for panel in panels for line in panel.lines), stacks)
-    keys = [Key(stack_label(name, stacks), look.colour, look.marker, look.style) for name, look in looks.items()] * page.is_narrow
-    key_height = canvas.key_height(keys, page)
-    headings = [canvas.wrap(panel.heading, NOTE_PT, page.inner, bold=True) for panel in panels]
+    keys = [Key(stack_label(name, stacks), look.colour, look.marker, look.style) for name, look in looks.items()] * paper.is_narrow
+    key_height = canvas.key_height(keys, paper)
+    headings = [canvas.wrap(panel.heading, NOTE_PT, paper.inner, bold=True) for panel in panels]
     heads = [_HEAD + (len(lines) - 1) * NOTE_PT * canvas.LINE for lines in headings]
     height = key_height + sum(head + panel.height + _FOOT for head, panel in zip(heads, panels, strict=True))
-    sheet = Sheet(title, subtitle, height, page)
+    sheet = Sheet(title, subtitle, height, paper)
     canvas.draw_key(sheet, keys)
     top = key_height
-    width = page.width - _LEFT - MARGIN - 0.3 if page.is_narrow else _WIDTH
+    width = paper.width - _LEFT - MARGIN - 0.3 if paper.is_narrow else _WIDTH
     for panel, lines, head in zip(panels, headings, heads, strict=True):
         for number, line in enumerate(lines):
             sheet.text(MARGIN, sheet.body_top + top + number * NOTE_PT * canvas.LINE, line, size=NOTE_PT, weight="bold")
         axes = sheet.axes(_LEFT, top + head, width, panel.height)
         _scale_axes(axes, [point for line in panel.lines for point in line])
         ends = _draw_lines(axes, panel.lines, looks, stacks)
-        if not page.is_narrow:
-            _label_ends(axes, panel.height, ends, page.width - MARGIN - _LEFT - _WIDTH - 0.3)
+        if not paper.is_narrow:
+            _label_ends(axes, panel.height, ends, paper.width - MARGIN - _LEFT - _WIDTH - 0.3)
         top += head + panel.height + _FOOT
     return sheet
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
 from bench.show import canvas
-from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Page, Sheet
+from bench.show.canvas import MARGIN, MUTED, NOTE_PT, TEXT, Key, Paper, Sheet
 
 _LEFT, _HEAD, _HEIGHT, _FOOT = 0.8, 0.26, 2.1, 0.55
 
@@ -69,21 +69,21 @@ class Panel:
     limit_name: str = ""
 
 
-def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], page: Page) -> Sheet:
+def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], paper: Paper) -> Sheet:
     """Return the chart: a key of all lines, then the panels, which share the x axis."""
     named: dict[str, Line] = {}
     for panel in panels:
         for line in panel.lines:
             named.setdefault(line.name, line)
     keys = [Key(line.name, line.colour, line.marker, line.style) for line in named.values()]
-    key_height = canvas.key_height(keys, page)
-    sheet = Sheet(title, subtitle, key_height + len(panels) * (_HEAD + _HEIGHT + _FOOT), page)
+    key_height = canvas.key_height(keys, paper)
+    sheet = Sheet(title, subtitle, key_height + len(panels) * (_HEAD + _HEIGHT + _FOOT), paper)
     canvas.draw_key(sheet, keys)
     xs = [point.x for panel in panels for line in panel.lines for point in line.points]
     top = key_height
     for panel in panels:
         sheet.text(MARGIN, sheet.body_top + top, panel.heading, size=NOTE_PT, weight="bold")
-        axes = sheet.axes(_LEFT, top + _HEAD, page.width - _LEFT - MARGIN - 0.2, _HEIGHT)
+        axes = sheet.axes(_LEFT, top + _HEAD, paper.width - _LEFT - MARGIN - 0.2, _HEIGHT)
         measured = [point for line in panel.lines if not line.is_guide for point in line.points]
         ys = [value for point in measured for value in (point.y, point.low, point.high) if value]
         _scale(axes, "x", x, xs)

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.records import HIGHER_IS_BETTER, Capacity, Cell, Metric
+from bench.records.loads import parse_load
 from bench.records.record import ends_of
 from bench.show import canvas
-from bench.show.canvas import Page, Sheet
-from bench.show.figures import count_words, format_interval, format_percent, is_open, level_words, throughput_words
+from bench.show.canvas import Paper, Sheet
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
 from bench.show.looks import LINE_STYLES, looks_of
+from bench.show.numbers import count_words, format_interval, format_percent, level_words, throughput_words
 from bench.show.selection import twins_of
 from bench.show.sentences import Stacks, stack_label, state_words
 
@@ -24,13 +25,12 @@ LAUNCHES = (
     "limit: up to which rate a stack keeps within it, estimated over launches."
 )
 PERCENTILES: tuple[Metric, Metric] = ("p50_ms", "p99_ms")
-_USERS = re.compile(r"closed-(\d+)")
 _DELAY = re.compile(r"enrich-(\d+)ms")
 
 
 def offered_cells(run: FinishedRun) -> list[Cell]:
     """Return the cells of the part in which stacks were offered the most different rates."""
-    return _widest(run, lambda cell: cell.offered_rps if is_open(cell.load) else None)
+    return _widest(run, lambda cell: cell.offered_rps if parse_load(cell.load).is_open else None)
 
 
 def sweep_cells(run: FinishedRun) -> list[Cell]:
@@ -45,8 +45,8 @@ def enrich_cells(run: FinishedRun) -> list[Cell]:
 
 def users_of(cell: Cell) -> float | None:
     """Return the users of a closed loop."""
-    match = _USERS.fullmatch(cell.load)
-    return float(match[1]) if match else None
+    users = parse_load(cell.load).users
+    return float(users) if users else None
 
 
 def delay_ms(cell: Cell) -> float | None:
@@ -55,7 +55,7 @@ def delay_ms(cell: Cell) -> float | None:
     return float(match[1]) if match else None
 
 
-def offered_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def offered_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw p50 and p99 of the response time against the rate offered, each stack up to what it carries, with the limit on p99."""
     cells = offered_cells(run)
     if not cells:
@@ -73,7 +73,7 @@ def offered_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         f"Lower is better, further right is more.{LAUNCHES if launches else ''}{_cross_words(panels)}"
     )
     title = "; ".join(capacity_words(row, run.stacks) for row in _ends(run.summary.capacity)) or "Latency against the offered rate"
-    return draw_lines(state_words(run.summary) + title, subtitle, Scale("offered requests per second"), panels, page)
+    return draw_lines(state_words(run.summary) + title, subtitle, Scale("offered requests per second"), panels, paper)
 
 
 def offered_rows(run: FinishedRun) -> list[Capacity]:
@@ -90,7 +90,7 @@ def capacity_words(row: Capacity, stacks: Stacks) -> str:
     return f"{stack_label(row.stack, stacks)} keeps p99 within {row.limit_p99_ms:g} ms up to {bound}{figure} req/s"
 
 
-def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def sweep_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw throughput and p99 against the number of users, with the knee of each stack."""
     cells = sweep_cells(run)
     if not cells:
@@ -118,11 +118,11 @@ def sweep_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     if highest.throughput_rps is None:
         title = "No throughput was measured"
     return draw_lines(
-        state_words(run.summary) + title, subtitle, Scale("users, log scale", log=True, ticks=ticks, names=names), panels, page
+        state_words(run.summary) + title, subtitle, Scale("users, log scale", log=True, ticks=ticks, names=names), panels, paper
     )
 
 
-def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def enrich_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw throughput against the delay of the service that each request waits for, with what the threads of a stack allow."""
     cells = enrich_cells(run)
     if not cells:
@@ -149,7 +149,7 @@ def enrich_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     told = _telling([cell for cell in cells if delay_ms(cell) == delays[-1] and cell.throughput_rps], run.stacks)
     texts = [f"{throughput_words(cell)} ({stack_label(cell.stack, run.stacks)})" for cell in told]
     title = f"With a wait of {delays[-1]:g} ms, requests per second: {', '.join(texts)}" if texts else "Waiting on another service"
-    return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], page)
+    return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], paper)
 
 
 def _telling(cells: Sequence[Cell], stacks: Stacks) -> list[Cell]:

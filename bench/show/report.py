@@ -9,7 +9,7 @@ from bench.records.folder import RunFolder
 from bench.records.price import Price
 from bench.show import canvas
 from bench.show.answer_chart import answer_sheet
-from bench.show.canvas import Page, Sheet
+from bench.show.canvas import Paper, Sheet
 from bench.show.charts import equal_load_sheet, latency_sheet, ratios_sheet, throughput_sheet
 from bench.show.cost_chart import cost_sheet
 from bench.show.finished import FinishedRun, fine_print, read_run
@@ -23,19 +23,19 @@ from bench.show.trust_charts import aa_sheet, drift_sheet
 from bench.show.why_charts import break_even_sheet, changes_sheet, ladder_sheet
 
 # In the order of the report; None where a run has nothing for a chart.
-SHEETS: Mapping[str, Callable[[FinishedRun, Page], Sheet | None]] = {
+SHEETS: Mapping[str, Callable[[FinishedRun, Paper], Sheet | None]] = {
     "answer": answer_sheet,
-    "break-even": lambda run, page: break_even_sheet(run.summary, run.stacks, page),
-    "ladder": lambda run, page: ladder_sheet(run.summary, run.stacks, page),
-    "changes": lambda run, page: changes_sheet(run.summary, run.changes, run.stacks, page),
-    "latency": lambda run, page: latency_sheet(run.summary, run.quantiles, run.stacks, page),
-    "equal-load": lambda run, page: equal_load_sheet(run.summary, run.quantiles, run.stacks, page),
+    "break-even": lambda run, paper: break_even_sheet(run.summary, run.stacks, paper),
+    "ladder": lambda run, paper: ladder_sheet(run.summary, run.stacks, paper),
+    "changes": lambda run, paper: changes_sheet(run.summary, run.changes, run.stacks, paper),
+    "latency": lambda run, paper: latency_sheet(run.summary, run.quantiles, run.stacks, paper),
+    "equal-load": lambda run, paper: equal_load_sheet(run.summary, run.quantiles, run.stacks, paper),
     "offered": offered_sheet,
-    "throughput": lambda run, page: throughput_sheet(run.summary, run.stacks, page),
+    "throughput": lambda run, paper: throughput_sheet(run.summary, run.stacks, paper),
     "sweep": sweep_sheet,
     "enrich": enrich_sheet,
     "cost": cost_sheet,
-    "ratios": lambda run, page: ratios_sheet(run.summary, run.stacks, page),
+    "ratios": lambda run, paper: ratios_sheet(run.summary, run.stacks, paper),
     "aa": aa_sheet,
     "drift": drift_sheet,
 }
@@ -64,7 +64,7 @@ def draw_charts(run: FinishedRun) -> dict[str, Chart]:
     charts = {}
     with canvas.drawing():
         for name, draw in SHEETS.items():
-            wide, narrow = (draw(run, Page(printed, width)) for width in (WIDTHS.get(name, canvas.WIDE), canvas.NARROW))
+            wide, narrow = (draw(run, Paper(printed, width)) for width in (WIDTHS.get(name, canvas.WIDE), canvas.NARROW))
             if wide and narrow:
                 charts[name] = Chart(name, wide.title, wide.save("svg"), wide.save("png"), narrow.save("svg"))
     return charts

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.records import Interval
 from bench.show import canvas
-from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Page, Sheet
+from bench.show.canvas import AA_GREY, GRID, MARGIN, MUTED, NOTE_PT, TEXT_PT, Paper, Sheet
 
 # The roundest first: they get their place first.
 RATIO_TICKS = (1, 2, 0.5, 4, 0.25, 8, 0.125, 1.5, 3, 0.7, 0.8, 1.25, 0.9, 1.1, 16, 32, 64, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01)
@@ -29,7 +29,7 @@ _HALF_BAND = 0.11
 class Row:
     """One row. Without a marker it is a heading; `note` and `note_right` make a second line of text.
 
-    `dots` are the launches; `margin` draws the band of ratios too small to matter, `floor` where A/A is wider than that band.
+    `dots` are the launches; `margin` draws the band of ratios too small to matter, `noise_floor` where A/A is wider than that band.
     """
 
     left: str
@@ -46,12 +46,12 @@ class Row:
     dashed: bool = False
     size: float = 6.0
     margin: float = 0.0
-    floor: float = 1.0
+    noise_floor: float = 1.0
 
     @property
-    def floor_is_wider(self) -> bool:
+    def noise_floor_is_wider(self) -> bool:
         """Whether two copies of the baseline differed by more than the margin."""
-        return self.margin > 0 and abs(math.log(self.floor)) > math.log1p(self.margin)
+        return self.margin > 0 and abs(math.log(self.noise_floor)) > math.log1p(self.margin)
 
     def values(self) -> list[float]:
         """Return every figure that has to lie on the axis."""
@@ -96,7 +96,7 @@ def draw_ratios(sheet: Sheet, rows: Sequence[Row], label: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(*limits)
     axes.set_xlabel(label)
-    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(*limits, TICK_DISTANCE * canvas.WIDE / sheet.page.width)))
+    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(*limits, TICK_DISTANCE * canvas.WIDE / sheet.paper.width)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
 
@@ -110,15 +110,15 @@ def ratio_ticks(low: float, high: float, distance: float) -> list[float]:
     return sorted(ticks)
 
 
-def rows_height(rows: Sequence[Row], page: Page) -> float:
+def rows_height(rows: Sequence[Row], paper: Paper) -> float:
     """Return the height in inches of the body that rows and their axis need."""
-    return sum(_row_height(row, page) for row in rows) + AXIS_HEIGHT + 0.05
+    return sum(_row_height(row, paper) for row in rows) + AXIS_HEIGHT + 0.05
 
 
 def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float], begin: float = 0.0) -> Axes:
     """Draw texts and pictures of all rows; y is inches from `begin`, which counts from the top of the body."""
-    height = rows_height(rows, sheet.page) - AXIS_HEIGHT
-    axes = sheet.axes(MARGIN + 0.12, begin, sheet.page.inner - 0.24, height)
+    height = rows_height(rows, sheet.paper) - AXIS_HEIGHT
+    axes = sheet.axes(MARGIN + 0.12, begin, sheet.paper.inner - 0.24, height)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -127,10 +127,10 @@ def _draw_rows(sheet: Sheet, rows: Sequence[Row], limits: tuple[float, float], b
     for row in rows:
         _write_texts(sheet, row, sheet.body_top + begin + top)
         if row.marker:
-            y = top + _text_height(row, sheet.page) + 0.13
+            y = top + _text_height(row, sheet.paper) + 0.13
             axes.axhline(y, color=GRID, linewidth=0.7, zorder=0)
             _draw_row(axes, row, y)
-        top += _row_height(row, sheet.page)
+        top += _row_height(row, sheet.paper)
     return axes
 
 
@@ -146,36 +146,38 @@ class _Line:
     bold: bool = False
 
 
-def _lines(row: Row, page: Page) -> list[_Line]:
+def _lines(row: Row, paper: Paper) -> list[_Line]:
     heading = not row.marker
     size, right_colour = (NOTE_PT, MUTED) if heading else (TEXT_PT, canvas.TEXT)
     pairs = [(row.left, row.right, size, canvas.TEXT, right_colour), (row.note, row.note_right, NOTE_PT, MUTED, MUTED)]
     lines: list[_Line] = []
     for left, right, left_size, colour, other in pairs:
-        if page.is_narrow:
-            lines += [_Line(text, "", left_size, colour, other, heading) for text in canvas.wrap(left, left_size, page.inner, bold=heading)]
-            lines += [_Line(text, "", NOTE_PT, other, other) for text in canvas.wrap(right, NOTE_PT, page.inner)]
+        if paper.is_narrow:
+            lines += [
+                _Line(text, "", left_size, colour, other, heading) for text in canvas.wrap(left, left_size, paper.inner, bold=heading)
+            ]
+            lines += [_Line(text, "", NOTE_PT, other, other) for text in canvas.wrap(right, NOTE_PT, paper.inner)]
         elif left or right:
-            room = page.inner - 0.15 - canvas.text_width(right, NOTE_PT) * canvas.SLACK
+            room = paper.inner - 0.15 - canvas.text_width(right, NOTE_PT) * canvas.SLACK
             lines.append(_Line(canvas.shorten(left, left_size, room, bold=heading), right, left_size, colour, other, heading))
     return lines
 
 
-def _text_height(row: Row, page: Page) -> float:
-    return sum(line.size for line in _lines(row, page)) * canvas.LINE + (0.0 if row.marker else 0.14)
+def _text_height(row: Row, paper: Paper) -> float:
+    return sum(line.size for line in _lines(row, paper)) * canvas.LINE + (0.0 if row.marker else 0.14)
 
 
-def _row_height(row: Row, page: Page) -> float:
+def _row_height(row: Row, paper: Paper) -> float:
     """Return the inches from the top of this row to the top of the next."""
-    return _text_height(row, page) + (0.36 if row.marker else 0.02)
+    return _text_height(row, paper) + (0.36 if row.marker else 0.02)
 
 
 def _write_texts(sheet: Sheet, row: Row, top: float) -> None:
     top += 0.0 if row.marker else 0.14
-    for line in _lines(row, sheet.page):
+    for line in _lines(row, sheet.paper):
         sheet.text(MARGIN, top, line.left, size=line.size, weight="bold" if line.bold else "normal", color=line.colour)
         drop = (line.size - NOTE_PT) / 2 / canvas.POINTS_PER_INCH
-        sheet.text(MARGIN + sheet.page.inner, top + drop, line.right, size=NOTE_PT, color=line.right_colour, ha="right")
+        sheet.text(MARGIN + sheet.paper.inner, top + drop, line.right, size=NOTE_PT, color=line.right_colour, ha="right")
         top += line.size * canvas.LINE
 
 
@@ -185,8 +187,8 @@ def _draw_row(axes: Axes, row: Row, y: float) -> None:
         edges = (1 / (1 + row.margin), 1 + row.margin)
         axes.fill_betweenx(ends, *edges, facecolor=canvas.BAND, hatch="/////", edgecolor=AA_GREY, linewidth=0, zorder=1)
         axes.vlines(1, *ends, color=canvas.AXIS, linewidth=1, zorder=1)
-        if row.floor_is_wider:
-            axes.vlines([row.floor, 1 / row.floor], *ends, color=canvas.TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=1)
+        if row.noise_floor_is_wider:
+            axes.vlines([row.noise_floor, 1 / row.noise_floor], *ends, color=canvas.TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=1)
     axes.plot(row.dots, [y] * len(row.dots), "o", color=row.colour, markersize=4, alpha=0.28, markeredgewidth=0, zorder=2)
     if row.low is not None and row.high is not None:
         style = (0, (2.2, 1.4)) if row.dashed else "solid"

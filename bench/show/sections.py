@@ -4,14 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.records import Comparison
+from bench.records.loads import parse_load
 from bench.show.charts import copies_words
 from bench.show.code_words import code_notes, code_table, feature_table
 from bench.show.cost import cost_table
 from bench.show.cost_chart import cost_cells
-from bench.show.figures import format_interval, format_number, format_percent, is_open, level_words
 from bench.show.finished import FinishedRun
 from bench.show.five_lines import trust_lines
 from bench.show.load_charts import enrich_cells, offered_cells, offered_rows, sweep_cells
+from bench.show.numbers import format_interval, format_number, format_percent, level_words
 from bench.show.selection import first_part, headline_cells, twins_of
 from bench.show.sentences import noise_floor_row, stack_label
 from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, numbers, resource_table
@@ -165,7 +166,11 @@ def _latency(run: FinishedRun, charts: Collection[str]) -> Section:
     first, headline = first_part(run.summary), headline_cells(run.summary)
     loads = [load for load in dict.fromkeys(cell.load for cell in first) if not headline or load != headline[0].load]
     closed, opened = (
-        [cell_table("Cells", [cell for cell in first if cell.load == load], run.stacks) for load in loads if is_open(load) == is_opened]
+        [
+            cell_table("Cells", [cell for cell in first if cell.load == load], run.stacks)
+            for load in loads
+            if parse_load(load).is_open == is_opened
+        ]
         for is_opened in (False, True)
     )
     latency, equal = _block(charts, "latency", *closed), _block(charts, "equal-load", *opened)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.records import Cell, Comparison, Summary
-from bench.show.figures import is_open
+from bench.records.loads import parse_load
 
 HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
 MAX_OPEN_LOADS = 3
@@ -40,8 +40,8 @@ def headline_cells(summary: Summary) -> list[Cell]:
 def equal_load(summary: Summary) -> str | None:
     """Return the load at which all stacks of the first part are offered the same rate: the one with a verdict, else the first one."""
     judged = [row.load for row in summary.comparisons if row.role != "exploratory"]
-    loads = [load for load in (*judged, *(cell.load for cell in first_part(summary))) if load.startswith("open-")]
-    return loads[0] if loads else None
+    loads = map(parse_load, (*judged, *(cell.load for cell in first_part(summary))))
+    return next((load.name for load in loads if load.is_open and not load.is_own), None)
 
 
 def compared_cells(summary: Summary) -> list[Cell]:
@@ -60,5 +60,5 @@ def compared_cells(summary: Summary) -> list[Cell]:
 
 def latency_loads(summary: Summary, cells: Sequence[Cell]) -> list[str]:
     """Return the loads to draw: one user, that of the answer, and the open loops, a few of them."""
-    rates = dict.fromkeys(cell.load for cell in cells if is_open(cell.load))
+    rates = dict.fromkeys(cell.load for cell in cells if parse_load(cell.load).is_open)
     return list(dict.fromkeys([UNLOADED, headline_load(summary), *list(rates)[:MAX_OPEN_LOADS]]))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Summary, Verdict
-from bench.show.figures import (
+from bench.show.numbers import (
     count_words,
     format_level,
     format_load,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.records import Cell, Comparison, Resources
-from bench.show.figures import (
+from bench.show.numbers import (
     NO_FIGURE,
     count_words,
     format_level,

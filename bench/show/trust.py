@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.records import Gate, Summary
-from bench.show.figures import NO_FIGURE, format_number, format_percent
+from bench.show.numbers import NO_FIGURE, format_number, format_percent
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Table
 

@@ -2,12 +2,12 @@
 
 from statistics import median
 
-from bench.show.canvas import Page, Sheet
+from bench.show.canvas import Paper, Sheet
 from bench.show.charts import aa_row
-from bench.show.figures import count_words, format_load, format_percent
 from bench.show.finished import FinishedRun
 from bench.show.lines_chart import Line, Panel, Point, Scale, draw_lines
 from bench.show.looks import look_of
+from bench.show.numbers import count_words, format_load, format_percent
 from bench.show.row_chart import TICK_DISTANCE, Row, draw_ratios, ratio_ticks, rows_height
 from bench.show.selection import headline_load
 from bench.show.sentences import metric_words, noise_floor_row, stack_label, state_words
@@ -16,7 +16,7 @@ MAX_ROWS = 8
 LEAST_SLICES = 4
 
 
-def aa_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def aa_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw what two copies of one stack differed by, one dot per launch: the rows that verdicts rest on, and all of throughput."""
     judged = [noise_floor_row(row, run.summary.noise_floor) for row in run.summary.comparisons if row.role != "exploratory"]
     others = [row for row in run.summary.noise_floor if row.metric == "throughput_rps" or not any(judged)]
@@ -34,12 +34,12 @@ def aa_sheet(run: FinishedRun, page: Page) -> Sheet | None:
         "Second copy / first. Each dot is one launch, the hollow diamond the estimate over all, the whisker its interval. Of 20 intervals "
         "at 95 % one may exclude 1 by chance."
     )
-    sheet = Sheet(state_words(run.summary) + title, subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(run.summary) + title, subtitle, rows_height(rows, paper), paper)
     draw_ratios(sheet, rows, "second copy / first, log scale")
     return sheet
 
 
-def drift_sheet(run: FinishedRun, page: Page) -> Sheet | None:
+def drift_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw the throughput of every slice of the first pair over the run, as a share of its stack's median."""
     load = headline_load(run.summary)
     first = next(iter(run.summary.comparisons), None)
@@ -65,4 +65,4 @@ def drift_sheet(run: FinishedRun, page: Page) -> Sheet | None:
     ticks = tuple(ratio_ticks(min(*values, 0.9), max(*values, 1.1), TICK_DISTANCE))
     y = Scale("slice / median of its stack, log scale", log=True, ticks=ticks, names=tuple(f"{tick:g}x" for tick in ticks))
     panel = Panel(f"{first.scenario}, {format_load(load)}", lines, y)
-    return draw_lines(state_words(run.summary) + title, subtitle, Scale("minutes since the first load"), [panel], page)
+    return draw_lines(state_words(run.summary) + title, subtitle, Scale("minutes since the first load"), [panel], paper)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from bench.records import BreakEven, Comparison, Summary
-from bench.show.break_even_chart import Floor, draw_break_even
-from bench.show.canvas import Page, Sheet
+from bench.show.break_even_chart import NoiseFloor, draw_break_even
+from bench.show.canvas import Paper, Sheet
 from bench.show.charts import aa_row
-from bench.show.figures import (
+from bench.show.ladder_chart import bars_of, draw_ladder
+from bench.show.looks import look_of
+from bench.show.numbers import (
     count_words,
     format_interval,
     format_level,
@@ -16,8 +18,6 @@ from bench.show.figures import (
     format_ratio,
     level_words,
 )
-from bench.show.ladder_chart import bars_of, draw_ladder
-from bench.show.looks import look_of
 from bench.show.row_chart import Row, draw_ratios, rows_height, whisker
 from bench.show.sentences import Stacks, scope_words, stack_label, state_words
 from bench.show.why_words import pair_words
@@ -25,7 +25,7 @@ from bench.show.why_words import pair_words
 MAX_PAIRS = 4
 
 
-def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
+def break_even_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet | None:
     """Draw throughput ratios against the time of a prediction, at most `MAX_PAIRS` pairs; None where there is none."""
     if not summary.break_even:
         return None
@@ -39,19 +39,19 @@ def break_even_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | No
     )
     if any(point.off_curve for row in rows for point in row.points):
         subtitle += " *: off the curve, see the text."
-    pairs = list(zip(rows, _pair_names(rows, stacks, page), strict=True))
+    pairs = list(zip(rows, _pair_names(rows, stacks, paper), strict=True))
     floor = _floor_beside(rows[0], summary, stacks)
-    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, floor, margin, page)
+    return draw_break_even(state_words(summary) + _break_even_title(rows, stacks), subtitle, pairs, floor, margin, paper)
 
 
-def _floor_beside(row: BreakEven, summary: Summary, stacks: Stacks) -> Floor | None:
+def _floor_beside(row: BreakEven, summary: Summary, stacks: Stacks) -> NoiseFloor | None:
     """Return the A/A that was measured beside a pair, at the engine that both copies have."""
     aa = _part_floor(row.part, row.load, summary)
     if not aa:
         return None
     engine = stacks.get(aa.baseline, {}).get("engine", "")
     measured = any(point.engine == engine for point in row.points)
-    return Floor(f"A/A: {stack_label(aa.baseline, stacks)} again", engine, aa) if measured else None
+    return NoiseFloor(f"A/A: {stack_label(aa.baseline, stacks)} again", engine, aa) if measured else None
 
 
 def _part_floor(part: str, load: str, summary: Summary) -> Comparison | None:
@@ -59,11 +59,11 @@ def _part_floor(part: str, load: str, summary: Summary) -> Comparison | None:
     return next((row for row in rows if row.ratio), None)
 
 
-def _pair_names(rows: Sequence[BreakEven], stacks: Stacks, page: Page) -> list[str]:
-    """Return how the key calls each pair: on a narrow page, where its stacks have no room, by what it stands for alone."""
+def _pair_names(rows: Sequence[BreakEven], stacks: Stacks, paper: Paper) -> list[str]:
+    """Return how the key calls each pair: on narrow paper, where its stacks have no room, by what it stands for alone."""
     scopes = [scope_words((row.contender, row.baseline), stacks) for row in rows]
     return [
-        scope if page.is_narrow and scope and scopes.count(scope) == 1 else pair_words(row, stacks)
+        scope if paper.is_narrow and scope and scopes.count(scope) == 1 else pair_words(row, stacks)
         for row, scope in zip(rows, scopes, strict=True)
     ]
 
@@ -79,7 +79,7 @@ def _break_even_title(rows: Sequence[BreakEven], stacks: Stacks) -> str:
     )
 
 
-def ladder_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
+def ladder_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet | None:
     """Draw where the CPU time of a request goes, stack by stack; None where no stack has its steps."""
     if not bars_of(summary.ladder, {}):
         return None
@@ -94,10 +94,10 @@ def ladder_sheet(summary: Summary, stacks: Stacks, page: Page) -> Sheet | None:
     ends = [bar.steps["total"] for bar in (totals[0], totals[-1])]
     texts = [f"{format_interval(row.cpu)} us ({stack_label(row.stack, stacks)})" for row in ends]
     title = f"CPU time of one request: {' to '.join(dict.fromkeys(texts))}"
-    return draw_ladder(state_words(summary) + title, subtitle, bars, page)
+    return draw_ladder(state_words(summary) + title, subtitle, bars, paper)
 
 
-def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, page: Page) -> Sheet | None:
+def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, paper: Paper) -> Sheet | None:
     """Draw what each single change of one start is worth in throughput, the largest first; None where none was measured.
 
     `changes` are the plan's [what, contender, baseline].
@@ -118,7 +118,7 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
         "Each row is one change from the same start, measured by itself: factors need not multiply. Whisker: the interval, its level "
         "beside it; pale dots: single launches. Explored, not judged."
     )
-    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, page), page)
+    sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, paper), paper)
     draw_ratios(sheet, rows, "requests per second / those of the start, log scale")
     return sheet
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bench.records import BreakEven, BreakEvenPoint, Comparison, Interval, LadderRow, Step, Summary, Threshold
-from bench.show.figures import (
+from bench.show.numbers import (
     NO_FIGURE,
     count_words,
     format_interval,

@@ -3,18 +3,19 @@
 import contextlib
 import io
 import shutil
+from functools import cache
 
 import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from run_variants import VARIANTS
 
-from bench.show.report import write_report
+# One browser serves all these tests where they are run in one process.
+pytestmark = pytest.mark.xdist_group("browser")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-DESK, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
-A4 = {"width": 672, "height": 1000}  # within margins of 16 mm
+DESK, PHONE = (1280, 720), (390, 844)
+A4 = (672, 1000)  # within margins of 16 mm
 TEXTS = "[...document.querySelectorAll('svg text')].filter(text => text.checkVisibility())"
 
 
@@ -33,21 +34,31 @@ def browser():
     assert alive == []
 
 
-@pytest.fixture(params=["whole", "invalid", "partial", "smoke"], scope="module")
-def report(request, tmp_path_factory):
+@pytest.fixture(params=["whole", "invalid", "smoke"], scope="module")
+def report(request, reports):
     """Return the address of the page of a run."""
-    folder = VARIANTS[request.param](tmp_path_factory.mktemp("run") / request.param)
-    write_report(folder)
-    return (folder.path / "report.html").as_uri()
+    return (reports.report_of(request.param).folder.path / "report.html").as_uri()
+
+
+def open_context(browser, viewport, **options):
+    width, height = viewport
+    return contextlib.closing(browser.new_context(viewport={"width": width, "height": height}, **options))
 
 
 @contextlib.contextmanager
 def opened(browser, address, viewport=DESK, **options):
     """Open a page as a reader whose browser has these options."""
-    with contextlib.closing(browser.new_context(viewport=viewport, **options)) as context:
+    with open_context(browser, viewport, **options) as context:
         page = context.new_page()
         page.goto(address)
         yield page
+
+
+@pytest.fixture(scope="module")
+def shown(browser, report):
+    """Return a function from the size of a window to the page in it; a test may look at it, and change nothing in it."""
+    with contextlib.ExitStack() as pages:
+        yield cache(lambda viewport: pages.enter_context(opened(browser, report, viewport)))
 
 
 def rgb(colour):
@@ -75,64 +86,54 @@ def shown_charts(page):
 
 
 def test_the_page_gives_no_message_and_asks_for_nothing_but_itself(browser, report):
-    with contextlib.closing(browser.new_context(viewport=DESK, offline=True)) as context:
+    with open_context(browser, DESK, offline=True) as context:
         page = context.new_page()
         said, asked = [], []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(report, wait_until="networkidle")
-        page.set_viewport_size(PHONE)
+        page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
         page.emulate_media(media="print", color_scheme="dark")
         page.screenshot()
     assert said == []
     assert asked == [report]
 
 
-def test_no_id_stands_twice(browser, report):
-    with opened(browser, report) as page:
-        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
-    assert len(ids) == len(set(ids)) > 0
+@pytest.mark.parametrize(("viewport", "form"), [(DESK, "wide"), ((800, 600), "wide"), (PHONE, "narrow")])
+def test_the_page_is_as_wide_as_the_window_and_its_charts_fit(shown, viewport, form):
+    page = shown(viewport)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport[0]
+    assert shown_charts(page) == {form}
+    assert page.evaluate("Math.max(...[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().right))") <= viewport[0]
 
 
-@pytest.mark.parametrize(("viewport", "form"), [(DESK, "wide"), ({"width": 800, "height": 600}, "wide"), (PHONE, "narrow")])
-def test_the_page_is_as_wide_as_the_window_and_its_charts_fit(browser, report, viewport, form):
-    with opened(browser, report, viewport) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-        assert shown_charts(page) == {form}
-        right = page.evaluate("Math.max(...[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().right))")
-    assert right <= viewport["width"]
-
-
-@pytest.mark.parametrize("viewport", [DESK, {"width": 740, "height": 600}, PHONE])
-def test_no_text_of_a_chart_is_smaller_than_eleven_pixels(browser, report, viewport):
-    with opened(browser, report, viewport) as page:
-        sizes = page.evaluate(
-            f"""{TEXTS}.map(text => {{
-                const svg = text.ownerSVGElement;
-                return parseFloat(text.getAttribute('font-size')) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-            }})"""
-        )
+@pytest.mark.parametrize("viewport", [DESK, (740, 600), PHONE])
+def test_no_text_of_a_chart_is_smaller_than_eleven_pixels(shown, viewport):
+    sizes = shown(viewport).evaluate(
+        f"""{TEXTS}.map(text => {{
+            const svg = text.ownerSVGElement;
+            return parseFloat(text.getAttribute('font-size')) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        }})"""
+    )
     assert len(sizes) > 50
     assert min(sizes) >= 11
 
 
-def test_no_text_of_a_chart_is_cut_at_its_border(browser, report):
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
+def test_no_text_of_a_chart_is_cut_at_its_border(shown, viewport):
     """The fonts of the system are others than those that the charts were laid out with."""
-    for viewport in (DESK, PHONE):
-        with opened(browser, report, viewport) as page:
-            cut = page.evaluate(
-                f"""{TEXTS}.filter(text => {{
-                    const box = text.getBoundingClientRect(), sheet = text.ownerSVGElement.getBoundingClientRect();
-                    return box.left < sheet.left || box.right > sheet.right || box.top < sheet.top || box.bottom > sheet.bottom;
-                }}).map(text => text.textContent)"""
-            )
-        assert cut == []
+    cut = shown(viewport).evaluate(
+        f"""{TEXTS}.filter(text => {{
+            const box = text.getBoundingClientRect(), sheet = text.ownerSVGElement.getBoundingClientRect();
+            return box.left < sheet.left || box.right > sheet.right || box.top < sheet.top || box.bottom > sheet.bottom;
+        }}).map(text => text.textContent)"""
+    )
+    assert cut == []
 
 
-def test_the_page_is_complete_without_scripts(browser, report):
-    with opened(browser, report) as page:
-        whole = page.text_content("body")
+def test_the_page_is_complete_without_scripts(browser, report, shown):
+    whole = shown(DESK).text_content("body")
     with opened(browser, report, java_script_enabled=False) as page:
         assert page.text_content("body") == whole
         shown = page.inner_text("body")
@@ -159,9 +160,7 @@ def test_text_stands_out_from_the_page_in_both_themes(browser, report, scheme):
 def test_paper_is_white_without_contents_and_with_all_that_is_folded(browser, report):
     with opened(browser, report, A4, color_scheme="dark") as page:
         page.emulate_media(media="print", color_scheme="dark")
-        assert (
-            page.evaluate("Math.max(...[...document.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right))") <= A4["width"]
-        )
+        assert page.evaluate("Math.max(...[...document.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right))") <= A4[0]
         assert paper(page) == (255, 255, 255)
         assert rgb(page.evaluate("getComputedStyle(document.body).backgroundColor")) == (255, 255, 255)
         assert contrast(rgb(page.evaluate("getComputedStyle(document.body).color")), (255, 255, 255)) > 7

@@ -2,22 +2,21 @@
 
 import os
 import pty
-import shutil
 import subprocess
 import sys
 import termios
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from run_variants import MINI_RUN, copy_run
 
 from bench.commands.main import main
 from bench.judge.break_even import ratio_at
 from bench.records.folder import RunFolder
-from bench.show.figures import format_interval
+from bench.show.numbers import format_interval
 
-MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
+MINI = RunFolder.open(MINI_RUN)
 
 
 @pytest.fixture
@@ -55,8 +54,7 @@ def make_run(tmp_path):
     """Return a function that makes a copy of the miniature run with other fields of its summary."""
 
     def make(**fields):
-        shutil.copytree(MINI_RUN, tmp_path / "run")
-        folder = RunFolder.open(tmp_path / "run")
+        folder = copy_run(tmp_path / "run")
         folder.write_summary(replace(folder.read_summary(), **fields))
         return folder.path
 
@@ -83,9 +81,22 @@ def test_the_answer_has_for_each_pair_the_ratio_the_nearest_engine_and_when_it_n
 @pytest.mark.parametrize("model_ms", [0, 0.0043, 0.25, 1, 5])
 def test_the_ratio_is_that_of_the_curve_at_this_time(answer, model_ms):
     lines = answer(model_ms)
-    for row, line in zip(RunFolder.open(MINI_RUN).read_summary().break_even, lines[::3], strict=True):
-        ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms)
-        assert f": {format_interval(ratio.estimate, ratio.low, ratio.high)} times the requests per second with a model of" in line
+    for row, line in zip(MINI.read_summary().break_even, lines[::3], strict=True):
+        ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms, level=0.95)
+        assert f": {format_interval(ratio)} times the requests per second with a model of" in line
+
+
+def test_the_level_is_that_of_the_plan_of_the_run(answer, tmp_path):
+    folder = copy_run(tmp_path / "run")
+    manifest = folder.read_manifest()
+    manifest["plan"]["rules"]["levels"]["exploratory"] = 0.5
+    folder.write_manifest(manifest)
+    row = MINI.read_summary().break_even[0]
+    ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, 1, level=0.5)
+    assert (
+        f": {format_interval(ratio)} times the requests per second with a model of 1 ms, {100 * ratio.level:.3g} %"
+        in answer(1, folder.path)[0]
+    )
 
 
 def test_an_engine_off_the_curve_is_called_so(answer):
@@ -93,7 +104,7 @@ def test_an_engine_off_the_curve_is_called_so(answer):
 
 
 def test_the_longest_model_is_answered_and_a_longer_one_refused_with_both_ends(answer, refusal):
-    longest_ms = max(row.longest_ms for row in RunFolder.open(MINI_RUN).read_summary().break_even)
+    longest_ms = max(row.longest_ms for row in MINI.read_summary().break_even)
     assert len(answer(longest_ms)) == 6
     assert refusal("--model-ms", "11", MINI_RUN) == f"bench: --model-ms 11 is outside what was measured in {MINI_RUN}: 0 to 10 ms."
 
@@ -104,7 +115,7 @@ def test_a_time_that_is_none_is_refused(refusal, value, words):
 
 
 def test_a_pair_that_was_measured_less_far_is_left_out_beyond_its_end(answer, make_run):
-    first, second = RunFolder.open(MINI_RUN).read_summary().break_even
+    first, second = MINI.read_summary().break_even
     run = make_run(break_even=(first, replace(second, longest_ms=1.0)))
     assert len(answer(1.0, run)) == 6
     lines = answer(2.0, run)
@@ -122,7 +133,7 @@ def test_a_run_that_is_not_whole_says_so_first(answer, make_run):
 
 
 def test_a_run_that_is_not_valid_says_so_first(answer, make_run):
-    validity = replace(RunFolder.open(MINI_RUN).read_summary().validity, valid=False)
+    validity = replace(MINI.read_summary().validity, valid=False)
     lines = answer(1, make_run(validity=validity))
     assert lines[0].startswith("Not a valid run: ")
     assert sum(line.startswith("Warning: ") for line in lines) == len(validity.warnings)

@@ -1,22 +1,29 @@
-"""Runs with their reports, drawn once for all tests of a file."""
+"""The runs that the tests of what is shown look at, with their reports: drawn once for the whole session, see `reports`."""
 
 import pytest
-from run_variants import VARIANTS, copy_run
-
-from bench.show.report import write_report
-
-
-@pytest.fixture(params=VARIANTS, scope="module")
-def reported(request, tmp_path_factory):
-    """Return each variant of the miniature run with its report; a test may read it, and change nothing in it."""
-    folder = VARIANTS[request.param](tmp_path_factory.mktemp("run") / request.param)
-    write_report(folder)
-    return folder
+from reports import find_reports
+from run_variants import VARIANTS
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Return the miniature run with its report; a test may read it, and change nothing in it."""
-    folder = copy_run(tmp_path_factory.mktemp("whole") / "run")
-    write_report(folder)
-    return folder
+@pytest.fixture(scope="session")
+def reports(request, tmp_path_factory):
+    """Return the reports of this session."""
+    return find_reports(request.config, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in VARIANTS])
+def drawn(request, reports):
+    """Return the report of each variant of the miniature run; a test may read it, and change nothing in it."""
+    return reports.report_of(request.param)
+
+
+@pytest.fixture
+def reported(drawn):
+    """Return the folder of each variant with its report in it; a test may read it, and change nothing in it."""
+    return drawn.folder
+
+
+@pytest.fixture
+def whole(reports):
+    """Return the folder of the miniature run with its report in it; a test may read it, and change nothing in it."""
+    return reports.report_of("whole").folder

@@ -1,9 +1,23 @@
-"""What the tests of reports share: a page taken apart, and the tables of a Markdown text."""
+"""What the tests of reports share: a page taken apart, the tables of a Markdown text, and the texts of a report without its pictures."""
 
+from functools import cache
 from html.parser import HTMLParser
+
+from run_variants import MINI_RUN
+
+from bench.records.folder import RunFolder
+from bench.show.finished import fine_print, read_run
+from bench.show.five_lines import answer_lines, trust_lines
+from bench.show.markdown import render_markdown
+from bench.show.page import Chart, render_page
+from bench.show.report import SHEETS
+from bench.show.sections import make_sections
+from bench.show.sentences import notices
 
 # Tags without an end tag.
 VOID = {"meta", "br", "link"}
+RUN = read_run(RunFolder.open(MINI_RUN))
+EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
 
 
 class Page(HTMLParser):
@@ -46,6 +60,21 @@ class Page(HTMLParser):
 
 def read_text(folder, name):
     return (folder.path / name).read_text("utf-8")
+
+
+@cache
+def page_of(path):
+    """Return the page in a folder whose report no test changes."""
+    return Page((path / "report.html").read_text("utf-8"))
+
+
+def texts_of(run):
+    """Return page and Markdown of a run with nothing on their pictures."""
+    charts = {name: Chart(name, f"Title of {name}", EMPTY_SVG, b"", EMPTY_SVG) for name in SHEETS}
+    lines, trust, found = answer_lines(run.summary, run.stacks, run.price), trust_lines(run.summary, run.stacks), notices(run.summary)
+    sections = make_sections(run, charts)
+    page = render_page(run.name, lines, trust, found, sections, charts)
+    return page, render_markdown([*lines, *trust], found, fine_print(run.name, run.summary, run.manifest), sections, charts)
 
 
 def table_below(markdown, caption):

@@ -3,15 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from run_variants import MINI_RUN
+from report_pages import RUN
 
-from bench.records.folder import RunFolder
 from bench.records.price import Price
 from bench.show.code_words import code_notes, code_table, feature_table
 from bench.show.cost import cost_table, price_words
 
-RUN = RunFolder.open(MINI_RUN)
-SUMMARY, STACKS = RUN.read_summary(), RUN.read_manifest()["stacks"]
+SUMMARY, STACKS = RUN.summary, RUN.stacks
 FASTAPI, FLASK = SUMMARY.complexity
 
 
@@ -26,21 +24,18 @@ def test_the_baseline_stands_first_and_the_difference_last():
     assert table.numbers == {1, 2, 3}
 
 
-@pytest.mark.parametrize(
-    ("what", "texts"),
-    [
-        ("lines of code (without blank lines, comments, docstrings)", ["151", "164", "+13"]),
-        ("files", ["5", "5", "0"]),
-        ("cyclomatic complexity, highest", ["7 (read_passengers)", "6 (stream)", "-"]),
-        ("asked for by name", ["flask, gunicorn", "fastapi, httptools, uvicorn, uvloop", "-"]),
-        ("their installed size, MB", ["4.8", "24.3", "+19.5"]),
-        ("import of the application, s", ["0.163", "0.412", "+0.249"]),
-        ("start to readiness, s", ["0.624", "1.10", "+0.479"]),
-        ("memory at rest, RSS, MB", ["62.8", "74.2", "+11.3"]),
-    ],
-)
-def test_a_line_has_both_figures_and_what_the_contender_has_more(what, texts):
-    assert lines_of()[what] == texts
+def test_a_line_has_both_figures_and_what_the_contender_has_more():
+    wanted = {
+        "lines of code (without blank lines, comments, docstrings)": ["151", "164", "+13"],
+        "files": ["5", "5", "0"],
+        "cyclomatic complexity, highest": ["7 (read_passengers)", "6 (stream)", "-"],
+        "asked for by name": ["flask, gunicorn", "fastapi, httptools, uvicorn, uvloop", "-"],
+        "their installed size, MB": ["4.8", "24.3", "+19.5"],
+        "import of the application, s": ["0.163", "0.412", "+0.249"],
+        "start to readiness, s": ["0.624", "1.10", "+0.479"],
+        "memory at rest, RSS, MB": ["62.8", "74.2", "+11.3"],
+    }
+    assert {what: texts for what, texts in lines_of().items() if what in wanted} == wanted
 
 
 def test_what_the_contender_has_less_is_negative():

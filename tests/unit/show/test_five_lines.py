@@ -3,15 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from run_variants import MINI_RUN, NO_FINDINGS, VARIANTS
+from report_pages import RUN
+from run_variants import NO_FINDINGS, VARIANTS
 
 from bench.records import AS_DEPLOYED, SAME_SERVER
-from bench.records.folder import RunFolder
 from bench.records.price import Price
 from bench.show.five_lines import answer_lines, trust_lines
 
-RUN = RunFolder.open(MINI_RUN)
-SUMMARY, STACKS = RUN.read_summary(), RUN.read_manifest()["stacks"]
+SUMMARY, STACKS = RUN.summary, RUN.stacks
 PRICE = Price()
 BREAK_EVEN = (
     "Break-even: requests per second are, as usually deployed, within 10 % of 1 from 0.9140 ms of model time on (0.9024 to 0.9191 ms, "

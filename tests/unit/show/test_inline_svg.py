@@ -4,22 +4,22 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from run_variants import MINI_RUN
 
-from bench.records.folder import RunFolder
 from bench.show import canvas
-from bench.show.finished import read_run
-from bench.show.inline_svg import ROLES, SVG, inline_svg
+from bench.show.inline_svg import COLOUR_ROLES, SVG, inline_svg
 from bench.show.page import TEMPLATES
-from bench.show.report import SHEETS, draw_charts
+from bench.show.report import SHEETS
+
+# What a whole run's charts become is made once for these tests.
+pytestmark = pytest.mark.xdist_group("inline-svg")
 
 TAGS = ("svg", "title", "g", "defs", "clipPath", "pattern", "path", "rect", "use", "text", "tspan")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
 @pytest.fixture(scope="module")
-def charts():
-    return draw_charts(read_run(RunFolder.open(MINI_RUN)))
+def charts(reports):
+    return reports.report_of("whole").charts
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_every_reference_is_to_an_id_of_the_same_chart(images):
 
 def test_every_colour_is_a_variable_of_the_page(images):
     colours = {value for _, _, key, value in attributes_of(images) if key in ("fill", "stroke", "color", "stop-color")}
-    variables = {f"var(--{role})" for role in ROLES.values()}
+    variables = {f"var(--{role})" for role in COLOUR_ROLES.values()}
     assert {colour for colour in colours if colour != "none" and not REFERENCE.fullmatch(colour)} <= variables
     assert variables - colours == {"var(--failed)"}  # nothing has failed in the miniature run
     values = " ".join(value for _, _, _, value in attributes_of(images))
@@ -76,8 +76,8 @@ def test_the_page_has_a_colour_for_every_role_in_both_themes():
     style = (TEMPLATES / "report.css").read_text("utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     for theme in (light, dark):
-        assert {role for role in ROLES.values() if not re.search(rf"--{role}: #[0-9a-f]{{6}};", theme)} == set()
-    for colour, role in ROLES.items():  # a chart in a file has the colours of the light page
+        assert {role for role in COLOUR_ROLES.values() if not re.search(rf"--{role}: #[0-9a-f]{{6}};", theme)} == set()
+    for colour, role in COLOUR_ROLES.items():  # a chart in a file has the colours of the light page
         assert colour == "white" or f"--{role}: {colour};" in light
 
 

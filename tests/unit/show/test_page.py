@@ -6,18 +6,15 @@ import re
 from collections import Counter
 
 import pytest
-from report_pages import Page, read_text
-from run_variants import VARIANTS
+from report_pages import page_of, read_text
 
 from bench.show.five_lines import SECTIONS
-from bench.show.report import write_report
 
 LINKS = ("src", "href", "xlink:href", "srcset", "action", "poster", "data")
 
 
 def test_the_page_loads_nothing_runs_nothing_and_is_well_formed(reported):
-    html = read_text(reported, "report.html")
-    page = Page(html)
+    html, page = read_text(reported, "report.html"), page_of(reported.path)
     assert (page.open, page.wrong) == ([], [])
     assert not [value for name in LINKS for value in page.values(name) if not value.startswith("#")]
     assert not [name for _, name, _ in page.attributes if name == "style" or name.startswith("on")]
@@ -31,12 +28,12 @@ def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else(whole):
     html = read_text(whole, "report.html")
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = next(value for value in Page(html).values("content") if "default-src" in value)
+    policy = next(value for value in page_of(whole.path).values("content") if "default-src" in value)
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def test_a_reader_of_the_page_finds_headings_captions_and_names(reported):
-    page = Page(read_text(reported, "report.html"))
+    html, page = read_text(reported, "report.html"), page_of(reported.path)
     assert page.headings[0] == 1
     assert page.headings.count(1) == 1
     assert all(deeper <= above + 1 for above, deeper in zip(page.headings, page.headings[1:], strict=False))
@@ -45,7 +42,6 @@ def test_a_reader_of_the_page_finds_headings_captions_and_names(reported):
     assert {f"#{name}" for name in ids} >= set(page.values("href"))
     scopes = [value for tag, name, value in page.attributes if (tag, name) == ("th", "scope")]
     assert set(scopes) <= {"col", "row"}
-    html = read_text(reported, "report.html")
     assert len(re.findall(r"<th[ >]", html)) == len(scopes)
     assert html.count("<table>") == html.count("<caption>")
 
@@ -98,10 +94,8 @@ def test_a_whole_run_has_every_section_in_the_order_of_a_readers_questions(whole
         ("user", SECTION_NAMES),
     ],
 )
-def test_a_run_has_no_section_of_what_it_did_not_measure(name, sections, tmp_path):
-    folder = VARIANTS[name](tmp_path / name)
-    write_report(folder)
-    html = read_text(folder, "report.html")
+def test_a_run_has_no_section_of_what_it_did_not_measure(name, sections, reports):
+    html = read_text(reports.report_of(name).folder, "report.html")
     assert re.findall(r'<section id="([^"]+)"', html) == sections
     assert html.count("<h2>") == len(sections) - 1  # the answer stands below the heading of the page
 
@@ -110,4 +104,4 @@ def test_the_difference_of_the_two_applications_is_folded_text(whole):
     html = read_text(whole, "report.html")
     diff = (whole.path / "adapters.diff").read_text("utf-8")
     assert re.search(r"<details><summary>The difference of the two applications[^<]*</summary>\s*<pre", html)
-    assert diff.strip() in Page(html).text
+    assert diff.strip() in page_of(whole.path).text

@@ -1,29 +1,55 @@
 """Reports: the same figures everywhere, and the truth about a bad run on top."""
 
-import json
+import copy
+import os
 import re
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
-from report_pages import Page, read_text, table_below
-from run_variants import AWKWARD_LABEL, MINI_RUN, VARIANTS, copy_run, read_json
+from report_pages import RUN, Page, page_of, read_text, table_below, texts_of
+from run_variants import AWKWARD_LABEL, MINI_RUN, NO_FINDINGS, copy_run, make_run
 
 from bench.errors import RunFolderError
-from bench.records import AppCode, Cell, Comparison, Feature, ServerTiming
-from bench.records.folder import RunFolder
+from bench.records import AS_DEPLOYED, AppCode, Cell, Comparison, Feature, ServerTiming
 from bench.records.price import Price
-from bench.show.figures import format_interval, format_number, format_ratio
+from bench.show.finished import read_run
 from bench.show.five_lines import answer_lines, trust_lines
+from bench.show.numbers import format_interval, format_number, format_ratio
 from bench.show.report import SHEETS, write_report
 from bench.show.sentences import notices
 from bench.show.tables import comparison_table
 from bench.show.terminal import terminal_summary
 
+DRAW = """
+import sys
+from pathlib import Path
+from bench.records.folder import RunFolder
+from bench.show import canvas
+from bench.show.finished import read_run
+from bench.show.report import SHEETS, write_report
+
+whole, user = (RunFolder.open(Path(path)) for path in sys.argv[1:])
+write_report(whole)
+with canvas.drawing():
+    sheet = SHEETS["throughput"](read_run(user), canvas.Paper("fine print"))
+    sheet.save("svg"), sheet.save("png")
+"""
+
+
+def with_plan(change):
+    """Return the miniature run after a change of the plan in its manifest."""
+    manifest = copy.deepcopy(RUN.manifest)
+    change(manifest["plan"])
+    return replace(RUN, manifest=manifest)
+
 
 def test_every_output_opens_with_the_same_lines(reported):
     summary, stacks = reported.read_summary(), reported.read_manifest()["stacks"]
     lines = [*notices(summary), *answer_lines(summary, stacks, Price()), *trust_lines(summary, stacks)]
-    page = " ".join(Page(read_text(reported, "report.html")).text.split())
+    page = " ".join(page_of(reported.path).text.split())
     assert " ".join(lines) in page
     assert "How to read it" not in page[: page.index(" ".join(lines))]
     assert terminal_summary(reported).startswith("\n".join(lines))
@@ -59,11 +85,11 @@ def test_a_run_that_is_less_than_whole_says_so_first_and_a_whole_one_does_not(re
 
 def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whole):
     summary = whole.read_summary()
-    page = Page(read_text(whole, "report.html"))
+    page = page_of(whole.path)
     markdown, terminal = read_text(whole, "report.md"), terminal_summary(whole)
     texts = [text for row in page.rows for text in row]
     for cell in summary.cells:
-        figure = format_interval(cell.throughput_rps, cell.throughput_ci_low, cell.throughput_ci_high)
+        figure = format_interval(cell.throughput)
         assert figure in texts
         if cell.part in ("headline", "enrich"):
             assert f"| {figure} |" in markdown
@@ -77,9 +103,9 @@ def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whol
         assert format_ratio(row) in texts
         assert f"| {format_ratio(row)} |" in markdown
     for row in summary.ladder:
-        assert format_interval(row.cpu_us, row.ci_low, row.ci_high) in texts
+        assert format_interval(row.cpu) in texts
     for row in summary.capacity:
-        assert f"{row.bound} {format_interval(row.capacity_rps, row.ci_low, row.ci_high)}".strip() in texts
+        assert f"{row.bound} {format_interval(row.capacity)}".strip() in texts
     assert whole.read_rows("cells.csv", Cell) == list(summary.cells)
     assert whole.read_rows("comparisons.csv", Comparison) == [*summary.comparisons, *summary.noise_floor]
     assert whole.read_rows("server_timing.csv", ServerTiming) == list(summary.server_timing)
@@ -89,15 +115,22 @@ def test_every_figure_is_the_same_in_page_markdown_terminal_csv_and_summary(whol
 
 def test_money_follows_the_price_that_is_asked_for(whole, tmp_path):
     assert "Per million predictions; money at a price of 0.04 per core hour, of which 30 % or 70 % is used" in read_text(whole, "report.md")
-    folder = copy_run(tmp_path / "run")
-    write_report(folder, Price(0.4, (0.5,)))
+
+    def change(summary):
+        cells, rows = ([row for row in rows if row.load == "open-60"] for rows in (summary.cells, summary.comparisons))
+        pair = [cell for cell in cells if cell.part == "headline" and cell.stack in AS_DEPLOYED]
+        return replace(summary, cells=tuple(pair), comparisons=tuple(rows), noise_floor=(), **NO_FINDINGS)
+
+    folder, price = make_run(tmp_path / "run", change), Price(0.4, (0.5,))
+    before = (folder.path / "summary.json").read_bytes()
+    write_report(folder, price)
     markdown = read_text(folder, "report.md")
     head, row, *_ = table_below(markdown, "Per million predictions; money at a price of 0.4 per core hour, of which 50 % is used")
-    cell = next(cell for cell in whole.read_summary().cells if cell.load == "open-60")
+    cell = next(cell for cell in folder.read_summary().cells if cell.load == "open-60")
     assert dict(zip(head, row, strict=True))["money, 50 % used"] == format_number(cell.cpu_us_per_request / 3600 * 0.4 / 0.5)
     assert "0.4 per core hour, 50 % used" in markdown
-    assert "0.4 per core hour, 50 % used" in terminal_summary(folder, Price(0.4, (0.5,)))
-    assert (folder.path / "summary.json").read_bytes() == (MINI_RUN / "summary.json").read_bytes()
+    assert "0.4 per core hour, 50 % used" in terminal_summary(folder, price)
+    assert (folder.path / "summary.json").read_bytes() == before
 
 
 def test_the_price_of_the_plan_counts_where_no_other_is_asked_for(tmp_path):
@@ -105,12 +138,12 @@ def test_the_price_of_the_plan_counts_where_no_other_is_asked_for(tmp_path):
     manifest = folder.read_manifest()
     manifest["plan"]["price"] = {"per_core_hour": 2, "utilisations": [1]}
     folder.write_manifest(manifest)
-    write_report(folder)
-    assert "money at a price of 2 per core hour, of which 100 % is used" in read_text(folder, "report.md")
+    _, markdown = texts_of(read_run(folder))
+    assert "money at a price of 2 per core hour, of which 100 % is used" in markdown
 
 
 def test_the_page_says_how_far_to_trust_it(whole):
-    text, manifest = Page(read_text(whole, "report.html")).text, whole.read_manifest()
+    text, manifest = page_of(whole.path).text, whole.read_manifest()
     environment = manifest["environment"]
     expected = [manifest["plan_sha256"], manifest["command"], str(manifest["plan"]["seed"]), environment["cpu"], environment["kernel"]]
     expected += [text for warning in manifest["warnings"] for text in warning.values()]
@@ -120,7 +153,7 @@ def test_the_page_says_how_far_to_trust_it(whole):
 
 
 def test_every_gate_stands_there_with_try_place_and_what_was_done(whole):
-    page, markdown = Page(read_text(whole, "report.html")), read_text(whole, "report.md")
+    page, markdown = page_of(whole.path), read_text(whole, "report.md")
     gates = whole.read_summary().validity.gates
     assert len(gates) == 4
     for gate in gates:
@@ -130,7 +163,7 @@ def test_every_gate_stands_there_with_try_place_and_what_was_done(whole):
 
 
 def test_launches_are_counted_by_part_with_their_repeats_and_the_plan_with_what_came_of_it(whole):
-    rows = Page(read_text(whole, "report.html")).rows
+    rows = page_of(whole.path).rows
     assert ["headline", "14", "12", "2", "4.5", "65 %"] in rows
     assert ["ladder", "8", "8", "1", "2.1", "50 %"] in rows
     assert ["Ended early, as planned", "headline was precise enough after 12 of 14 launches"] in rows
@@ -140,74 +173,57 @@ def test_launches_are_counted_by_part_with_their_repeats_and_the_plan_with_what_
     assert ["Flask on gunicorn gthread, engine pandas", "398"] in rows
 
 
-def test_a_run_without_departures_says_so(tmp_path):
-    folder = VARIANTS["smoke"](tmp_path / "run")
-    write_report(folder)
-    page = Page(read_text(folder, "report.html"))
+def test_a_run_without_departures_says_so(reports):
+    page = page_of(reports.report_of("smoke").folder.path)
     assert ["Departures from the plan", "none"] in page.rows
     assert "Ended early" not in page.text
     assert ["headline", "2", "2", "0", "0.6", "65 %"] in page.rows
 
 
-def test_rates_that_differ_from_stack_to_stack_are_told_from_the_lowest_to_the_highest(tmp_path):
-    folder = copy_run(tmp_path / "run")
-    manifest = folder.read_manifest()
-    manifest["plan"]["offered_rps"][0]["rps"] = 2000
-    folder.write_manifest(manifest)
-    write_report(folder)
-    assert "| open-60: 2,000 to 3,030 |" in read_text(folder, "report.md")
+def test_rates_that_differ_from_stack_to_stack_are_told_from_the_lowest_to_the_highest():
+    _, markdown = texts_of(with_plan(lambda plan: plan["offered_rps"][0].update(rps=2000)))
+    assert "| open-60: 2,000 to 3,030 |" in markdown
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed, tmp_path):
-    folder = copy_run(tmp_path / "run")
-    manifest = folder.read_manifest()
-    manifest["plan"]["allow_unequal"] = allowed
-    folder.write_manifest(manifest)
-    write_report(folder)
-    assert ("| Unequal stacks | allowed, see the conditions |" in read_text(folder, "report.md")) == allowed
+def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed):
+    _, markdown = texts_of(with_plan(lambda plan: plan.update(allow_unequal=allowed)))
+    assert ("| Unequal stacks | allowed, see the conditions |" in markdown) == allowed
 
 
-def test_a_part_whose_blocks_are_not_mirrored_is_called_so(tmp_path):
-    folder = copy_run(tmp_path / "run")
-    manifest = folder.read_manifest()
-    manifest["plan"]["parts"][0]["more_blocks"] = {"closed-16": 3}
-    manifest["plan"]["parts"][1]["mirrored"] = False
-    folder.write_manifest(manifest)
-    write_report(folder)
-    rows = {row[0]: row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8}
+def test_a_part_whose_blocks_are_not_mirrored_is_called_so():
+    def change(plan):
+        plan["parts"][0]["more_blocks"] = {"closed-16": 3}
+        plan["parts"][1]["mirrored"] = False
+
+    html, _ = texts_of(with_plan(change))
+    rows = {row[0]: row for row in Page(html).rows if len(row) == 8}
     assert [rows[name][-1] for name in ("headline", "ladder")] == ["1, closed-16: 3", "1, not mirrored"]
 
 
-def test_a_load_that_some_stacks_of_a_part_are_under_says_how_many(tmp_path):
-    folder = copy_run(tmp_path / "run")
-    manifest = folder.read_manifest()
-    part = manifest["plan"]["parts"][0]
+def test_a_load_that_some_stacks_of_a_part_are_under_says_how_many():
+    part = RUN.plan["parts"][0]
     load = part["loads"][0]
-    part["stacks_by_load"] = {**dict.fromkeys(part["loads"], part["stacks"]), load: part["stacks"][:2]}
-    folder.write_manifest(manifest)
-    write_report(folder)
-    [row] = [row for row in Page(read_text(folder, "report.html")).rows if len(row) == 8 and row[0] == "headline"]
+    stacks_by_load = {**dict.fromkeys(part["loads"], part["stacks"]), load: part["stacks"][:2]}
+    html, _ = texts_of(with_plan(lambda plan: plan["parts"][0].update(stacks_by_load=stacks_by_load)))
+    [row] = [row for row in Page(html).rows if len(row) == 8 and row[0] == "headline"]
     assert row[3].split(", ") == [f"{load} on 2 of {len(part['stacks'])}", *part["loads"][1:]]
 
 
-def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, tmp_path):
+def test_resources_have_a_table_with_start_up_and_memory_and_none_where_they_were_not_measured(whole, reports):
     for text in (read_text(whole, "report.html"), read_text(whole, "report.md")):
         assert "Start-up and memory" in text
-    rows = Page(read_text(whole, "report.html")).rows
+    rows = page_of(whole.path).rows
     assert ["Flask on gunicorn gthread", "0.624", "0.655", "5", "62.8 (61.0)", "105.1 (53.2)", "20"] in rows
     assert ["Nothing on uvicorn", "29.4 (23.8)", "8"] in rows  # the floors are not started alone
     html = read_text(whole, "report.html")
     assert "second copy" not in html[html.index('<section id="cost">') : html.index('<section id="complexity">')]
-    smoke = VARIANTS["smoke"](tmp_path / "smoke")
-    write_report(smoke)
+    smoke = reports.report_of("smoke").folder
     assert "Start-up and memory" not in read_text(smoke, "report.html") + read_text(smoke, "report.md")
 
 
-def test_memory_alone_has_no_columns_of_starts(tmp_path):
-    folder = VARIANTS["user"](tmp_path / "run")
-    write_report(folder)
-    assert "| stack | RSS (PSS) after load, MB | launches |" in read_text(folder, "report.md")
+def test_memory_alone_has_no_columns_of_starts(reports):
+    assert "| stack | RSS (PSS) after load, MB | launches |" in read_text(reports.report_of("user").folder, "report.md")
 
 
 def test_cells_of_an_open_loop_show_the_offered_rate_and_every_kind_of_failure(whole):
@@ -223,15 +239,11 @@ def test_cells_without_failures_of_a_kind_have_no_column_for_it(whole):
     assert head[-2:] == ["samples", "errors"]
 
 
-def test_cells_of_several_loads_have_columns_for_load_and_offered_rate(tmp_path):
-    folder = copy_run(tmp_path / "run")
-    summary = read_json(folder.path / "summary.json")
-    for number, cell in enumerate(summary["cells"]):
-        if cell["part"] == "ladder" and number % 2:
-            cell.update(load="closed-16", offered_rps=None, launches=7, throughput_level=0.9)
-    folder.write_text("summary.json", json.dumps(summary))
-    write_report(folder)
-    rows = Page(read_text(folder, "report.html")).rows
+def test_cells_of_several_loads_have_columns_for_load_and_offered_rate():
+    other = {"load": "closed-16", "offered_rps": None, "launches": 7, "throughput_level": 0.9}
+    cells = tuple(replace(cell, **other) if cell.part == "ladder" and number % 2 else cell for number, cell in enumerate(RUN.summary.cells))
+    html, _ = texts_of(replace(RUN, summary=replace(RUN.summary, cells=cells)))
+    rows = Page(html).rows
     [head] = [row for row in rows if row[:5] == ["stack", "load", "offered req/s", "requests per second", "level"]]
     assert head[-1] == "launches"
     offered = {(row[1], row[2]) for row in rows if len(row) == len(head)}
@@ -247,26 +259,24 @@ def test_tail_percentiles_stand_with_their_upper_bounds(whole):
     assert figures["CPU us (kernel)"] == "191 (24 %)"
 
 
-def test_a_percentile_among_requests_without_an_answer_is_called_so(tmp_path):
-    folder = VARIANTS["overloaded"](tmp_path / "run")
-    write_report(folder)
-    head, row, *_ = table_below(read_text(folder, "report.md"), "Cells: predict-1, equal rate")
+def test_a_percentile_among_requests_without_an_answer_is_called_so(reports):
+    overloaded = reports.report_of("overloaded").folder
+    head, row, *_ = table_below(read_text(overloaded, "report.md"), "Cells: predict-1, equal rate")
     figures = dict(zip(head, row, strict=True))
     assert figures["p50 ms"] == "0.359"
     assert [figures[name] for name in ("p95 ms", "p99 ms (bound)", "p99.9 ms (bound)")] == ["unanswered"] * 3
     assert figures["unfinished"] == "1,700"
 
 
-def test_the_latency_section_explains_the_offered_load_only_where_there_is_one(whole, tmp_path):
-    smoke = VARIANTS["smoke"](tmp_path / "smoke")
-    write_report(smoke)
+def test_the_latency_section_explains_the_offered_load_only_where_there_is_one(whole, reports):
+    smoke = reports.report_of("smoke").folder
     for name in ("report.html", "report.md"):
         assert "At the same offered load requests come when they are due" in read_text(whole, name)
         assert "At the same offered load" not in read_text(smoke, name)
 
 
 def test_rows_of_several_parts_say_of_which_part_they_are(whole):
-    rows = Page(read_text(whole, "report.html")).rows
+    rows = page_of(whole.path).rows
     heads = [row for row in rows if row[:1] == ["contender / baseline"]]
     assert ["part" in head for head in heads] == [False, True]  # judged rows are all of one part
     place = heads[1].index("part")
@@ -274,7 +284,7 @@ def test_rows_of_several_parts_say_of_which_part_they_are(whole):
 
 
 def test_rows_that_are_all_exploratory_have_no_columns_of_margin_and_role_and_a_verdict_only_with_a_reason(whole):
-    rows = Page(read_text(whole, "report.html")).rows
+    rows = page_of(whole.path).rows
     judged, exploratory = (row for row in rows if row[:1] == ["contender / baseline"])
     assert {"verdict", "margin", "role"} <= set(judged)
     assert "verdict" in exploratory
@@ -283,11 +293,10 @@ def test_rows_that_are_all_exploratory_have_no_columns_of_margin_and_role_and_a_
     assert "verdict" not in comparison_table("", plain, {}).columns
 
 
-def test_labels_of_a_user_are_text_in_every_output(tmp_path):
-    folder = VARIANTS["user"](tmp_path / "run")
-    write_report(folder)
+def test_labels_of_a_user_are_text_in_every_output(reports):
+    folder = reports.report_of("user").folder
     label = " ".join(AWKWARD_LABEL.split())
-    assert label in Page(read_text(folder, "report.html")).text
+    assert label in page_of(folder.path).text
     markdown = read_text(folder, "report.md")
     assert "<b>" not in markdown
     tables = [line for line in markdown.splitlines() if line.startswith("|")]
@@ -297,30 +306,31 @@ def test_labels_of_a_user_are_text_in_every_output(tmp_path):
     assert all(columns[place - 1] == columns[place] == columns[place + 1] for place in rules)
 
 
-def test_the_same_run_gives_the_same_bytes_wherever_it_lies(whole, tmp_path):
+def test_the_same_run_gives_the_same_bytes_in_another_place_and_process_without_display_or_home_and_without_noise(whole, reports, tmp_path):
     def contents(folder):
         return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    before = contents(whole.path)
-    copy = shutil.copytree(whole.path, tmp_path / "elsewhere")
-    write_report(RunFolder.open(copy))
-    assert contents(copy) == before
-    assert {path.name for path in before} >= {f"{name}.{kind}" for name in SHEETS for kind in ("svg", "png")}
+    elsewhere = shutil.copytree(whole.path, tmp_path / "elsewhere")
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    environment = {**kept, "HOME": "/dev/null/none", "MPLBACKEND": "TkAgg", "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", DRAW, elsewhere, reports.report_of("user").folder.path]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert contents(elsewhere) == contents(whole.path)
+    assert {path.name for path in contents(elsewhere)} >= {f"{name}.{kind}" for name in SHEETS for kind in ("svg", "png")}
+    assert not list(tmp_path.glob("matplotlib-*"))  # its cache is removed again
 
 
-def test_a_figure_that_is_missing_has_its_reason(tmp_path):
-    assert "too few" in terminal_summary(VARIANTS["smoke"](tmp_path / "smoke"))
-    assert "none" in terminal_summary(VARIANTS["nulls"](tmp_path / "nulls"))
-    large = VARIANTS["large"](tmp_path / "large")
-    write_report(large)
-    assert "at least 9,100" in read_text(large, "report.md")
+def test_a_figure_that_is_missing_has_its_reason(reports):
+    assert "too few" in terminal_summary(reports.report_of("smoke").folder)
+    assert "none" in terminal_summary(reports.report_of("nulls").folder)
+    assert "at least 9,100" in read_text(reports.report_of("large").folder, "report.md")
 
 
-def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(tmp_path):
-    folder = VARIANTS["user"](tmp_path / "run")
-    write_report(folder)
-    assert "**Exploratory comparisons, without verdict**" in read_text(folder, "report.md")
-    assert "| 2.008 (1.990 to 2.026) |" in read_text(folder, "report.md")
+def test_a_pull_request_shows_exploratory_comparisons_where_there_are_no_others(reports):
+    markdown = read_text(reports.report_of("user").folder, "report.md")
+    assert "**Exploratory comparisons, without verdict**" in markdown
+    assert "| 2.008 (1.990 to 2.026) |" in markdown
 
 
 def test_pictures_of_the_markdown_lie_beside_it(reported):
@@ -338,9 +348,16 @@ def test_the_report_leaves_the_figures_of_the_run_alone(whole):
         assert (whole.path / name).read_bytes() == (MINI_RUN / name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["summary.json", "manifest.json", "distributions.csv"])
-def test_a_run_without_its_files_is_refused_in_a_sentence(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("summary.json", "was cut off before it was judged"),
+        ("manifest.json", "manifest.json cannot be read"),
+        ("distributions.csv", "distributions.csv cannot be read"),
+    ],
+)
+def test_a_run_without_its_files_is_refused_in_a_sentence(name, words, tmp_path):
     folder = copy_run(tmp_path / "run")
     (folder.path / name).unlink()
-    with pytest.raises(RunFolderError, match=f"{name} cannot be read"):
+    with pytest.raises(RunFolderError, match=words):
         write_report(folder)

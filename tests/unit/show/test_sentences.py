@@ -1,14 +1,14 @@
 """Every verdict line: verdicts x directions x roles, and what is said where a figure is missing."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
-from run_variants import MINI_RUN
+from report_pages import RUN
+from run_variants import NO_FINDINGS
 
-from bench.records import METRICS, Comparison, Gate, RunWarning, Summary, Validity
-from bench.records.folder import RunFolder
-from bench.records.loads import parse_load
-from bench.show.figures import count_words, format_interval, format_load, format_number, format_percent, is_open, time_words, under_words
+from bench.records import METRICS, Aa, Comparison, Gate, Interval, RunWarning, Summary, Validity
+from bench.show.numbers import count_words, format_interval, format_load, format_number, format_percent, time_words, under_words
 from bench.show.sentences import aa_line, comparison_line, headline_lines, notices, validity_line, verdict_mark, verdict_words
 
 STACKS = {
@@ -26,10 +26,7 @@ ROW = Comparison(
     scenario="predict-1",
     load="closed-16",
     metric="throughput_rps",
-    ratio=2.0,
-    ci_low=1.9,
-    ci_high=2.1,
-    level=0.9531,
+    interval=Interval(2.0, 1.9, 2.1, 0.9531),
     margin=0.02,
     smallest_seen=None,
     launches=12,
@@ -44,38 +41,38 @@ FLOOR = replace(ROW, contender="flask-gthread-twin", ratio=1.003, ci_low=0.994, 
 NONE = {"ratio": None, "ci_low": None, "ci_high": None, "level": None}
 
 
-def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), **validity):
-    facts = {"valid": True, "aa": "pass", "aa_estimate": 1.003, "aa_ci_low": 0.994, "aa_ci_high": 1.012, "gates": (), "warnings": ()}
-    checked = Validity(**{**facts, **validity})
-    return Summary("default", partial, {"server_cores": list(cores)}, checked, (), comparisons, tuple(noise_floor), (), (), (), ())
+def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), aa="pass", valid=True, gates=(), warnings=()):
+    """Return a summary of comparisons alone."""
+    validity = Validity(valid, gates, warnings, Aa(aa, Interval(1.003, 0.994, 1.012, None)))
+    measured = {"partial": partial, "environment": {"server_cores": list(cores)}, "validity": validity}
+    compared = {"comparisons": comparisons, "noise_floor": tuple(noise_floor)}
+    return Summary(profile="default", cells=(), resources=(), **measured, **compared, **NO_FINDINGS)
 
 
-@pytest.mark.parametrize(
-    ("verdict", "metric", "words"),
-    [
-        ("better", "throughput_rps", "better"),
-        ("worse", "throughput_rps", "worse"),
-        ("better", "cpu_us_per_request", "better (less CPU time)"),
-        ("worse", "cpu_us_per_request", "worse (more CPU time)"),
-        ("better", "p50_ms", "better (shorter p50)"),
-        ("worse", "p95_ms", "worse (longer p95)"),
-        ("better", "p99_ms", "better (shorter p99)"),
-        *(("equivalent", metric, "equivalent within 2 %") for metric in METRICS),
-        *(("undecided", metric, "undecided") for metric in METRICS),
-        *(("withheld", metric, "withheld (a reason)") for metric in METRICS),
-        *(("not judged", metric, "not judged (a reason)") for metric in METRICS),
-    ],
-)
-@pytest.mark.parametrize("role", ["primary", "secondary"])
-def test_a_judged_verdict_says_what_moved_the_margin_or_the_reason(verdict, metric, words, role):
-    assert verdict_words(replace(ROW, verdict=verdict, metric=metric, role=role, reason="a reason.")) == words
+def test_a_judged_verdict_says_what_moved_the_margin_or_the_reason():
+    wanted = {
+        ("better", "throughput_rps"): "better",
+        ("worse", "throughput_rps"): "worse",
+        ("better", "cpu_us_per_request"): "better (less CPU time)",
+        ("worse", "cpu_us_per_request"): "worse (more CPU time)",
+        ("better", "p50_ms"): "better (shorter p50)",
+        ("worse", "p95_ms"): "worse (longer p95)",
+        ("better", "p99_ms"): "better (shorter p99)",
+        **{("equivalent", metric): "equivalent within 2 %" for metric in METRICS},
+        **{("undecided", metric): "undecided" for metric in METRICS},
+        **{("withheld", metric): "withheld (a reason)" for metric in METRICS},
+        **{("not judged", metric): "not judged (a reason)" for metric in METRICS},
+    }
+    for role in ("primary", "secondary"):
+        rows = {key: replace(ROW, verdict=key[0], metric=key[1], role=role, reason="a reason.") for key in wanted}
+        assert {key: verdict_words(row) for key, row in rows.items()} == wanted
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_exploratory_rows_have_no_verdict_word(metric):
-    row = replace(ROW, role="exploratory", verdict="not judged", reason="exploratory", metric=metric)
-    assert verdict_words(row) == "exploratory"
-    assert comparison_line(row, (), STACKS).startswith("Exploratory, as usually deployed: ")
+def test_exploratory_rows_have_no_verdict_word():
+    for metric in METRICS:
+        row = replace(ROW, role="exploratory", verdict="not judged", reason="exploratory", metric=metric)
+        assert verdict_words(row) == "exploratory", metric
+        assert comparison_line(row, (), STACKS).startswith("Exploratory, as usually deployed: "), metric
 
 
 def test_an_exploratory_row_with_failures_says_so():
@@ -166,10 +163,10 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             ),
         ),
         (
-            {"contender": "nowhere", "baseline": "flask-granian", "load": "strange"},
+            {"contender": "nowhere", "baseline": "flask-granian"},
             (
                 "Better: nowhere answered 2.00 times as many requests per second as Flask on granian "
-                "(95.3 % interval 1.90 to 2.10, 12 launches). predict-1, strange."
+                "(95.3 % interval 1.90 to 2.10, 12 launches). predict-1, 16 users."
             ),
         ),
     ],
@@ -204,7 +201,7 @@ def test_a_headline_row_alone_says_on_how_many_cores():
 
 
 def test_what_the_other_server_brings_without_another_framework_is_said_in_figures():
-    cell = next(cell for cell in RunFolder.open(MINI_RUN).read_summary().cells if cell.throughput_rps)
+    cell = next(cell for cell in RUN.summary.cells if cell.throughput_rps)
     known = {"part": ROW.part, "scenario": ROW.scenario, "load": ROW.load, "throughput_ci_low": None, "throughput_ci_high": None}
     cells = tuple(replace(cell, stack=row.baseline, throughput_rps=rate, **known) for row, rate in ((ROW, 4353.0), (SAME, 7480.0)))
     summary = replace(make_summary(ROW, SAME), cells=cells)
@@ -213,20 +210,18 @@ def test_what_the_other_server_brings_without_another_framework_is_said_in_figur
     assert headline_lines(replace(summary, cells=cells[:1]), STACKS)[1].endswith(" So the gain above comes from the server.")
 
 
-@pytest.mark.parametrize(
-    ("deployed", "same", "words"),
-    [
-        ("better", "worse", "the gain above comes from the server"),
-        ("better", "equivalent", "the gain above comes from the server"),
-        ("worse", "better", "the loss above comes from the server"),
-        ("worse", "equivalent", "the loss above comes from the server"),
-        *((deployed, same, "") for deployed in ("better", "worse") for same in (deployed, "undecided", "withheld", "not judged")),
-        *((deployed, same, "") for deployed in ("equivalent", "undecided", "withheld", "not judged") for same in ("better", "worse")),
-    ],
-)
-def test_what_both_rows_say_together_follows_from_their_verdicts(deployed, same, words):
-    line = headline_lines(make_summary(replace(ROW, verdict=deployed), replace(SAME, verdict=same)), STACKS)[1]
-    assert (f" So {words}." in line) if words else (" So " not in line)
+def test_what_both_rows_say_together_follows_from_their_verdicts():
+    wanted = {
+        ("better", "worse"): "the gain above comes from the server",
+        ("better", "equivalent"): "the gain above comes from the server",
+        ("worse", "better"): "the loss above comes from the server",
+        ("worse", "equivalent"): "the loss above comes from the server",
+        **{(deployed, same): "" for deployed in ("better", "worse") for same in (deployed, "undecided", "withheld", "not judged")},
+        **{(deployed, same): "" for deployed in ("equivalent", "undecided", "withheld", "not judged") for same in ("better", "worse")},
+    }
+    for (deployed, same), words in wanted.items():
+        line = headline_lines(make_summary(replace(ROW, verdict=deployed), replace(SAME, verdict=same)), STACKS)[1]
+        assert (f" So {words}." in line) if words else (" So " not in line), f"{deployed}, {same}: {line}"
 
 
 def test_a_headline_row_that_was_not_measured_is_called_so():
@@ -297,74 +292,62 @@ def test_what_a_reader_must_know_first(summary, lines):
     assert notices(summary) == lines
 
 
-@pytest.mark.parametrize("verdict", ["better", "worse", "equivalent", "undecided", "withheld", "not judged"])
-@pytest.mark.parametrize("role", ["primary", "secondary", "exploratory"])
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("figures", [{}, NONE, {"ci_low": None, "ci_high": None, "level": None}, {"ci_low": 2.0}])
-def test_every_line_is_ascii_and_holds_no_word_that_claims_more(verdict, role, metric, figures):
-    row = replace(ROW, verdict=verdict, role=role, metric=metric, **figures)
-    line = comparison_line(row, [replace(FLOOR, metric=metric, **figures)], STACKS)
-    assert line.isascii()
-    assert "None" not in line
-    assert not [word for word in ("faster", "slower", "significant", "winner", "beats", "up to") if word in line]
+def test_every_line_is_ascii_and_holds_no_word_that_claims_more():
+    verdicts = ("better", "worse", "equivalent", "undecided", "withheld", "not judged")
+    roles = ("primary", "secondary", "exploratory")
+    figures = ({}, NONE, {"ci_low": None, "ci_high": None, "level": None}, {"ci_low": 2.0})
+    for verdict, role, metric, known in itertools.product(verdicts, roles, METRICS, figures):
+        row = replace(ROW, verdict=verdict, role=role, metric=metric, **known)
+        line = comparison_line(row, [replace(FLOOR, metric=metric, **known)], STACKS)
+        assert line.isascii(), line
+        assert "None" not in line, line
+        assert not [word for word in ("faster", "slower", "significant", "winner", "beats", "up to") if word in line], line
 
 
-@pytest.mark.parametrize(
-    ("estimate", "low", "high", "text"),
-    [
-        (10_840.4, 10_720, 10_960, "10,840 (10,720 to 10,960)"),
-        (5052.3, 5010.2, 5094.7, "5,052 (5,010 to 5,095)"),
-        (0.9027, 0.8953, 0.9101, "0.9027 (0.8953 to 0.9101)"),
-        (50.2, 20, 110, "50 (20 to 110)"),
-        (1.0, 1.0, 1.0, "1.000 (1.000 to 1.000)"),
-        (9080.0, 9080.0, 9080.0, "9,080 (9,080 to 9,080)"),
-        (0.0, 0.0, 0.0, "0 (0 to 0)"),
-        (2.0123, None, None, "2.01"),
-        (2.0123, 1.9, None, "2.01"),
-        (None, 1.9, 2.1, "-"),
-    ],
-)
-def test_digits_follow_the_half_width_of_the_interval(estimate, low, high, text):
-    assert format_interval(estimate, low, high) == text
+def test_digits_follow_the_half_width_of_the_interval():
+    wanted = {
+        Interval(10_840.4, 10_720, 10_960, None): "10,840 (10,720 to 10,960)",
+        Interval(5052.3, 5010.2, 5094.7, None): "5,052 (5,010 to 5,095)",
+        Interval(0.9027, 0.8953, 0.9101, None): "0.9027 (0.8953 to 0.9101)",
+        Interval(50.2, 20, 110, None): "50 (20 to 110)",
+        Interval(1.0, 1.0, 1.0, None): "1.000 (1.000 to 1.000)",
+        Interval(9080.0, 9080.0, 9080.0, None): "9,080 (9,080 to 9,080)",
+        Interval(0.0, 0.0, 0.0, None): "0 (0 to 0)",
+        Interval(2.0123, None, None, None): "2.01",
+        Interval(2.0123, 1.9, None, None): "2.01",
+        None: "-",
+    }
+    assert {interval: format_interval(interval) for interval in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0, "0"), (0.0213, "0.0213"), (94.63, "94.6"), (12_345.0, "12,300"), (-1.5, "-1.50")]
-)
-def test_a_figure_without_interval_has_three_digits(value, text):
-    assert format_number(value) == text
+def test_a_figure_without_interval_has_three_digits():
+    wanted = {None: "-", 0: "0", 0.0213: "0.0213", 94.63: "94.6", 12_345.0: "12,300", -1.5: "-1.50"}
+    assert {value: format_number(value) for value in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    ("count", "noun", "text"),
-    [(1, "launch", "1 launch"), (12, "launch", "12 launches"), (0, "user", "0 users"), (5, "fresh process", "5 fresh processes")],
-)
-def test_what_is_counted_is_one_or_several(count, noun, text):
-    assert count_words(count, noun) == text
+def test_what_is_counted_is_one_or_several():
+    wanted = {(1, "launch"): "1 launch", (12, "launch"): "12 launches", (0, "user"): "0 users", (5, "fresh process"): "5 fresh processes"}
+    assert {counted: count_words(*counted) for counted in wanted} == wanted
 
 
-@pytest.mark.parametrize(("ratio", "text"), [(0.02, "2 %"), (0.1, "10 %"), (0.0412, "4.1 %"), (1.5, "150 %"), (0, "0 %")])
-def test_percent(ratio, text):
-    assert format_percent(ratio) == text
+def test_a_share_is_written_in_percent():
+    wanted = {0.02: "2 %", 0.1: "10 %", 0.0412: "4.1 %", 1.5: "150 %", 0: "0 %"}
+    assert {ratio: format_percent(ratio) for ratio in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    ("load", "text", "under"),
-    [
-        ("closed-1", "1 user", "with 1 user"),
-        ("closed-16", "16 users", "with 16 users"),
-        ("open-60", "equal rate, 60 % of saturation", "at equal rate, 60 % of saturation"),
-        ("own-80", "80 % of its own saturation", "at 80 % of its own saturation"),
-        ("open-500rps", "500 req/s offered", "at 500 req/s offered"),
-        ("open-500rps-constant", "500 req/s offered, evenly spaced", "at 500 req/s offered, evenly spaced"),
-        ("closed-x", "closed-x", "with closed-x"),
-    ],
-)
-def test_loads_in_words(load, text, under):
-    assert (format_load(load), under_words(load)) == (text, under)
+def test_loads_are_written_in_words():
+    wanted = {
+        "closed-1": ("1 user", "with 1 user"),
+        "closed-16": ("16 users", "with 16 users"),
+        "open-60": ("equal rate, 60 % of saturation", "at equal rate, 60 % of saturation"),
+        "own-80": ("80 % of its own saturation", "at 80 % of its own saturation"),
+        "open-500rps": ("500 req/s offered", "at 500 req/s offered"),
+        "open-500rps-constant": ("500 req/s offered, evenly spaced", "at 500 req/s offered, evenly spaced"),
+    }
+    assert {load: (format_load(load), under_words(load)) for load in wanted} == wanted
 
 
-@pytest.mark.parametrize("load", ["closed-1", "closed-128", "open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant"])
-def test_response_time_is_the_word_of_open_loops_as_the_plan_knows_them(load):
-    assert is_open(load) == parse_load(load).is_open
-    assert time_words(load) == ("response time" if parse_load(load).is_open else "service time")
+def test_response_time_is_the_word_of_open_loops():
+    opened = ("open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant")
+    assert {time_words(load) for load in opened} == {"response time"}
+    assert {time_words(load) for load in ("closed-1", "closed-128")} == {"service time"}

@@ -4,26 +4,14 @@ from dataclasses import replace
 from statistics import median
 
 import pytest
-from run_variants import MINI_RUN
+from report_pages import RUN
+from sheets import draw, with_summary
 
-from bench.records.folder import RunFolder
-from bench.show import canvas
-from bench.show.canvas import NARROW, WIDE, Page
-from bench.show.finished import read_run
+from bench.show.canvas import NARROW, WIDE
 from bench.show.sentences import noise_floor_row
-from bench.show.trust_charts import LEAST_SLICES, MAX_ROWS, aa_sheet, drift_sheet
+from bench.show.trust_charts import LEAST_SLICES, MAX_ROWS
 
-RUN = read_run(RunFolder.open(MINI_RUN))
 PAIR = ("flask-gthread", "fastapi-uvicorn")
-
-
-def drawn(draw, run, width=WIDE):
-    with canvas.drawing():
-        return draw(run, Page("fine print", width))
-
-
-def with_floor(*rows):
-    return replace(RUN, summary=replace(RUN.summary, noise_floor=rows))
 
 
 def slices_of(stack, run=RUN):
@@ -36,7 +24,7 @@ def ticks_of(axis):
 
 
 def points_drawn(run):
-    (axes,) = drawn(aa_sheet, run).figure.axes
+    (axes,) = draw("aa", run).figure.axes
     return [tuple(map(float, line.get_xdata())) for line in axes.lines]
 
 
@@ -53,7 +41,7 @@ def test_the_copies_that_verdicts_rest_on_and_all_of_throughput_are_drawn_with_t
 def test_no_more_copies_are_drawn_than_can_be_read():
     row = RUN.summary.noise_floor[0]
     many = [replace(row, load=f"closed-{users}", launch_ratios=(1.0, 1.0 + users / 1e3)) for users in range(1, MAX_ROWS + 4)]
-    points = points_drawn(with_floor(*many))
+    points = points_drawn(with_summary(noise_floor=tuple(many)))
     assert [row.launch_ratios in points for row in many] == [True] * MAX_ROWS + [False] * 3
 
 
@@ -63,16 +51,16 @@ def test_no_more_copies_are_drawn_than_can_be_read():
 def test_the_title_counts_the_intervals_that_exclude_one(ends, count):
     row = replace(RUN.summary.noise_floor[0], ci_low=ends[0], ci_high=ends[1])
     other = replace(row, ci_low=0.9, ci_high=1.1, load="closed-1")
-    assert drawn(aa_sheet, with_floor(row, other)).title == f"Two copies of the same code: {count} of 2 intervals exclude 1"
+    assert draw("aa", with_summary(noise_floor=(row, other))).title == f"Two copies of the same code: {count} of 2 intervals exclude 1"
 
 
 def test_without_a_figure_of_two_copies_there_is_no_chart():
-    assert drawn(aa_sheet, with_floor()) is None
-    assert drawn(aa_sheet, with_floor(replace(RUN.summary.noise_floor[0], ratio=None))) is None
+    assert draw("aa", with_summary(noise_floor=())) is None
+    assert draw("aa", with_summary(noise_floor=(replace(RUN.summary.noise_floor[0], ratio=None),))) is None
 
 
 def test_every_slice_of_the_first_pair_is_drawn_as_a_share_of_its_stacks_median():
-    [axes] = [axes for axes in drawn(drift_sheet, RUN).figure.axes if axes.get_xlabel()]
+    [axes] = [axes for axes in draw("drift", RUN).figure.axes if axes.get_xlabel()]
     start_ns = min(record.start_ns for record in RUN.slices)
     for stack in PAIR:
         own = slices_of(stack)
@@ -85,7 +73,7 @@ def test_every_slice_of_the_first_pair_is_drawn_as_a_share_of_its_stacks_median(
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_drift_is_shown_near_one_where_it_can_be_seen(width):
-    [axes] = [axes for axes in drawn(drift_sheet, RUN, width).figure.axes if axes.get_xlabel()]
+    [axes] = [axes for axes in draw("drift", RUN, width).figure.axes if axes.get_xlabel()]
     low, high = axes.get_ylim()
     assert 0.8 < low < 0.9
     assert 1.1 < high < 1.25
@@ -95,15 +83,15 @@ def test_drift_is_shown_near_one_where_it_can_be_seen(width):
 @pytest.mark.parametrize(("count", "is_drawn"), [(LEAST_SLICES - 1, False), (LEAST_SLICES, True)])
 def test_fewer_than_four_slices_show_no_drift(count, is_drawn):
     slices = [record for stack in PAIR for record in slices_of(stack)[:count]]
-    assert bool(drawn(drift_sheet, replace(RUN, slices=slices))) == is_drawn
+    assert bool(draw("drift", replace(RUN, slices=slices))) == is_drawn
 
 
 def test_warm_ups_and_slices_without_an_answer_are_no_drift():
     spoilt = [replace(record, warm_up=True) for record in slices_of(PAIR[0])]
-    assert drawn(drift_sheet, replace(RUN, slices=[*spoilt, *slices_of(PAIR[1])])) is None
+    assert draw("drift", replace(RUN, slices=[*spoilt, *slices_of(PAIR[1])])) is None
     spoilt = [replace(record, throughput_rps=None) for record in slices_of(PAIR[0])]
-    assert drawn(drift_sheet, replace(RUN, slices=[*spoilt, *slices_of(PAIR[1])])) is None
+    assert draw("drift", replace(RUN, slices=[*spoilt, *slices_of(PAIR[1])])) is None
 
 
 def test_a_run_without_comparisons_has_no_drift():
-    assert drawn(drift_sheet, replace(RUN, summary=replace(RUN.summary, comparisons=()))) is None
+    assert draw("drift", with_summary(comparisons=())) is None

@@ -3,18 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from run_variants import MINI_RUN
+from report_pages import RUN
 
 from bench.records import Interval, Threshold
-from bench.records.folder import RunFolder
 from bench.show.why_words import (
     CAUSE,
     NAMED_THRESHOLD,
-    answer_lines,
     break_even_line,
     break_even_table,
     change_table,
     ladder_table,
+    model_lines,
     off_line,
     pair_words,
     server_timing_table,
@@ -22,15 +21,13 @@ from bench.show.why_words import (
     threshold_words,
 )
 
-RUN = RunFolder.open(MINI_RUN)
-SUMMARY, MANIFEST = RUN.read_summary(), RUN.read_manifest()
-STACKS, CHANGES = MANIFEST["stacks"], MANIFEST["plan"]["changes"]
+SUMMARY, STACKS, CHANGES = RUN.summary, RUN.stacks, RUN.changes
 DEPLOYED, SAME = SUMMARY.break_even
 OFF = (
     "beside the model a request takes 0.114 (0.070 to 0.160) ms on FastAPI on uvicorn, where the curve has 0.0909, and "
     "0.809 (0.747 to 0.889) ms on Flask on gunicorn gthread, where it has 0.191"
 )
-NEAR = Threshold(NAMED_THRESHOLD, 1.3, 1.1, 1.5, 0.9609, is_measured=True)
+NEAR = Threshold(NAMED_THRESHOLD, Interval(1.3, 1.1, 1.5, 0.9609), is_measured=True)
 
 
 def with_threshold(row, **fields):
@@ -89,7 +86,7 @@ def test_break_even_is_one_sentence_from_no_model_to_near_one():
     ],
 )
 def test_an_answer_names_the_nearest_engine_that_was_measured_and_whether_it_lies_off_the_curve(model_ms, nearest):
-    lines = answer_lines(DEPLOYED, model_ms, Interval(1.5, 1.4, 1.6, 0.96875), STACKS)
+    lines = model_lines(DEPLOYED, model_ms, Interval(1.5, 1.4, 1.6, 0.96875), STACKS)
     assert lines == [
         (
             f"{pair_words(DEPLOYED, STACKS)}: 1.50 (1.40 to 1.60) times the requests per second with a model of {model_ms:g} ms, 96.9 %, "
@@ -101,7 +98,7 @@ def test_an_answer_names_the_nearest_engine_that_was_measured_and_whether_it_lie
 
 
 def test_an_answer_without_an_interval_says_so():
-    [line, *_] = answer_lines(DEPLOYED, 1.0, Interval(1.5, None, None, None), STACKS)
+    [line, *_] = model_lines(DEPLOYED, 1.0, Interval(1.5, None, None, None), STACKS)
     assert "1.50 times the requests per second with a model of 1 ms, no interval, 6 launches" in line
 
 

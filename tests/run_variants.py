@@ -1,16 +1,15 @@
 """The miniature run and its variants, as the tests of what is shown need them: each is a folder of its own."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from bench.records import BreakEven, BreakEvenPoint, Cell, Comparison, Interval, Quantile, Resources, SliceRecord, Summary
+from bench.records import Aa, BreakEven, BreakEvenPoint, Cell, Comparison, Interval, Quantile, Resources, SliceRecord, Summary
 from bench.records.folder import RunFolder
 
-MINI_RUN = Path(__file__).parents[2] / "fixtures" / "mini_run"
+MINI_RUN = Path(__file__).parent / "fixtures" / "mini_run"
 FIRST_STACKS = ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin")
 OVERLOADED = ("headline", "flask-gthread", "open-60")
 UNANSWERED = ("capacity", "fastapi-granian", "own-100")
@@ -18,6 +17,7 @@ UNANSWERED = ("capacity", "fastapi-granian", "own-100")
 FINDINGS = ("changes", "ladder", "break_even", "capacity", "knees", "server_timing", "complexity", "features")
 OVERHEADS = ("contender_overhead_ms", "baseline_overhead_ms")
 NO_FINDINGS: Mapping[str, Any] = dict.fromkeys(FINDINGS, ())
+NO_AA = Aa("not judged", None)
 # Letters that end a table cell, a tag, a formula, a line; a word longer than any sheet; a letter that the font lacks.
 AWKWARD_LABEL = 'Mine <b>|$x_1$\n"&amp; ' + "W" * 90 + " 漢"
 
@@ -55,7 +55,7 @@ def invalid_run(folder: Path) -> RunFolder:
     """A/A has failed: every verdict is withheld."""
 
     def change(summary: Summary) -> Summary:
-        validity = replace(summary.validity, valid=False, aa="fail")
+        validity = replace(summary.validity, valid=False, aa=replace(summary.validity.aa, verdict="fail"))
         rows = tuple(
             row if row.role == "exploratory" else replace(row, verdict="withheld", smallest_seen=None, reason="the run is not valid")
             for row in summary.comparisons
@@ -77,7 +77,7 @@ def smoke_run(folder: Path) -> RunFolder:
             for cell in summary.cells
             if cell.stack in FIRST_STACKS and cell.load == "closed-16"
         )
-        validity = replace(summary.validity, aa="not judged", aa_ci_low=None, aa_ci_high=None)
+        validity = replace(summary.validity, aa=replace(summary.validity.aa, verdict="not judged", ci_low=None, ci_high=None))
         comparisons, floor = (
             tuple(_unjudged(row) for row in rows if {row.contender, row.baseline} <= {*FIRST_STACKS} and row.load == "closed-16")
             for rows in (summary.comparisons, summary.noise_floor)
@@ -115,7 +115,7 @@ def user_run(folder: Path) -> RunFolder:
             for row in _renamed(summary.comparisons, names)
             if row.load == "closed-16"
         )
-        validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None)
+        validity = replace(summary.validity, aa=NO_AA)
         resources = tuple(replace(row, starts=0, ready_s=None, first_prediction_s=None) for row in _renamed(summary.resources, names))
         findings = {name: _renamed(getattr(summary, name), changed if name == "changes" else names) for name in FINDINGS}
         measured = {"cells": tuple(cells), "comparisons": rows, "noise_floor": (), "resources": resources, "validity": validity}
@@ -190,7 +190,7 @@ def null_run(folder: Path) -> RunFolder:
         failed = {"samples": 0, "errors": 40, "unfinished": 0, "not_sent": 0, "launches": 0}
         cells = tuple(replace(cell, **no_figures, **failed) for cell in summary.cells)
         resources = tuple(replace(row, **nothing) for row in summary.resources)
-        validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None, gates=(), warnings=())
+        validity = replace(summary.validity, aa=NO_AA, gates=(), warnings=())
         environment = {**summary.environment, "server_cores": [], "packages": {}}
         measured = {"cells": cells, "comparisons": rows, "noise_floor": floor, "resources": resources, "validity": validity}
         return replace(summary, profile="smoke", environment=environment, **measured, **findings)
@@ -227,7 +227,7 @@ def open_run(folder: Path) -> RunFolder:
     def change(summary: Summary) -> Summary:
         cells = tuple(cell for cell in summary.cells if cell.part == "ladder")
         rows = tuple(row for row in summary.comparisons if row.part == "ladder")
-        validity = replace(summary.validity, aa="not judged", aa_estimate=None, aa_ci_low=None, aa_ci_high=None)
+        validity = replace(summary.validity, aa=NO_AA)
         findings = {**NO_FINDINGS, "ladder": summary.ladder, "break_even": summary.break_even}
         return replace(summary, cells=cells, comparisons=rows, noise_floor=(), validity=validity, **findings)
 
@@ -307,8 +307,3 @@ VARIANTS: Mapping[str, Callable[[Path], RunFolder]] = {
     "open": open_run,
     "overloaded": overloaded_run,
 }
-
-
-def read_json(path: Path) -> Any:
-    """Return a JSON file."""
-    return json.loads(path.read_text("utf-8"))

@@ -4,9 +4,9 @@ The digits of an estimate follow its interval: two significant digits of the hal
 """
 
 import math
-import re
 
 from bench.records import Cell, Comparison, Interval
+from bench.records.loads import parse_load
 from bench.records.record import estimate_of
 
 NO_FIGURE = "-"
@@ -74,29 +74,24 @@ def format_megabytes(size_bytes: int | None) -> str:
     return NO_FIGURE if size_bytes is None else f"{size_bytes / 1e6:,.1f}"
 
 
-def format_load(load: str) -> str:
-    """Return a load in a reader's words; an unknown form stays as it is."""
-    if match := re.fullmatch(r"closed-(\d+)", load):
-        return count_words(int(match[1]), "user")
-    if match := re.fullmatch(r"(open|own)-(\d+)(rps)?(-constant)?", load):
-        rate = {"open": f"equal rate, {match[2]} % of saturation", "own": f"{match[2]} % of its own saturation"}[match[1]]
-        return f"{f'{match[2]} req/s offered' if match[3] else rate}{', evenly spaced' if match[4] else ''}"
-    return load
+def format_load(name: str) -> str:
+    """Return a load in a reader's words."""
+    load = parse_load(name)
+    if load.users:
+        return count_words(load.users, "user")
+    share = f"{load.percent} % of its own saturation" if load.is_own else f"equal rate, {load.percent} % of saturation"
+    rate = f"{load.rate_rps:.0f} req/s offered" if load.rate_rps else share
+    return f"{rate}, evenly spaced" if load.is_constant else rate
 
 
 def under_words(load: str) -> str:
     """Return `with 16 users`, or `at equal rate, 60 % of saturation`."""
-    return f"{'at' if is_open(load) else 'with'} {format_load(load)}"
-
-
-def is_open(load: str) -> bool:
-    """Return whether requests were sent at times fixed beforehand: then response time counts, from when a request was due."""
-    return load.startswith(("open-", "own-"))
+    return f"{'at' if parse_load(load).is_open else 'with'} {format_load(load)}"
 
 
 def time_words(load: str) -> str:
-    """Return the time that latencies under a load are of."""
-    return "response time" if is_open(load) else "service time"
+    """Return the time that latencies under a load are of: where requests are sent at times fixed beforehand, from when they were due."""
+    return "response time" if parse_load(load).is_open else "service time"
 
 
 def count_words(count: int, noun: str) -> str:
