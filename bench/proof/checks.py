@@ -27,9 +27,9 @@ from bench.plan.schedule import PlannedSlice
 from bench.proof.testbed import SCENARIO, Observed, Testbed, make_plan
 from bench.records import Cell, Comparison, Metric, SliceRecord
 from bench.records.samples import Floats, Ints, percentile
-from bench.servers.stub import RECORD_COLUMNS
+from bench.servers.stub import TRACE_COLUMNS
 
-CONNECTION, READ, ANSWERED, CPU, RIGHT = range(len(RECORD_COLUMNS))
+CONNECTION, READ, ANSWERED, CPU, RIGHT = range(len(TRACE_COLUMNS))
 # Of a time in an open loop, the way of the answer from the server to the bench: not in the server's record.
 WAY_BACK = 0.05
 # Of a ratio, what two ways to take a rate from the same answers may differ by.

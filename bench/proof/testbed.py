@@ -69,7 +69,7 @@ class Testbed:
         return folder, stopped
 
     def record(self, stack: str) -> Ints:
-        """Return what all processes of a stack have recorded, in the order of time (see `stub.RECORD_COLUMNS`)."""
+        """Return what all processes of a stack have recorded, in the order of time (see `stub.TRACE_COLUMNS`)."""
         rows: Ints = np.concatenate([np.load(path) for path in self.folder.glob(f"{stack}-[0-9]*.npy")])
         return rows[np.argsort(rows[:, 1], kind="stable")]
 

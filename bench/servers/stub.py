@@ -11,7 +11,7 @@ It answers `{"prediction":[0]}` to every request and `/readyz` with 200. What el
     silent_after=60    answer no request after so many                          die_after=60 kill itself after so many
     freeze_after=400 freeze_s=0.5    be stopped for so long after so many requests, once
     start_after=60     be faultless for so many requests, those of a parity gate for instance
-    record=FOLDER      keep what it did: NAME-PID.npy (see RECORD_COLUMNS) and events.log
+    record=FOLDER      keep what it did: NAME-PID.npy (see TRACE_COLUMNS) and events.log
 """
 
 import asyncio
@@ -29,7 +29,7 @@ GOOD, WRONG = b'{"prediction":[0]}', b'{"prediction":[1]}'
 READY = b'{"status":"ok"}'
 # One row per answered request: on which connection, when it was read, when its answer was ready to be sent (ns, monotonic), the CPU
 # time of this process by then (ns), and whether the answer was right and whole.
-RECORD_COLUMNS = ("connection", "read_ns", "answered_ns", "cpu_ns", "correct")
+TRACE_COLUMNS = ("connection", "read_ns", "answered_ns", "cpu_ns", "correct")
 
 
 class Behaviour:
@@ -64,7 +64,7 @@ class Behaviour:
         return 0 < self.count[name] < count
 
 
-class Record:
+class Trace:
     """What the server did, in memory until it stops."""
 
     def __init__(self, name: str, folder: Path | None) -> None:
@@ -90,7 +90,7 @@ class Record:
         if self._folder:
             import numpy as np  # noqa: PLC0415 - a stub starts without what it needs at its end, if at all
 
-            rows = np.array(self._rows, dtype=np.int64).reshape(-1, len(RECORD_COLUMNS))
+            rows = np.array(self._rows, dtype=np.int64).reshape(-1, len(TRACE_COLUMNS))
             np.save(self._folder / f"{self._name}-{os.getpid()}.npy", rows)
 
 
@@ -99,7 +99,7 @@ class Stub(asyncio.Protocol):
 
     count = connections = 0
     behaviour: Behaviour
-    record: Record
+    trace: Trace
     draw: random.Random
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -112,10 +112,10 @@ class Stub(asyncio.Protocol):
         """Behave."""
         read_ns = time.perf_counter_ns()
         if data.startswith(b"GET /readyz"):
-            self.record.log("ready")
+            self.trace.log("ready")
             self._transport.write(_reply(200, READY))
             return
-        self.record.log("asked")
+        self.trace.log("asked")
         Stub.count += 1
         count, behaviour = Stub.count, self.behaviour
         if behaviour.is_past("silent_after", count):
@@ -124,7 +124,7 @@ class Stub(asyncio.Protocol):
             print("I am about to die", flush=True)  # noqa: T201 - its log
             os.kill(os.getpid(), signal.SIGKILL)
         if behaviour.count["freeze_after"] == count:
-            freeze(behaviour.freeze_s, self.record)
+            freeze(behaviour.freeze_s, self.trace)
         for _ in range(behaviour.draw_work(self.draw)):
             pass
         if behaviour.delay_s:
@@ -135,12 +135,12 @@ class Stub(asyncio.Protocol):
     def _answer(self, count: int, read_ns: int) -> None:
         behaviour = self.behaviour
         if behaviour.is_due("cut_every", count):
-            self.record.add(self._number, read_ns, correct=False)
+            self.trace.add(self._number, read_ns, correct=False)
             self._transport.write(_reply(200, GOOD)[:-3])
             self._transport.close()
             return
         is_wrong = behaviour.is_due("wrong_every", count)
-        self.record.add(self._number, read_ns, correct=not is_wrong)
+        self.trace.add(self._number, read_ns, correct=not is_wrong)
         if behaviour.count["chunked"]:
             head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n" + GOOD[:4] + b"\r\n"
             self._transport.write(head)
@@ -151,7 +151,7 @@ class Stub(asyncio.Protocol):
             self._transport.close()
 
 
-def freeze(seconds: float, record: Record) -> None:
+def freeze(seconds: float, trace: Trace) -> None:
     """Let a child stop this process at once and continue it later; it logs when, in ns."""
     if os.fork():
         return
@@ -160,7 +160,7 @@ def freeze(seconds: float, record: Record) -> None:
     time.sleep(seconds)
     end_ns = time.perf_counter_ns()
     os.kill(os.getppid(), signal.SIGCONT)
-    record.log(f"frozen {begin_ns} {end_ns}")
+    trace.log(f"frozen {begin_ns} {end_ns}")
     os._exit(0)
 
 
@@ -172,13 +172,13 @@ def _reply(status: int, body: bytes, *, closing: bool = False) -> bytes:
 async def serve(port: int) -> None:
     """Serve until SIGTERM."""
     loop = asyncio.get_running_loop()
-    Stub.record.log("start")
+    Stub.trace.log("start")
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, (lambda: None) if Stub.behaviour.count["deaf"] else stopped.set)
     await loop.create_server(Stub, "127.0.0.1", port, family=socket.AF_INET)
     await stopped.wait()
-    Stub.record.close()
-    Stub.record.log("stop")
+    Stub.trace.close()
+    Stub.trace.log("stop")
     os._exit(0)
 
 
@@ -186,6 +186,6 @@ if __name__ == "__main__":
     _name, _port, *_pairs = sys.argv[1:]
     _options = dict(pair.split("=", 1) for pair in _pairs)
     Stub.behaviour = Behaviour(_options)
-    Stub.record = Record(_name, Path(_options["record"]) if "record" in _options else None)
+    Stub.trace = Trace(_name, Path(_options["record"]) if "record" in _options else None)
     Stub.draw = random.Random(Stub.behaviour.seed)  # noqa: S311 - reproducible cost, no secret
     asyncio.run(serve(int(_port)))

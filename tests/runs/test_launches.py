@@ -13,7 +13,7 @@ import pytest
 from bench.errors import ConfigError, GeneratorError, Interrupted, ParityError, StackError
 from bench.judge.cells import make_cell
 from bench.judge.index import index_slices
-from bench.judge.requests import pool
+from bench.judge.requests import spooled
 from bench.measure import launches
 from bench.measure.environment import Cores, choose_cores
 from bench.measure.launches import LaunchResult, measure_launch
@@ -75,8 +75,10 @@ def cell_of(measured):
     slices, file = measured.result.slices, SampleFile(measured.path)
     [(key, own)] = index_slices(slices).items()
     counted = [record for record in slices if not record.warm_up]
-    settled = [settled_requests(file.read(record.slice), record.settled_ns, record.end_ns) for record in counted]
-    return make_cell(key, slices, own, pool(settled), 0.95, 0.8)
+    with spooled() as spool:
+        for record in counted:
+            spool.add(settled_requests(file.read(record.slice), record.settled_ns, record.end_ns))
+        return make_cell(key, slices, own, spool.times(), 0.95, 0.8)
 
 
 def test_every_request_is_a_sample_with_its_stamps_in_order(usual):
