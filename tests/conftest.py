@@ -24,13 +24,16 @@ MODES = {
 TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name; conftests below this one come before it
 def pytest_collection_modifyitems(items):
-    """Mark each test by the folder it stands in; what opens a browser is slow by nature."""
+    """Mark each test by the folder it stands in; what opens a browser is slow by nature. One process has all tests of a file or group."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        item.add_marker(folder)
-        if folder == "browser":
+        place = item.path.relative_to(TESTS)
+        item.add_marker(place.parts[0])
+        if place.parts[0] == "browser":
             item.add_marker("slow")
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
 @pytest.fixture(scope="session")

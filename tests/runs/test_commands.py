@@ -297,7 +297,7 @@ def test_a_run_that_was_cut_off_before_it_was_judged_says_what_to_do(capsys, min
         (["run", "--help"], {"matplotlib", "scipy", "pandas", "sklearn", "pyarrow"}),
         (["run", "--profile", "none"], {"matplotlib", "scipy", "pandas", "sklearn", "pyarrow"}),
     ],
-    ids=" ".join,
+    ids=["--help", "list", "run --help", "run --profile none"],
 )
 def test_a_command_imports_nothing_heavy_that_it_does_not_need(arguments, heavy):
     program = f"""

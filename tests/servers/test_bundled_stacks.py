@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from serving import Connection, message
+from serving import COMMANDS, Connection, message
 
 from bench.errors import ConfigError
 from bench.measure.environment import Cores
@@ -19,7 +19,13 @@ SUPERVISED = ("gunicorn", "granian")  # these servers start a worker process bes
 CLOSING = {"flask-sync", "flask-dev"}  # these answer one request per connection
 
 
-@pytest.fixture(scope="module", params=STACKS)
+def own_process(name):
+    """Return a stack as a parameter: one test process has all its tests, and if it is no headline stack, they are slow."""
+    marks = [pytest.mark.xdist_group(f"bundled {name}"), *([] if name in COMMANDS else [pytest.mark.slow])]
+    return pytest.param(name, marks=marks)
+
+
+@pytest.fixture(scope="module", params=map(own_process, STACKS))
 def running(request, tmp_path_factory):
     """Each stack in turn, started once for all of its tests."""
     stacks, folder = [STACKS[request.param]], tmp_path_factory.mktemp(request.param)

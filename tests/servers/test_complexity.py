@@ -1,5 +1,6 @@
 """The code of a stack's application in figures, and the two of a run's first pair side by side."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -27,14 +28,6 @@ def make_stack(tmp_path):
     return make
 
 
-@pytest.fixture(scope="module")
-def measured():
-    said = []
-    complexity = measure_complexity(make_plan("smoke"), CORES, said.append)
-    assert said == []
-    return complexity
-
-
 def refusal(stack):
     """Return the reason why a stack has no row."""
     said = []
@@ -44,11 +37,13 @@ def refusal(stack):
 
 
 def test_a_stack_has_the_figures_of_its_source_its_packages_and_its_import(make_stack):
+    begin_s = time.monotonic()
     row = measure_code(make_stack("import time\nprint('hello')\ntime.sleep(0.05)\n\n\ndef serve(): ...\n"), CORES, print)
+    most_s = (time.monotonic() - begin_s) / 3  # of five imports, three took the median or more
     assert (row.stack, row.source, row.files, row.source_lines, row.functions) == ("mine", "tiny", 1, 4, 1)
     assert (row.requires, row.packages) == ("packaging", 1)
     assert 50_000 < row.installed_bytes < 2_000_000
-    assert 0.05 < row.import_s < 5
+    assert 0.05 < row.import_s < most_s
     assert row.imports == IMPORTS == 5
 
 
@@ -78,25 +73,25 @@ def test_a_package_that_is_not_installed_is_named(make_stack):
     assert refusal(make_stack(requires=("no-such-thing",))).endswith("No package metadata was found for no-such-thing")
 
 
-def test_the_contender_stands_first_in_code_and_features(measured):
-    assert [(row.stack, row.source) for row in measured.code] == [(FASTAPI, "fastapi_app"), (FLASK, "flask_app")]
-    assert list(dict.fromkeys(row.stack for row in measured.features)) == [FASTAPI, FLASK]
-    assert len(measured.features) == 2 * len(PROBES)
+def test_the_contender_stands_first_in_code_and_features(compared):
+    assert [(row.stack, row.source) for row in compared.code] == [(FASTAPI, "fastapi_app"), (FLASK, "flask_app")]
+    assert list(dict.fromkeys(row.stack for row in compared.features)) == [FASTAPI, FLASK]
+    assert len(compared.features) == 2 * len(PROBES)
 
 
-def test_both_applications_are_small_and_need_more_packages_than_they_ask_for(measured):
-    for row in measured.code:
+def test_both_applications_are_small_and_need_more_packages_than_they_ask_for(compared, compared_in_s):
+    for row in compared.code:
         assert row.files == 5
         assert 100 < row.source_lines < 210
         assert row.packages > len(row.requires.split(", "))
-        assert 0.01 < row.import_s < 20
+        assert 0.01 < row.import_s < compared_in_s
 
 
-def test_the_difference_leads_from_the_baseline_to_the_contender_file_by_file(measured):
-    heads = [line for line in measured.diff.splitlines() if line.startswith(("--- ", "+++ "))]
+def test_the_difference_leads_from_the_baseline_to_the_contender_file_by_file(compared):
+    heads = [line for line in compared.diff.splitlines() if line.startswith(("--- ", "+++ "))]
     files = ["__init__.py", "__main__.py", "app.py", "body.py", "errors.py"]
     assert heads == [head for file in files for head in (f"--- flask_app/{file}", f"+++ fastapi_app/{file}")]
 
 
 def test_without_a_pair_there_is_nothing_to_measure():
-    assert measure_complexity(replace(make_plan("smoke"), pairs=()), CORES, print) == ([], [], "")
+    assert measure_complexity(replace(make_plan("smoke"), pairs=()).first_pair(), CORES, print) == ([], [], "")

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import fastapi_app.variants
 import flask_app.variants
 from bench.measure.environment import Cores
 from bench.measure.processes import launch_stacks
-from bench.measure.services import ADDRESS, launch_upstream, tell_address
+from bench.measure.services import ADDRESS, launch_upstream
 from bench.plan.expected import expected_answer, parity_scenarios
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from shared_model import OptionError, contract
@@ -33,23 +34,31 @@ FACTORIES = (
 USERS = 16
 HOLD_S = 0.1
 PATIENCE_S = 10
+PASSENGER = json.dumps(contract.EXAMPLE[0]).encode()
 NO_ENQUIRY = (422, PROBLEM_TYPE, Failure(Kind.NO_ENQUIRY).document())
 NO_RECORD = (502, PROBLEM_TYPE, Failure(Kind.NO_RECORD).document())
-# What is wrong with the answer of `Upstream` to a request for this passenger.
+# What is wrong with the answer of `Watch` to a request for this passenger.
 MISSING, BROKEN, GARBLED, NO_PASSENGER, CUT, SILENT = range(404, 410)
+FAULTS = {MISSING: (404, PASSENGER), BROKEN: (500, PASSENGER), GARBLED: (200, b"<html>"), NO_PASSENGER: (200, b"[]")}
+pytestmark = pytest.mark.xdist_group("enrich")
 
 
-class Upstream(ThreadingHTTPServer):
-    """A service that knows of each request when it comes and when it is answered; it holds all back until `awaited` wait at once."""
+class Watch(ThreadingHTTPServer):
+    """A service before that of the bench: it knows of each request when it comes and when it is answered, and fails if it is to.
+
+    It holds all requests back until `awaited` wait at once.
+    """
 
     daemon_threads = True
+    request_queue_size = 2 * USERS  # who comes later waits a second
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, port, behind):
+        super().__init__(("127.0.0.1", port), Watchman)
+        self.behind = behind
         self.turn = threading.Condition()
-        self.connections = self.waiting = self.most = 0
-        self.awaited = 1
-        self.is_open = False
+        self.open_connections = set()
+        self.expect(0)
+        self.waiting = 0
 
     def expect(self, awaited):
         self.connections = self.most = 0
@@ -67,14 +76,24 @@ class Upstream(ThreadingHTTPServer):
         with self.turn:
             self.waiting -= 1
 
+    def hang_up(self):
+        for connection in list(self.open_connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
-class Handler(BaseHTTPRequestHandler):
+
+class Watchman(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def setup(self):
         super().setup()
         self.server.connections += 1
+        self.server.open_connections.add(self.connection)
+
+    def finish(self):
+        self.server.open_connections.discard(self.connection)
+        super().finish()
 
     def do_GET(self):
         passenger = int(self.path.removeprefix("/passengers/").partition("?")[0])
@@ -84,15 +103,39 @@ class Handler(BaseHTTPRequestHandler):
         if passenger in {CUT, SILENT}:
             self.close_connection = True
             return
-        bodies = {GARBLED: b"<html>", NO_PASSENGER: b"[]"}
-        body = bodies.get(passenger, json.dumps(contract.EXAMPLE[0]).encode())
-        self.send_response({MISSING: 404, BROKEN: 500}.get(passenger, 200))
-        self.send_header("Content-Length", str(len(body)))
+        if passenger in FAULTS:
+            status, body = FAULTS[passenger]
+            headers = {"Content-Length": str(len(body))}
+        else:
+            with Connection(self.server.behind) as behind:
+                status, headers, body = behind.ask(message("GET", self.path))
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_):
         pass
+
+
+class Place:
+    """The address at which the applications look for the service; it may be up or down."""
+
+    def __init__(self, port, behind):
+        self.port, self.behind = port, behind
+        self.exits = contextlib.ExitStack()
+
+    def come_up(self):
+        self.service = self.exits.enter_context(Watch(self.port, self.behind))
+        thread = threading.Thread(target=self.service.serve_forever, args=(0.01,))
+        thread.start()
+        self.exits.callback(thread.join)
+        self.exits.callback(self.service.hang_up)
+        self.exits.callback(self.service.shutdown)
+
+    def go_down(self):
+        self.exits.close()
 
 
 def enquiry(passenger, delay_ms=0):
@@ -110,43 +153,36 @@ def ask_at_once(running, request_bytes, users=USERS):
         return [answer.result() for answer in [pool.submit(ask, running, request_bytes) for _ in range(users)]]
 
 
-@contextlib.contextmanager
-def launched(address, folder):
-    """Run all applications, each asking the service at this address."""
-    told = [dataclasses.replace(STACKS[name], environment={ADDRESS: address}) for name in NAMES]
-    with contextlib.ExitStack() as exits:
-        yield {running.stack.name: running for running in launch_stacks(told, (), folder, exits)}
-
-
 @pytest.fixture(scope="module")
-def applications(tmp_path_factory):
-    """The applications beside the upstream service of the bench."""
-    folder, stacks = tmp_path_factory.mktemp("enrich"), [STACKS[name] for name in NAMES]
+def place_and_applications(tmp_path_factory):
+    """The applications, each launched while the service is down, which then comes up."""
+    folder = tmp_path_factory.mktemp("enrich")
     with contextlib.ExitStack() as exits:
-        services = launch_upstream(stacks, Cores((), ()), folder, exits)
-        yield {running.stack.name: running for running in launch_stacks(tell_address(stacks, services), (), folder, exits)}
-
-
-@pytest.fixture(scope="module")
-def watched_applications(tmp_path_factory):
-    with Upstream() as upstream:
-        thread = threading.Thread(target=upstream.serve_forever)
-        thread.start()
-        with launched(f"http://127.0.0.1:{upstream.server_port}", tmp_path_factory.mktemp("watched")) as running:
-            yield upstream, running
-        upstream.shutdown()
-        thread.join()
+        port = exits.enter_context(reserved_port())
+        told = [dataclasses.replace(STACKS[name], environment={ADDRESS: f"http://127.0.0.1:{port}"}) for name in NAMES]
+        running = {application.stack.name: application for application in launch_stacks(told, (), folder, exits)}
+        [behind] = launch_upstream(told, Cores((), ()), folder, exits)
+        place = Place(port, behind.port)
+        exits.callback(place.go_down)
+        place.come_up()
+        yield place, running
 
 
 @pytest.fixture
-def watched(watched_applications):
-    """An upstream service that tells what it was asked, and the applications beside it."""
-    watched_applications[0].expect(0)
-    return watched_applications
+def place(place_and_applications):
+    """Where the service is, expecting nothing."""
+    place, _ = place_and_applications
+    place.service.expect(0)
+    return place
+
+
+@pytest.fixture
+def applications(place_and_applications):
+    return place_and_applications[1]
 
 
 @pytest.fixture(params=NAMES)
-def application(request, applications):
+def application(request, place, applications):  # noqa: ARG001 - the service expects nothing
     return applications[request.param]
 
 
@@ -183,31 +219,24 @@ def test_it_is_ready(application):
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_what_is_no_enquiry_is_refused(application):
+    for body in [
         *(b"{", b"[]", b"{}", b"null", b'{"passenger": 3}', b'[{"passenger": 3, "delay_ms": 20}]', b"\xff"),
         *(b'{"passenger": %b, "delay_ms": 0}' % value for value in (b"0", b"1000001", b"3.0", b'"3"', b"true")),
         *(b'{"passenger": 3, "delay_ms": %b}' % value for value in (b"-1", b"1001", b"20.0", b"null")),
-    ],
-)
-def test_what_is_no_enquiry_is_refused(application, body):
-    assert ask(application, message("POST", "/enrich", body)) == NO_ENQUIRY
+    ]:
+        assert ask(application, message("POST", "/enrich", body)) == NO_ENQUIRY, body
 
 
-@pytest.mark.parametrize(
-    ("kind", "request_bytes"),
-    [
+def test_all_else_is_refused_as_the_contract_has_it(application):
+    for kind, request in [
         (Kind.MALFORMED, message("POST", "/enrich", Content_Type=JSON, Content_Length="0")),
         (Kind.NOT_FOUND, message("POST", "/predict", b"[]")),
         (Kind.METHOD_NOT_ALLOWED, message("GET", "/enrich")),
         (Kind.TOO_LARGE, message("POST", "/enrich", Content_Type=JSON, Content_Length=str(contract.MAX_BODY_BYTES + 1))),
         (Kind.NOT_JSON, message("POST", "/enrich", b"{}", Content_Type="text/plain")),
-    ],
-    ids=lambda value: value.name if isinstance(value, Kind) else "",
-)
-def test_all_else_is_refused_as_the_contract_has_it(application, kind, request_bytes):
-    assert ask(application, request_bytes) == (kind.status, PROBLEM_TYPE, Failure(kind).document())
+    ]:
+        assert ask(application, request) == (kind.status, PROBLEM_TYPE, Failure(kind).document()), request
 
 
 # --- a service that fails -------------------------------------------------------------------------------------------
@@ -217,29 +246,31 @@ def test_a_passenger_that_the_service_does_not_know_is_its_failure(application):
     assert ask(application, enquiry(5)) == NO_RECORD
 
 
-@pytest.mark.parametrize("passenger", [MISSING, BROKEN, GARBLED, NO_PASSENGER, CUT])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_service_that_answers_wrongly_is_a_bad_gateway(watched, name, passenger):
-    _, running = watched
-    assert ask(running[name], enquiry(passenger)) == NO_RECORD
-    assert ask(running[name], enquiry(1))[0] == 200
-    assert "Traceback" not in running[name].log.read_text()
+def test_a_service_that_answers_wrongly_is_a_bad_gateway(application):
+    for passenger in (MISSING, BROKEN, GARBLED, NO_PASSENGER, CUT):
+        assert ask(application, enquiry(passenger)) == NO_RECORD, passenger
+        assert ask(application, enquiry(1))[0] == 200, passenger
+    assert "Traceback" not in application.log.read_text()
 
 
-def test_a_service_that_does_not_answer_in_time_is_a_bad_gateway(watched):
-    _, running = watched
+@pytest.mark.usefixtures("place")
+def test_a_service_that_does_not_answer_in_time_is_a_bad_gateway(applications):
     start_s = time.monotonic()
     with ThreadPoolExecutor(len(NAMES)) as pool:
-        assert list(pool.map(lambda name: ask(running[name], enquiry(SILENT)), NAMES)) == [NO_RECORD] * len(NAMES)
+        assert list(pool.map(lambda name: ask(applications[name], enquiry(SILENT)), NAMES)) == [NO_RECORD] * len(NAMES)
     assert time.monotonic() - start_s >= UPSTREAM_TIMEOUT_S
 
 
-def test_a_service_that_is_down_is_a_bad_gateway_and_the_application_is_ready_all_the_same(tmp_path):
-    with reserved_port() as port, launched(f"http://127.0.0.1:{port}", tmp_path) as running:
-        for application in running.values():
-            assert ask(application, enquiry(1)) == NO_RECORD
-            assert ask(application, message("GET", "/readyz"))[0] == 200
-            assert "Traceback" not in application.log.read_text()
+def test_a_service_that_is_down_is_a_bad_gateway_until_it_is_back_and_the_application_is_ready_all_the_same(place, applications):
+    place.go_down()
+    try:
+        for name, application in applications.items():
+            assert ask(application, enquiry(1)) == NO_RECORD, name
+            assert ask(application, message("GET", "/readyz"))[0] == 200, name
+            assert "Traceback" not in application.log.read_text(), name
+    finally:
+        place.come_up()
+    assert [ask(application, enquiry(1))[0] for application in applications.values()] == [200] * len(NAMES)
 
 
 @pytest.mark.parametrize("create", FACTORIES, ids=lambda create: f"{create.__module__}.{create.__name__}")
@@ -255,19 +286,16 @@ def test_an_application_that_is_not_told_of_a_service_does_not_start(create, mon
 @pytest.mark.parametrize(
     ("name", "at_once"), [("flask-enrich-8", 8), ("fastapi-enrich", USERS), ("fastapi-enrich-def", USERS), ("fastapi-enrich-trap", 1)]
 )
-def test_as_many_requests_wait_at_once_as_there_are_threads_all_in_async_def_and_one_where_that_blocks(watched, name, at_once):
-    upstream, running = watched
-    upstream.expect(at_once)
+def test_as_many_requests_wait_at_once_as_there_are_threads_all_in_async_def_and_one_where_that_blocks(place, applications, name, at_once):
+    place.service.expect(at_once)
     start_s = time.monotonic()
-    assert {status for status, _, _ in ask_at_once(running[name], enquiry(1))} == {200}
-    assert upstream.most == at_once
+    assert {status for status, _, _ in ask_at_once(applications[name], enquiry(1))} == {200}
+    assert place.service.most == at_once
     assert time.monotonic() - start_s >= HOLD_S * USERS / at_once
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_connections_to_the_service_are_kept_one_for_each_client(watched, name):
-    upstream, running = watched
+def test_connections_to_the_service_are_kept_one_for_each_client(place, application):
     for _ in range(3 * CLIENTS):
-        ask(running[name], enquiry(1))
-    assert upstream.connections <= CLIENTS
-    assert upstream.most == 1
+        ask(application, enquiry(1))
+    assert place.service.connections <= CLIENTS
+    assert place.service.most == 1

@@ -5,7 +5,8 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from serving import JSON, message, running
+import pytest
+from serving import COMMANDS, JSON, message, running
 
 from shared_model import contract
 
@@ -30,9 +31,10 @@ def ask_until_the_end(server, warm):
             return connection.received
 
 
-def test_a_stop_under_load_cuts_no_answer_and_ends_the_server(stack_name, tmp_path):
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if "granian" in name else []) for name in COMMANDS])
+def test_a_stop_under_load_cuts_no_answer_and_ends_the_server(name, tmp_path):
     warm = threading.Semaphore(0)
-    with running(stack_name, tmp_path) as server, ThreadPoolExecutor(USERS) as pool:
+    with running(name, tmp_path) as server, ThreadPoolExecutor(USERS) as pool:
         users = [pool.submit(ask_until_the_end, server, warm) for _ in range(USERS)]
         for _ in users:
             assert warm.acquire(timeout=STOP_TIMEOUT_S)

@@ -9,6 +9,7 @@ import pytest
 from serving import JSON, message
 
 from shared_model import Options, Service, contract
+from shared_model.engines import DEFAULT_ENGINE
 
 PROBLEM = "application/problem+json"
 ARTICLE = (
@@ -32,6 +33,8 @@ def invalid(*errors, omitted=0):
     return problem(422, "Unprocessable Content", detail, errors=listed, errors_omitted=omitted)
 
 
+OK = (200, JSON, {"status": "ok"})
+PREDICTED = (200, JSON, {"prediction": [0, 1, 1, 0]})
 MALFORMED = problem(400, "Bad Request", "The body is not JSON. Send an array of passengers as JSON text in UTF-8.")
 NOT_FOUND = problem(404, "Not Found", "There is nothing at this address.")
 NOT_ALLOWED = problem(405, "Method Not Allowed", "This address does not take this method; see the Allow header.")
@@ -56,11 +59,24 @@ def service():
     return Service(Options())
 
 
+def assert_answers(stack, table):
+    """Ask each request of a table of (request, expected) on a connection of its own; name all that get another answer."""
+    wrong = []
+    for request, expected in table:
+        try:
+            answer = stack.ask(request).value()
+        except (OSError, ValueError) as error:
+            answer = error
+        if answer != expected:
+            wrong.append(f"{request[:200]!r} ({len(request)} bytes): {answer!r}")
+    assert wrong == []
+
+
 # --- what is asked for ----------------------------------------------------------------------------------------------
 
 
 def test_the_articles_example_gives_its_predictions(stack):
-    assert stack.ask(message("POST", "/predict", ARTICLE)).value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+    assert stack.ask(message("POST", "/predict", ARTICLE)).value() == PREDICTED
 
 
 def test_predictions_are_json_integers(stack):
@@ -78,9 +94,8 @@ def test_the_root_welcomes(stack):
     assert (answer.status, answer.headers["content-type"], answer.body) == expected
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health_is_ok(stack, path):
-    assert stack.ask(message("GET", path)).value() == (200, JSON, {"status": "ok"})
+def test_health_is_ok(stack):
+    assert_answers(stack, [(message("GET", path), OK) for path in ("/livez", "/readyz")])
 
 
 def test_the_model_card_is_that_of_the_model(stack, service):
@@ -94,17 +109,16 @@ def test_the_model_card_is_strict_json(stack):
     json.loads(stack.ask(message("GET", "/model")).body, parse_constant=refuse)
 
 
-@pytest.mark.parametrize("path", READ_ROUTES)
-def test_head_is_get_without_body(stack, path):
-    with stack.connect() as connection:
-        head = connection.ask(message("HEAD", path))
-        get = connection.ask(message("GET", path))
-    assert (head.status, head.headers["content-type"], head.body) == (200, get.headers["content-type"], b"")
+def test_head_is_get_without_body(stack):
+    for path in READ_ROUTES:
+        with stack.connect() as connection:
+            head = connection.ask(message("HEAD", path))
+            get = connection.ask(message("GET", path))
+        assert (head.status, head.headers["content-type"], head.body) == (200, get.headers["content-type"], b""), path
 
 
-@pytest.mark.parametrize(
-    ("spelled", "plain"),
-    [
+def test_spellings_of_a_passenger_are_one_passenger(stack):
+    for spelled, plain in [
         ({}, {"Age": None, "Sex": None, "Embarked": None}),
         ({"Age": 24.0, "Sex": " FEMALE\t", "Embarked": "q"}, {"Age": 24, "Sex": "female", "Embarked": "Q"}),
         ({"Age": 2.4e1, "Sex": "'female'", "Embarked": '"Q"'}, {"Age": 24, "Sex": "female", "Embarked": "Q"}),
@@ -112,41 +126,40 @@ def test_head_is_get_without_body(stack, path):
         ({"Age": 0, "Embarked": "c"}, {"Age": 0, "Sex": None, "Embarked": "C"}),
         ({"Age": -0.0}, {"Age": 0}),
         ({"Age": 120, "Name": {"any": ["thing", 1e400]}}, {"Age": 120}),
-    ],
-)
-def test_spellings_of_a_passenger_are_one_passenger(stack, spelled, plain):
-    both = json.dumps([spelled, plain]).encode()
-    status, _, answer = stack.ask(message("POST", "/predict_proba", both)).value()
-    assert (status, answer["probability"][0]) == (200, answer["probability"][1])
+    ]:
+        both = json.dumps([spelled, plain]).encode()
+        status, _, answer = stack.ask(message("POST", "/predict_proba", both)).value()
+        assert (status, answer["probability"][0]) == (200, answer["probability"][1]), spelled
 
 
-@pytest.mark.parametrize("count", [1, 1000])
-def test_a_body_may_hold_1_to_1000_passengers(stack, count):
-    body = json.dumps([{}] * count).encode()
-    assert len(stack.ask(message("POST", "/predict", body)).value()[2]["prediction"]) == count
+def test_a_body_may_hold_1_to_1000_passengers(stack):
+    for count in (1, 1000):
+        body = json.dumps([{}] * count).encode()
+        assert len(stack.ask(message("POST", "/predict", body)).value()[2]["prediction"]) == count
 
 
-@pytest.mark.parametrize("content_type", [JSON, "APPLICATION/Json", "application/json; charset=latin-1", "application/vnd.x+json;v=1"])
-def test_json_types_are_taken(stack, content_type):
-    answer = stack.ask(message("POST", "/predict", ARTICLE, Content_Type=content_type))
-    assert answer.value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+def test_json_types_are_taken(stack):
+    types = [JSON, "APPLICATION/Json", "application/json; charset=latin-1", "application/vnd.x+json;v=1"]
+    assert_answers(stack, [(message("POST", "/predict", ARTICLE, Content_Type=content_type), PREDICTED) for content_type in types])
 
 
-@pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
-def test_the_identity_encoding_is_taken(stack, encoding):
-    assert stack.ask(message("POST", "/predict", ARTICLE, Content_Encoding=encoding)).status == 200
+def test_the_identity_encoding_is_taken(stack):
+    encodings = ["", "identity", " Identity "]
+    assert_answers(stack, [(message("POST", "/predict", ARTICLE, Content_Encoding=encoding), PREDICTED) for encoding in encodings])
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
-def test_unicode_encodings_are_recognised(stack, encoding):
-    answer = stack.ask(message("POST", "/predict", ARTICLE.decode().encode(encoding)))
-    assert answer.value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+def test_unicode_encodings_are_recognised(stack):
+    encodings = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]
+    assert_answers(stack, [(message("POST", "/predict", ARTICLE.decode().encode(encoding)), PREDICTED) for encoding in encodings])
 
 
-@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b"1" * 4300, b"[[[[{}]]]]"])
-def test_ignored_keys_may_hold_anything(stack, value):
-    body = b'[{"Age": 24, "Sex": "female", "Embarked": "Q", "x": %b, "\\ud800": 1}]' % value
-    assert stack.ask(message("POST", "/predict", body)).value() == stack.ask(message("POST", "/predict", PLAIN)).value()
+def test_ignored_keys_may_hold_anything(stack):
+    bodies = [
+        b'[{"Age": 24, "Sex": "female", "Embarked": "Q", "x": %b, "\\ud800": 1}]' % value
+        for value in (b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b"1" * 4300, b"[[[[{}]]]]")
+    ]
+    plain = stack.ask(message("POST", "/predict", PLAIN)).value()
+    assert_answers(stack, [(message("POST", "/predict", body), plain) for body in bodies])
 
 
 def test_the_last_of_repeated_names_wins(stack):
@@ -165,12 +178,10 @@ def test_an_encoded_path_is_the_path(stack):
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
-@pytest.mark.parametrize(
-    "path", ["/nope", "/predict/", "//predict", "/%2Fpredict", "/predict//", "/Predict", "/predict%0A", "/predict%2F", "/livez/", "/%FF"]
-)
-def test_an_unknown_path_is_not_found(stack, method, path):
-    assert stack.ask(message(method, path)).value() == NOT_FOUND
+def test_an_unknown_path_is_not_found(stack):
+    paths = ["/nope", "/predict/", "//predict", "/%2Fpredict", "/predict//", "/Predict", "/predict%0A", "/predict%2F", "/livez/", "/%FF"]
+    methods = ["GET", "POST", "OPTIONS", "DELETE"]
+    assert_answers(stack, [(message(method, path), NOT_FOUND) for path in paths for method in methods])
 
 
 def test_a_head_request_to_an_unknown_path_is_not_found(stack):
@@ -178,25 +189,23 @@ def test_a_head_request_to_an_unknown_path_is_not_found(stack):
     assert (answer.status, answer.headers["content-type"], answer.body) == (404, PROBLEM, b"")
 
 
-@pytest.mark.parametrize(
-    ("path", "method", "allow"),
-    [(path, method, "GET, HEAD") for path in READ_ROUTES for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]]
-    + [(path, method, "POST") for path in WRITE_ROUTES for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]],
-)
-def test_a_method_that_a_route_does_not_take_is_not_allowed(stack, path, method, allow):
-    answer = stack.ask(message(method, path))
-    assert (answer.value(), answer.headers["allow"]) == (NOT_ALLOWED, allow)
+@pytest.mark.parametrize("path", [*READ_ROUTES, *WRITE_ROUTES])
+def test_a_method_that_a_route_does_not_take_is_not_allowed(stack, path):
+    other, allow = ("POST", "GET, HEAD") if path in READ_ROUTES else ("GET", "POST")
+    for method in (other, "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        answer = stack.ask(message(method, path))
+        assert (answer.value(), answer.headers["allow"]) == (NOT_ALLOWED, allow), method
 
 
-@pytest.mark.parametrize("path", WRITE_ROUTES)
-def test_head_is_not_allowed_where_get_is_not(stack, path):
-    answer = stack.ask(message("HEAD", path))
-    assert (answer.status, answer.headers["content-type"], answer.headers["allow"], answer.body) == (405, PROBLEM, "POST", b"")
+def test_head_is_not_allowed_where_get_is_not(stack):
+    for path in WRITE_ROUTES:
+        answer = stack.ask(message("HEAD", path))
+        assert (answer.status, answer.headers["content-type"], answer.headers["allow"], answer.body) == (405, PROBLEM, "POST", b""), path
 
 
-@pytest.mark.parametrize("path", WRITE_ROUTES)
-def test_a_length_over_the_limit_is_refused_before_the_body_is_sent(stack, path):
-    assert stack.ask(message("POST", path, Content_Type=JSON, Content_Length=str(LIMIT + 1))).value() == TOO_LARGE
+def test_a_length_over_the_limit_is_refused_before_the_body_is_sent(stack):
+    announced = {"Content_Type": JSON, "Content_Length": str(LIMIT + 1)}
+    assert_answers(stack, [(message("POST", path, **announced), TOO_LARGE) for path in WRITE_ROUTES])
 
 
 def test_a_chunked_body_over_the_limit_is_refused(stack):
@@ -212,19 +221,25 @@ def test_valid_json_up_to_the_limit_does_not_hide_what_follows(stack):
 
 
 def test_a_body_at_the_limit_is_taken(stack):
-    assert stack.ask(message("POST", "/predict", ARTICLE.ljust(LIMIT))).value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+    assert stack.ask(message("POST", "/predict", ARTICLE.ljust(LIMIT))).value() == PREDICTED
 
 
 def test_a_chunked_body_at_the_limit_is_taken(stack):
-    assert stack.ask(chunked([ARTICLE.ljust(LIMIT)])).value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+    assert stack.ask(chunked([ARTICLE.ljust(LIMIT)])).value() == PREDICTED
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["", "text/plain", "text/json", "json", "application/", "application/jsonx", "application/+json", "application/json, text/plain"],
-)
-def test_another_type_is_refused(stack, content_type):
-    assert stack.ask(message("POST", "/predict", ARTICLE, Content_Type=content_type)).value() == NOT_JSON
+def test_another_type_is_refused(stack):
+    types = [
+        "",
+        "text/plain",
+        "text/json",
+        "json",
+        "application/",
+        "application/jsonx",
+        "application/+json",
+        "application/json, text/plain",
+    ]
+    assert_answers(stack, [(message("POST", "/predict", ARTICLE, Content_Type=content_type), NOT_JSON) for content_type in types])
 
 
 def test_a_missing_type_is_refused(stack):
@@ -237,14 +252,13 @@ def test_a_broken_form_is_refused_by_its_type(stack):
     assert stack.ask(request).value() == NOT_JSON
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "*"])
-def test_a_content_encoding_is_refused(stack, encoding):
-    assert stack.ask(message("POST", "/predict", ARTICLE, Content_Encoding=encoding)).value() == NOT_JSON
+def test_a_content_encoding_is_refused(stack):
+    encodings = ["gzip", "br", "identity, gzip", "*"]
+    assert_answers(stack, [(message("POST", "/predict", ARTICLE, Content_Encoding=encoding), NOT_JSON) for encoding in encodings])
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_body_that_is_no_json_is_malformed(stack):
+    bodies = [
         b" ",
         b"\xef\xbb\xbf",
         b"[{",
@@ -262,65 +276,60 @@ def test_a_content_encoding_is_refused(stack, encoding):
         b'{"a":' * 100_000,
         b'[{"Age": %b}]' % (b"1" * 4301),
         b'[{"x": %b}]' % (b"1" * 4301),
-    ],
-    ids=lambda body: f"{body[:12]}-{len(body)}",
-)
-def test_a_body_that_is_no_json_is_malformed(stack, body):
-    assert stack.ask(message("POST", "/predict", body)).value() == MALFORMED
+    ]
+    assert_answers(stack, [(message("POST", "/predict", body), MALFORMED) for body in bodies])
 
 
-@pytest.mark.parametrize("request_bytes", [message("POST", "/predict", Content_Type=JSON, Content_Length="0"), chunked([])])
-def test_an_empty_body_is_malformed(stack, request_bytes):
-    assert stack.ask(request_bytes).value() == MALFORMED
+def test_an_empty_body_is_malformed(stack):
+    empty = message("POST", "/predict", Content_Type=JSON, Content_Length="0")
+    assert_answers(stack, [(request, MALFORMED) for request in (empty, chunked([]))])
 
 
 def test_a_post_without_a_body_is_malformed(stack):
     assert stack.ask(message("POST", "/predict", Content_Type=JSON)).value() == MALFORMED
 
 
-@pytest.mark.parametrize(
-    ("body", "errors"),
-    [
-        (b"{}", [("", WHOLE)]),
-        (b"[]", [("", WHOLE)]),
-        (b"null", [("", WHOLE)]),
-        (b"true", [("", WHOLE)]),
-        (b"1", [("", WHOLE)]),
-        (b"NaN", [("", WHOLE)]),
-        (b'"[{\\"Age\\": 85}]"', [("", WHOLE)]),
-        (b'{"Age": 85}', [("", WHOLE)]),
-        (json.dumps([{}] * 1001).encode(), [("", WHOLE)]),
-        (json.dumps([{"Age": -1}] * 1001).encode(), [("", WHOLE)]),
-        (b'[1, "x", null, [], [1], true, {}]', [(f"/{place}", RECORD) for place in range(6)]),
-        (b'[{"Age": "85"}]', [("/0/Age", AGE)]),
-        (b'[{"Age": true}]', [("/0/Age", AGE)]),
-        (b'[{"Age": []}]', [("/0/Age", AGE)]),
-        (b'[{"Age": {"Age": 1}}]', [("/0/Age", AGE)]),
-        (b'[{"Age": -0.1}]', [("/0/Age", AGE)]),
-        (b'[{"Age": 120.0000001}]', [("/0/Age", AGE)]),
-        (b'[{"Age": NaN}]', [("/0/Age", AGE)]),
-        (b'[{"Age": Infinity}]', [("/0/Age", AGE)]),
-        (b'[{"Age": -Infinity}]', [("/0/Age", AGE)]),
-        (b'[{"Age": 1e400}]', [("/0/Age", AGE)]),
-        (b'[{"Age": %b}]' % (b"1" * 4300), [("/0/Age", AGE)]),
-        (b'[{"Sex": "   "}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": "\\"male"}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": "\\"\\"male\\"\\""}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": "\\ud800"}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": 1}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": ["male"]}]', [("/0/Sex", SEX)]),
-        (b'[{"Sex": NaN}]', [("/0/Sex", SEX)]),
-        (b'[{"Embarked": "\\"\\""}]', [("/0/Embarked", EMBARKED)]),
-        (b'[{"Embarked": "Southampton"}]', [("/0/Embarked", EMBARKED)]),
-        (b'[{"Embarked": "\\u017f"}]', [("/0/Embarked", EMBARKED)]),
-        (b'[{"Embarked": false}]', [("/0/Embarked", EMBARKED)]),
-        (b'[{}, {"Embarked": 0, "Sex": 0, "Age": ""}, 7]', [("/1/Age", AGE), ("/1/Sex", SEX), ("/1/Embarked", EMBARKED), ("/2", RECORD)]),
-    ],
-    ids=lambda value: f"{value[:40]}-{len(value)}" if isinstance(value, bytes) else "",
-)
+INVALID = [
+    (b"{}", [("", WHOLE)]),
+    (b"[]", [("", WHOLE)]),
+    (b"null", [("", WHOLE)]),
+    (b"true", [("", WHOLE)]),
+    (b"1", [("", WHOLE)]),
+    (b"NaN", [("", WHOLE)]),
+    (b'"[{\\"Age\\": 85}]"', [("", WHOLE)]),
+    (b'{"Age": 85}', [("", WHOLE)]),
+    (json.dumps([{}] * 1001).encode(), [("", WHOLE)]),
+    (json.dumps([{"Age": -1}] * 1001).encode(), [("", WHOLE)]),
+    (b'[1, "x", null, [], [1], true, {}]', [(f"/{place}", RECORD) for place in range(6)]),
+    (b'[{"Age": "85"}]', [("/0/Age", AGE)]),
+    (b'[{"Age": true}]', [("/0/Age", AGE)]),
+    (b'[{"Age": []}]', [("/0/Age", AGE)]),
+    (b'[{"Age": {"Age": 1}}]', [("/0/Age", AGE)]),
+    (b'[{"Age": -0.1}]', [("/0/Age", AGE)]),
+    (b'[{"Age": 120.0000001}]', [("/0/Age", AGE)]),
+    (b'[{"Age": NaN}]', [("/0/Age", AGE)]),
+    (b'[{"Age": Infinity}]', [("/0/Age", AGE)]),
+    (b'[{"Age": -Infinity}]', [("/0/Age", AGE)]),
+    (b'[{"Age": 1e400}]', [("/0/Age", AGE)]),
+    (b'[{"Age": %b}]' % (b"1" * 4300), [("/0/Age", AGE)]),
+    (b'[{"Sex": "   "}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": "\\"male"}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": "\\"\\"male\\"\\""}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": "\\ud800"}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": 1}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": ["male"]}]', [("/0/Sex", SEX)]),
+    (b'[{"Sex": NaN}]', [("/0/Sex", SEX)]),
+    (b'[{"Embarked": "\\"\\""}]', [("/0/Embarked", EMBARKED)]),
+    (b'[{"Embarked": "Southampton"}]', [("/0/Embarked", EMBARKED)]),
+    (b'[{"Embarked": "\\u017f"}]', [("/0/Embarked", EMBARKED)]),
+    (b'[{"Embarked": false}]', [("/0/Embarked", EMBARKED)]),
+    (b'[{}, {"Embarked": 0, "Sex": 0, "Age": ""}, 7]', [("/1/Age", AGE), ("/1/Sex", SEX), ("/1/Embarked", EMBARKED), ("/2", RECORD)]),
+]
+
+
 @pytest.mark.parametrize("path", WRITE_ROUTES)
-def test_invalid_passengers_are_named_one_by_one(stack, path, body, errors):
-    assert stack.ask(message("POST", path, body)).value() == invalid(*errors)
+def test_invalid_passengers_are_named_one_by_one(stack, path):
+    assert_answers(stack, [(message("POST", path, body), invalid(*errors)) for body, errors in INVALID])
 
 
 def test_the_first_100_errors_are_listed_and_the_rest_is_counted(stack):
@@ -331,11 +340,11 @@ def test_the_first_100_errors_are_listed_and_the_rest_is_counted(stack):
     assert stack.ask(message("POST", "/predict", body)).value() == invalid(*pointers[:100], omitted=2900)
 
 
-@pytest.mark.parametrize(("count", "omitted"), [(100, 0), (101, 1)])
-def test_errors_are_omitted_from_the_101st_on(stack, count, omitted):
-    body = json.dumps([{"Age": -1}] * count).encode()
-    expected = invalid(*[(f"/{record}/Age", AGE) for record in range(100)], omitted=omitted)
-    assert stack.ask(message("POST", "/predict", body)).value() == expected
+def test_errors_are_omitted_from_the_101st_on(stack):
+    for count, omitted in [(100, 0), (101, 1)]:
+        body = json.dumps([{"Age": -1}] * count).encode()
+        expected = invalid(*[(f"/{record}/Age", AGE) for record in range(100)], omitted=omitted)
+        assert stack.ask(message("POST", "/predict", body)).value() == expected, count
 
 
 # --- the order of judgement -----------------------------------------------------------------------------------------
@@ -368,28 +377,24 @@ EXCLUDED = [(400, 422), (404, 413), (405, 413)]
 PAIRS = [pair for pair in itertools.combinations([404, 405, 413, 415, 400, 422], 2) if pair not in EXCLUDED]
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
-def test_of_two_faults_the_first_in_the_order_is_answered(stack, pair):
-    assert stack.ask(faulty(pair)).value() == JUDGEMENTS[pair[0]]
+def test_of_two_faults_the_first_in_the_order_is_answered(stack):
+    assert_answers(stack, [(faulty(pair), JUDGEMENTS[pair[0]]) for pair in PAIRS])
 
 
-@pytest.mark.parametrize("first", [fault for fault in JUDGEMENTS if fault != 503])
-def test_every_other_fault_is_answered_before_a_missing_model(stack_without_model, first):
-    assert stack_without_model.ask(faulty({first})).value() == JUDGEMENTS[first]
+def test_every_other_fault_is_answered_before_a_missing_model(stack_without_model):
+    assert_answers(stack_without_model, [(faulty({fault}), JUDGEMENTS[fault]) for fault in JUDGEMENTS if fault != 503])
 
 
-@pytest.mark.parametrize(("path", "method", "first"), [("/nope", "POST", 404), ("/livez", "POST", 405), ("/predict", "PUT", 405)])
-def test_path_and_method_are_judged_before_the_size(stack, path, method, first):
-    request = message(method, path, ARTICLE.ljust(LIMIT + 1))
-    assert stack.ask(request).value() == JUDGEMENTS[first]
+def test_path_and_method_are_judged_before_the_size(stack):
+    lines = [("POST", "/nope", 404), ("POST", "/livez", 405), ("PUT", "/predict", 405)]
+    assert_answers(stack, [(message(method, path, ARTICLE.ljust(LIMIT + 1)), JUDGEMENTS[first]) for method, path, first in lines])
 
 
 # --- nothing is echoed ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "request_bytes",
-    [
+def test_no_answer_holds_what_was_sent(stack):
+    for request in [
         message("POST", "/marker7", ARTICLE),
         message("PUT", "/predict?marker7", ARTICLE),
         message("POST", "/predict", b"marker7"),
@@ -399,29 +404,27 @@ def test_path_and_method_are_judged_before_the_size(stack, path, method, first):
         message("POST", "/predict", b'["marker7"]'),
         message("POST", "/predict", b'[{"Age": "marker7", "Sex": "marker7", "Embarked": "marker7", "marker7": 1}]'),
         message("POST", "/predict", b'[{"Age": {"marker7": 1}}]'),
-    ],
-)
-def test_no_answer_holds_what_was_sent(stack, request_bytes):
-    answer = stack.ask(request_bytes)
-    assert b"marker7" not in answer.body
-    assert "marker7" not in str(answer.headers)
+    ]:
+        answer = stack.ask(request)
+        assert b"marker7" not in answer.body, request
+        assert "marker7" not in str(answer.headers), request
 
 
-@pytest.mark.parametrize("request_bytes", [message("GET", "/livez"), message("GET", "/nope"), message("POST", "/predict", b"[]")])
-def test_a_request_id_is_echoed(stack, request_bytes):
+def test_a_request_id_is_echoed(stack):
     request_id = "".join(map(chr, range(33, 127)))
-    request = request_bytes.replace(b"\r\n", f"\r\nX-Request-ID: {request_id}\r\n".encode(), 1)
-    assert stack.ask(request).headers["x-request-id"] == request_id
+    for request in (message("GET", "/livez"), message("GET", "/nope"), message("POST", "/predict", b"[]")):
+        request_with_id = request.replace(b"\r\n", f"\r\nX-Request-ID: {request_id}\r\n".encode(), 1)
+        assert stack.ask(request_with_id).headers["x-request-id"] == request_id, request
 
 
 def test_a_request_id_of_128_characters_is_echoed(stack):
     assert stack.ask(message("GET", "/", X_Request_ID="a b" + "x" * 125)).headers["x-request-id"] == "a b" + "x" * 125
 
 
-@pytest.mark.parametrize("request_id", ["", "x" * 129, "caf\xe9", "a\tb"])
-def test_another_request_id_is_not_echoed(stack, request_id):
-    answer = stack.ask(message("GET", "/", X_Request_ID=request_id))
-    assert (answer.status, answer.headers.get("x-request-id")) == (200, None)
+def test_another_request_id_is_not_echoed(stack):
+    for request_id in ("", "x" * 129, "caf\xe9", "a\tb"):
+        answer = stack.ask(message("GET", "/", X_Request_ID=request_id))
+        assert (answer.status, answer.headers.get("x-request-id")) == (200, None), request_id
 
 
 def test_without_a_request_id_none_is_sent(stack):
@@ -431,47 +434,62 @@ def test_without_a_request_id_none_is_sent(stack):
 # --- settings: no model, timing, engines ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "request_bytes",
-    [message("GET", "/readyz"), message("GET", "/model"), message("POST", "/predict", ARTICLE), message("POST", "/predict_proba", ARTICLE)],
-)
-def test_without_a_model_what_needs_it_is_unavailable(stack_without_model, request_bytes):
-    answer = stack_without_model.ask(request_bytes)
-    assert (answer.value(), answer.headers["retry-after"]) == (NOT_READY, "5")
+def test_without_a_model_what_needs_it_is_unavailable(stack_without_model):
+    for method, path in [*(("GET", path) for path in ("/readyz", "/model")), *(("POST", path) for path in WRITE_ROUTES)]:
+        answer = stack_without_model.ask(message(method, path, ARTICLE if method == "POST" else b""))
+        assert (answer.value(), answer.headers["retry-after"]) == (NOT_READY, "5"), path
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/model"])
-def test_without_a_model_head_is_unavailable_too(stack_without_model, path):
-    answer = stack_without_model.ask(message("HEAD", path))
-    assert (answer.status, answer.headers["content-type"], answer.headers["retry-after"], answer.body) == (503, PROBLEM, "5", b"")
+def test_without_a_model_head_is_unavailable_too(stack_without_model):
+    for path in ("/readyz", "/model"):
+        answer = stack_without_model.ask(message("HEAD", path))
+        assert (answer.status, answer.headers["content-type"], answer.headers["retry-after"], answer.body) == (503, PROBLEM, "5", b""), path
 
 
 def test_without_a_model_the_server_lives(stack_without_model):
-    assert stack_without_model.ask(message("GET", "/livez")).value() == (200, JSON, {"status": "ok"})
+    assert stack_without_model.ask(message("GET", "/livez")).value() == OK
 
 
 def test_without_a_model_the_root_welcomes(stack_without_model):
     assert stack_without_model.ask(message("GET", "/")).status == 200
 
 
-@pytest.mark.parametrize("path", WRITE_ROUTES)
-def test_timing_is_sent_when_it_is_switched_on(start, stack_name, path):
-    answer = start(stack_name, SERVE_TIMING="1").ask(message("POST", path, ARTICLE))
-    assert re.fullmatch(r"preprocess;dur=\d+\.\d+, predict;dur=\d+\.\d+", answer.headers["server-timing"])
+def test_without_a_model_the_log_says_once_what_to_run(stack_without_model, empty_folder):
+    [line] = [line for line in stack_without_model.log.read_text().splitlines() if "not ready" in line]
+    assert line.startswith("The model is not ready: ")
+    assert line.endswith(f" Run: python -m shared_model.train --out {empty_folder}")
+
+
+def test_timing_is_sent_when_it_is_switched_on(stack_with_settings):
+    for path in WRITE_ROUTES:
+        answer = stack_with_settings.ask(message("POST", path, ARTICLE))
+        assert re.fullmatch(r"preprocess;dur=\d+\.\d+, predict;dur=\d+\.\d+", answer.headers["server-timing"]), path
 
 
 def test_timing_is_off_by_default(stack):
     assert "server-timing" not in stack.ask(message("POST", "/predict", ARTICLE)).headers
 
 
-MODEL_ENGINES = ["numpy", "sklearn", "pandas"]
-ALL_ENGINES = [*MODEL_ENGINES, "forest"]
+# Which engine computes is not seen by an adapter: one that is light stands for those that import scikit-learn.
+MODEL_ENGINES = ["numpy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sklearn", "pandas"))]
+ALL_ENGINES = [*MODEL_ENGINES, pytest.param("forest", marks=pytest.mark.slow)]
+
+
+@pytest.fixture
+def stack_with_settings(stack_name, start):
+    """Each stack with its time told, and an engine whose answers no other gives."""
+    return start(stack_name, SERVE_TIMING="1", SERVE_ENGINE="constant")
 
 
 @pytest.fixture(params=["flask-gthread", "fastapi-uvicorn"])
 def start_with(request, start):
     """Return a function that gives the running server of either framework with an engine."""
-    return lambda engine: start(request.param, SERVE_ENGINE=engine)
+    return lambda engine: start(request.param, **({} if engine == DEFAULT_ENGINE else {"SERVE_ENGINE": engine}))
+
+
+def test_the_engine_that_is_asked_for_computes(stack_with_settings):
+    expected = Service(Options(engine="constant")).predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
+    assert stack_with_settings.ask(message("POST", "/predict_proba", ARTICLE)).value() == (200, JSON, {"probability": expected})
 
 
 @pytest.mark.parametrize("engine", ALL_ENGINES)
@@ -517,21 +535,21 @@ def results(stack, path, passengers):
 def test_chunks_of_one_byte_with_extension_and_trailer_are_one_body(stack):
     chunks = b"".join(b"1;note=x\r\n%c\r\n" % byte for byte in ARTICLE)
     request = chunked([], chunks + b"0\r\nX-Check: done\r\n\r\n", Trailer="X-Check")
-    assert stack.ask(request).value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+    assert stack.ask(request).value() == PREDICTED
 
 
 def test_a_request_sent_byte_by_byte_is_one_request(stack):
     with stack.connect() as connection:
         for byte in message("POST", "/predict", ARTICLE):
             connection.socket.sendall(bytes([byte]))
-        assert connection.read_answer().value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+        assert connection.read_answer().value() == PREDICTED
 
 
 def test_two_requests_sent_at_once_are_answered_in_order(stack):
     with stack.connect() as connection:
         connection.socket.sendall(message("POST", "/predict", ARTICLE) + message("GET", "/livez"))
         answers = [connection.read_answer().value(), connection.read_answer().value()]
-    assert answers == [(200, JSON, {"prediction": [0, 1, 1, 0]}), (200, JSON, {"status": "ok"})]
+    assert answers == [PREDICTED, OK]
 
 
 def test_a_client_that_waits_for_100_continue_is_told_to_go_on(stack):
@@ -539,7 +557,7 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on(stack):
         connection.socket.sendall(message("POST", "/predict", Content_Type=JSON, Content_Length=str(len(ARTICLE)), Expect="100-continue"))
         connection.read_interim()
         connection.socket.sendall(ARTICLE)
-        assert connection.read_answer().value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+        assert connection.read_answer().value() == PREDICTED
 
 
 def test_a_client_that_waits_to_send_too_much_is_refused_at_once(stack):
@@ -554,7 +572,6 @@ def test_a_body_that_ends_before_its_announced_length_is_never_predicted(stack):
         assert connection.is_closed() or connection.read_answer().value() == MALFORMED
 
 
-@pytest.mark.parametrize("size", [50_000, 100_000, 120_000, 300_000])
 @pytest.mark.parametrize(
     ("line", "content_type", "expected"),
     [
@@ -562,14 +579,15 @@ def test_a_body_that_ends_before_its_announced_length_is_never_predicted(stack):
         (("POST", "/livez"), JSON, NOT_ALLOWED),
         (("PUT", "/predict"), JSON, NOT_ALLOWED),
         (("POST", "/predict"), "text/plain", NOT_JSON),
-        (("GET", "/livez"), JSON, (200, JSON, {"status": "ok"})),
+        (("GET", "/livez"), JSON, OK),
     ],
 )
-def test_a_body_that_nobody_wants_holds_up_nobody(stack, line, content_type, expected, size):
-    with stack.connect() as connection, stack.connect() as other:
-        assert other.ask(message("GET", "/livez")).status == 200
-        assert connection.ask_patiently(message(*line, b"x" * size, Content_Type=content_type)).value() == expected
-        assert_answers_go_on(stack, connection, other)
+def test_a_body_that_nobody_wants_holds_up_nobody(stack, line, content_type, expected):
+    for size in (50_000, 100_000, 120_000, 300_000):
+        with stack.connect() as connection, stack.connect() as other:
+            assert other.ask(message("GET", "/livez")).status == 200, size
+            assert connection.ask_patiently(message(*line, b"x" * size, Content_Type=content_type)).value() == expected, size
+            assert_answers_go_on(stack, connection, other)
 
 
 @pytest.mark.parametrize("surplus", [1, 50_000, 1_000_000])
@@ -598,7 +616,7 @@ def assert_answers_go_on(stack, connection, other):
         with stack.connect() as fresh:
             assert fresh.ask(message("GET", "/livez"), STALL_S).status == 200
     try:
-        assert connection.ask(message("POST", "/predict", ARTICLE)).value() == (200, JSON, {"prediction": [0, 1, 1, 0]})
+        assert connection.ask(message("POST", "/predict", ARTICLE)).value() == PREDICTED
     except ConnectionError:
         assert connection.received == b""
 
@@ -606,14 +624,15 @@ def assert_answers_go_on(stack, connection, other):
 # --- both at once ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/model", "/nope", "/predict"])
-def test_flask_and_fastapi_read_routes_answer_the_same_value(start, path):
+def test_flask_and_fastapi_read_routes_answer_the_same_value(start):
     flask, fastapi = start("flask-gthread"), start("fastapi-uvicorn")
-    assert flask.ask(message("GET", path)).value() == fastapi.ask(message("GET", path)).value()
+    requests = [message("GET", path) for path in ("/livez", "/readyz", "/model", "/nope", "/predict")]
+    assert_answers(fastapi, [(request, flask.ask(request).value()) for request in requests])
 
 
-@pytest.mark.parametrize("body", [ARTICLE, PLAIN, b"[{}]", b"[]", b"{", b'[{"Age": -1, "Sex": 0}, 1]', b"null"])
 @pytest.mark.parametrize("path", WRITE_ROUTES)
-def test_flask_and_fastapi_write_routes_answer_the_same_value(start, path, body):
+def test_flask_and_fastapi_write_routes_answer_the_same_value(start, path):
     flask, fastapi = start("flask-gthread"), start("fastapi-uvicorn")
-    assert flask.ask(message("POST", path, body)).value() == fastapi.ask(message("POST", path, body)).value()
+    bodies = [ARTICLE, PLAIN, b"[{}]", b"[]", b"{", b'[{"Age": -1, "Sex": 0}, 1]', b"null"]
+    requests = [message("POST", path, body) for body in bodies]
+    assert_answers(fastapi, [(request, flask.ask(request).value()) for request in requests])

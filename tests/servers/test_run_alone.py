@@ -1,4 +1,7 @@
-"""Each server runs alone, by our own command and by those of its ecosystem, and stops without a trace."""
+"""Each server runs alone, by our own command and by those of its ecosystem, and stops without a trace.
+
+One start of a server serves all that is seen of it with one setting. What is slow is the rest of the matrix of starters and settings.
+"""
 
 import contextlib
 import hashlib
@@ -35,6 +38,7 @@ STARTERS = {
     "gunicorn": f"{BIN}/gunicorn --no-control-socket --bind 127.0.0.1:{{port}} flask_app:create_app()",
     "uvicorn": f"{BIN}/uvicorn --port {{port}} --factory fastapi_app:create_app",
 }
+ECOSYSTEM = ("flask", "gunicorn", "uvicorn")
 ADDRESS_LINES = {
     "flask_app": "Flask (gunicorn) on http://127.0.0.1:{port} - stop with Ctrl-C.",
     "flask_app --dev": "Flask (Werkzeug, reloading) on http://127.0.0.1:{port} - stop with Ctrl-C.",
@@ -43,6 +47,7 @@ ADDRESS_LINES = {
 }
 # What the development server writes each time it starts the process that serves.
 STARTS = {"flask_app": "Restarting with", "fastapi_app": "Started server process"}
+BUFFERED = {"PYTHONUNBUFFERED": ""}  # as on a terminal of a user, who sees only what is flushed
 
 
 @pytest.fixture(autouse=True)
@@ -121,30 +126,106 @@ def predict_often(server, times):
     return seen
 
 
+# --- what is seen of a server ---------------------------------------------------------------------------------------
+
+
+def assert_answers_are_those_of_the_service(server):
+    service, passengers = Service(Options()), validate_passengers(EXAMPLE)
+    predicted = server.request("POST", "/predict", BODY, JSON_TYPE)
+    probable = server.request("POST", "/predict_proba", BODY, JSON_TYPE)
+    card = server.request("GET", "/model")
+    assert json.loads(predicted.body) == {"prediction": [0, 1, 1, 0]}, "another prediction"
+    assert json.loads(probable.body) == {"probability": service.predict_proba(passengers).values}, "another probability"
+    assert json.loads(card.body) == service.model_card(), "another model card"
+
+
+def assert_the_address_is_printed_once(server, command):
+    lines = [line for line in log_of(server).splitlines() if "Ctrl-C" in line]
+    assert lines == [ADDRESS_LINES[command].format(port=server.port)], "not one line with the address"
+
+
+def assert_requests_write_nothing_to_the_log(server):
+    """All are answered, too: where Python raises its warnings as errors, a request that causes one is a 500."""
+    predict_often(server, 1)
+    before = log_of(server)
+    assert predict_often(server, 100) == {200}, "a request failed, or caused a warning"
+    assert log_of(server) == before, "a request wrote to the log"
+
+
+def assert_it_stops_quietly(server, signal_number):
+    assert end(server, signal_number) in (0, -signal_number), "another exit status"
+    assert "Traceback" not in log_of(server), "a traceback at the stop"
+
+
+def reasons(server):
+    """Return the lines that say why the server is not ready."""
+    return [line for line in log_of(server).splitlines() if NOT_READY in line]
+
+
 # --- starters and working folders -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("starter", "folder"), [*((starter, "/") for starter in STARTERS), *((app, ".") for app in APPS)])
-def test_answers_are_the_same_from_any_starter_and_folder(tmp_path, starter, folder):
-    service, passengers = Service(Options()), validate_passengers(EXAMPLE)
-    with started(starter, tmp_path, cwd=tmp_path / folder) as server:
-        predicted = server.request("POST", "/predict", BODY, JSON_TYPE)
-        probable = server.request("POST", "/predict_proba", BODY, JSON_TYPE)
-        card = server.request("GET", "/model")
-    assert json.loads(predicted[2]) == {"prediction": [0, 1, 1, 0]}
-    assert json.loads(probable[2]) == {"probability": service.predict_proba(passengers).values}
-    assert json.loads(card[2]) == service.model_card()
+@pytest.mark.parametrize(
+    ("app", "folder", "warnings", "signal_number"),
+    [
+        ("flask_app", "/", "always", signal.SIGTERM),
+        ("fastapi_app", "/", "error", signal.SIGTERM),
+        pytest.param("flask_app", ".", "always", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("fastapi_app", ".", "always", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
+def test_an_application_run_alone_tells_its_address_answers_without_a_word_and_stops_at_a_signal(
+    tmp_path, app, folder, warnings, signal_number
+):
+    with started(app, tmp_path, cwd=tmp_path / folder, env={"PYTHONWARNINGS": warnings, **BUFFERED}) as server:
+        assert_the_address_is_printed_once(server, app)
+        assert_answers_are_those_of_the_service(server)
+        assert_requests_write_nothing_to_the_log(server)
+        assert_it_stops_quietly(server, signal_number)
 
 
-@pytest.mark.parametrize("starter", STARTERS)
-def test_without_a_model_a_server_lives_is_not_ready_and_says_once_what_to_run(tmp_path, starter):
+@pytest.mark.parametrize(
+    ("app", "signal_number"), [("flask_app", signal.SIGINT), pytest.param("fastapi_app", signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_two_workers_answer_and_stop_at_a_signal_to_the_parent_alone(tmp_path, app, signal_number):
+    with started(f"{app} --workers 2", tmp_path) as server:
+        assert [predict_often(server, 1) for _ in range(20)] == [{200}] * 20
+        assert_it_stops_quietly(server, signal_number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("starter", ECOSYSTEM)
+def test_the_ecosystems_commands_give_the_same_answers_from_any_folder(tmp_path, starter):
+    with started(starter, tmp_path, cwd=Path("/")) as server:
+        assert_answers_are_those_of_the_service(server)
+
+
+# --- servers that are not ready -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("app", "signal_number"), [("flask_app", signal.SIGTERM), ("fastapi_app", signal.SIGINT)])
+def test_without_a_model_each_of_two_workers_lives_is_not_ready_and_says_once_what_to_run(tmp_path, app, signal_number):
+    with started(f"{app} --workers 2 --model-dir {tmp_path}", tmp_path) as server:
+        assert statuses(server) == [200, 503, 503, 503, 503]
+        wait_for(lambda: len(reasons(server)) >= 2)
+        assert_it_stops_quietly(server, signal_number)
+        assert len(reasons(server)) == 2
+        for line in reasons(server):
+            assert line.startswith(NOT_READY)
+            assert line.endswith(f" Run: python -m shared_model.train --out {tmp_path}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("starter", ECOSYSTEM)
+def test_without_a_model_a_server_of_the_ecosystem_lives_is_not_ready_and_says_once_what_to_run(tmp_path, starter):
     with started(starter, tmp_path, env={"SERVE_MODEL_DIR": str(tmp_path)}) as server:
         assert statuses(server) == [200, 503, 503, 503, 503]
-        [line] = [line for line in log_of(server).splitlines() if NOT_READY in line]
+        [line] = reasons(server)
     assert line.startswith(NOT_READY)
     assert line.endswith(f" Run: python -m shared_model.train --out {tmp_path}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", APPS)
 @pytest.mark.parametrize("engine", ["numpy", "sklearn"])
 def test_with_a_model_of_another_scikit_learn_a_server_lives_and_is_not_ready(tmp_path, app, engine):
@@ -156,11 +237,14 @@ def test_with_a_model_of_another_scikit_learn_a_server_lives_and_is_not_ready(tm
     (model / LINK / SUMS).write_text(sums)
     with started(f"{app} --engine {engine} --model-dir {model}", tmp_path) as server:
         assert statuses(server) == [200, 503, 503, 503, 503]
-        [line] = [line for line in log_of(server).splitlines() if NOT_READY in line]
+        [line] = reasons(server)
     assert line.startswith(f"{NOT_READY}The model was made with scikit-learn 0.1; installed is ")
 
 
-@pytest.mark.parametrize("starter", ["flask", "gunicorn", "uvicorn"])
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("starter", ["gunicorn", "uvicorn", pytest.param("flask", marks=pytest.mark.slow)])
 def test_an_unknown_engine_ends_the_ecosystems_commands_with_the_names_there_are(tmp_path, starter):
     command = STARTERS[starter].format(port=free_port()).split()
     result = subprocess.run(
@@ -176,16 +260,6 @@ def test_an_unknown_engine_ends_the_ecosystems_commands_with_the_names_there_are
     assert "SERVE_ENGINE: There is no engine 'nonsense'; choose one of: numpy, sklearn, pandas, " in result.stderr
 
 
-@pytest.mark.parametrize("command", ADDRESS_LINES)
-def test_the_address_is_printed_once_when_the_server_starts(tmp_path, command):
-    with started(command, tmp_path, env={"PYTHONUNBUFFERED": ""}) as server:
-        lines = [line for line in log_of(server).splitlines() if "Ctrl-C" in line]
-        assert lines == [ADDRESS_LINES[command].format(port=server.port)]
-
-
-# --- ports that cannot be had ---------------------------------------------------------------------------------------
-
-
 def refusal(app, *arguments, prefix=()):
     command = [*prefix, sys.executable, "-m", app, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
@@ -196,13 +270,13 @@ def refusal(app, *arguments, prefix=()):
 
 
 @pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("port", ["70000", "abc", "0", "-1"])
+@pytest.mark.parametrize("port", ["70000", *(pytest.param(port, marks=pytest.mark.slow) for port in ("abc", "0", "-1"))])
 def test_a_port_that_is_none_is_refused_in_one_line(app, port):
     assert refusal(app, port) == f"python -m {app}: argument PORT: '{port}' is no port: give a whole number from 1 to 65535"
 
 
 @pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("options", [[], ["--dev"], ["--workers=2"]])
+@pytest.mark.parametrize("options", [[], ["--dev"], pytest.param(["--workers=2"], marks=pytest.mark.slow)])
 def test_a_taken_port_is_refused_in_one_line_and_no_other_is_taken(app, options):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -210,7 +284,7 @@ def test_a_taken_port_is_refused_in_one_line_and_no_other_is_taken(app, options)
     assert line == f"python -m {app}: Cannot listen on 127.0.0.1:{port}: it is in use; stop what uses it or choose another port."
 
 
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("app", ["flask_app", pytest.param("fastapi_app", marks=pytest.mark.slow)])
 def test_a_port_that_needs_more_rights_is_refused_in_one_line(app):
     first_free_for_all = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     if first_free_for_all <= 80:
@@ -225,29 +299,7 @@ def test_a_port_that_needs_more_rights_is_refused_in_one_line(app):
     assert line == f"python -m {app}: Port 80 needs more rights than this user has; choose one above 1023."
 
 
-# --- processes ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", ["flask_app", "flask_app --workers 2", "fastapi_app", "fastapi_app --workers 2"])
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_parent_alone_stops_every_process_quietly(tmp_path, command, signal_number):
-    with started(command, tmp_path) as server:
-        assert end(server, signal_number) in (0, -signal_number)
-        assert "Traceback" not in log_of(server)
-
-
-@pytest.mark.parametrize("app", APPS)
-def test_two_workers_load_the_model_once_each(tmp_path, app):
-    with started(f"{app} --workers 2 --model-dir {tmp_path}", tmp_path) as server:
-        wait_for(lambda: log_of(server).count(NOT_READY) >= 2)
-        end(server, signal.SIGTERM)
-        assert log_of(server).count(NOT_READY) == 2
-
-
-@pytest.mark.parametrize("app", APPS)
-def test_two_workers_answer(tmp_path, app):
-    with started(f"{app} --workers 2", tmp_path) as server:
-        assert [predict_often(server, 1) for _ in range(20)] == [{200}] * 20
+# --- the development server -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -259,34 +311,51 @@ def source(tmp_path):
     return folder
 
 
+def touch_until_seen(server, path, source):
+    """Touch a file until the log names it; again, since the reloader may not have had its first look at the files before."""
+
+    def is_change_seen():
+        seen = str(path) in log_of(server) or str(path.relative_to(source)) in log_of(server)
+        if not seen:
+            os.utime(path, (0, path.stat().st_mtime + 1))
+        return seen
+
+    wait_for(is_change_seen)
+
+
 @pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_the_development_server_leaves_no_process_behind(tmp_path, app, signal_number):
-    with started(f"{app} --dev", tmp_path) as server:
-        assert len(family(server)) > 1
-        end(server, signal_number)
+def test_the_development_server_tells_its_address_once_and_loads_the_model_once_per_change_and_leaves_no_process(tmp_path, source, app):
+    command = f"{app} --dev"
+    with started(f"{command} --model-dir {tmp_path}", tmp_path, cwd=source, env=BUFFERED) as server:
+        assert len(family(server)) > 1, "nobody watches the files"
+        assert log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) == 1
+        for changes, path in enumerate([source / "shared_model/features.py", source / app / "app.py"], start=1):
+            touch_until_seen(server, path, source)
+            wait_for(lambda least=1 + changes: log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) >= least)
+            assert server.request("GET", "/livez").status == 200, f"no answer after the change of {path}"
+        assert_the_address_is_printed_once(server, command)
+        end(server, signal.SIGINT)
         assert "Traceback" not in log_of(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("file", ["shared_model/features.py", "APP/app.py"])
-def test_the_development_server_reloads_and_loads_the_model_once_per_serving_process(tmp_path, source, app, file):
-    touched = source / file.replace("APP", app)
-    with started(f"{app} --dev --model-dir {tmp_path}", tmp_path, cwd=source) as server:
-        assert log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) == 1
-
-        def is_change_seen():
-            seen = str(touched) in log_of(server) or str(touched.relative_to(source)) in log_of(server)
-            if not seen:  # touch it again: the reloader may not have had its first look at the files before
-                os.utime(touched, (0, touched.stat().st_mtime + 1))
-            return seen
-
-        wait_for(is_change_seen)
-        wait_for(lambda: log_of(server).count(NOT_READY) == log_of(server).count(STARTS[app]) >= 2)
-        assert server.request("GET", "/livez")[0] == 200
+def test_the_development_server_with_a_model_leaves_no_process_behind_either(tmp_path, app):
+    with started(f"{app} --dev", tmp_path) as server:
+        assert len(family(server)) > 1
+        end(server, signal.SIGTERM)
+        assert "Traceback" not in log_of(server)
 
 
-# --- thread pools and warnings --------------------------------------------------------------------------------------
+# --- engines: thread pools and warnings -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("engine", [*ENGINES, "spin-1ms"])
+def test_no_engine_lets_a_request_cause_a_warning_or_write_to_the_log(tmp_path, app, engine):
+    with started(f"{app} --engine {engine}", tmp_path, env={"PYTHONWARNINGS": "error"}) as server:
+        assert_requests_write_nothing_to_the_log(server)
 
 
 def count_threads(app, engine, folder, **env):
@@ -296,25 +365,9 @@ def count_threads(app, engine, folder, **env):
         return [process.num_threads() for process in family(server)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("app", "engine"), [("flask_app", "forest"), ("fastapi_app", "sklearn")])
 def test_the_environment_cannot_widen_the_thread_pools(tmp_path, app, engine):
     one = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     eight = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="8", OPENBLAS_NUM_THREADS="8")
     assert eight == one
-
-
-@pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("engine", [*ENGINES, "spin-1ms"])
-def test_no_request_causes_a_warning(tmp_path, app, engine):
-    with started(f"{app} --engine {engine}", tmp_path, env={"PYTHONWARNINGS": "error"}) as server:
-        assert predict_often(server, 100) == {200}
-
-
-@pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("engine", ["numpy", "pandas"])
-def test_no_request_writes_to_the_log(tmp_path, app, engine):
-    with started(f"{app} --engine {engine}", tmp_path, env={"PYTHONWARNINGS": "always"}) as server:
-        predict_often(server, 1)
-        before = log_of(server)
-        assert predict_often(server, 100) == {200}
-        assert log_of(server) == before

@@ -1,5 +1,6 @@
 """What stacks say of their own time is read from their header; which stacks are asked follows from the plan."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from bench.errors import StackError
 from bench.measure import server_timing
 from bench.measure.environment import choose_cores
-from bench.measure.server_timing import REQUESTS, WARM_UP_REQUESTS, measure_server_timing, measure_timing, parse_timing, timed_stacks
+from bench.measure.server_timing import REQUESTS, WARM_UP_REQUESTS, measure_server_timing, measure_timing, parse_timing
 from bench.plan.plan import make_plan
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks, resolve_stack
 
@@ -32,27 +33,29 @@ def test_a_header_gives_microseconds_by_step(header, times):
 
 @pytest.mark.parametrize("profile", ["default", "thorough"])
 def test_the_whole_stacks_of_the_ladder_are_asked(profile):
-    assert [stack.name for stack in timed_stacks(make_plan(profile))] == WHOLE
+    assert [stack.name for stack in make_plan(profile).timed_stacks()] == WHOLE
 
 
 def test_twins_and_other_engines_are_not_asked():
-    config = make_plan("default")
+    plan = make_plan("default")
     stacks = ("null-wsgi-gthread", "flask-gthread", "flask-gthread@constant", "flask-gthread@spin-1ms", "flask-gthread-twin")
-    part = replace(config.parts[1], stacks=stacks)
-    assert [stack.name for stack in timed_stacks(replace(config, parts=(part,)))] == ["flask-gthread"]
+    part = replace(plan.parts[1], stacks=stacks)
+    assert [stack.name for stack in replace(plan, parts=(part,)).timed_stacks()] == ["flask-gthread"]
 
 
-def test_without_floors_nobody_is_asked():
-    assert list(measure_server_timing(make_plan("smoke"), CORES)) == []
+def test_without_bare_servers_nobody_is_asked():
+    stacks = make_plan("smoke").timed_stacks()
+    assert stacks == list(measure_server_timing(stacks, CORES)) == []
 
 
-@pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn@spin-1ms"])
+@pytest.mark.parametrize("name", ["fastapi-uvicorn@spin-1ms", pytest.param("flask-gthread", marks=pytest.mark.slow)])
 def test_a_stack_tells_the_time_of_its_model(name):
+    begin_s = time.monotonic()
     [row] = measure_timing(resolve_stack(name, STACKS), CORES)
+    most_us = (time.monotonic() - begin_s) * 1e6 / (row.requests // 2)  # half of the requests took the median or more
     assert (row.stack, row.scenario, row.requests) == (name, "predict-1", REQUESTS - WARM_UP_REQUESTS)
-    assert 0.5 < row.preprocess_us < 1000
-    low_us = 1000 if "spin" in name else 0.5
-    assert low_us < row.predict_us < low_us + 2000
+    assert 0 < row.preprocess_us < most_us
+    assert (1000 if "spin" in name else 0) < row.predict_us < most_us
 
 
 def test_a_stack_that_says_nothing_has_no_row(make_stub):

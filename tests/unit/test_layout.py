@@ -64,15 +64,14 @@ def test_the_core_of_an_adapter_stays_small(adapter):
     assert len([line for line in lines if line.strip()]) <= MAX_LINES
 
 
-@pytest.mark.parametrize("path", sorted(SHARED.rglob("*.py")), ids=lambda path: path.name)
-def test_the_shared_model_imports_the_standard_library_and_its_own_libraries_alone(path):
-    assert imported(path) <= {*sys.stdlib_module_names, *MODEL_LIBRARIES, "shared_model"}
+def test_the_shared_model_imports_the_standard_library_and_its_own_libraries_alone():
+    own = {*sys.stdlib_module_names, *MODEL_LIBRARIES, "shared_model"}
+    assert {path.name: foreign for path in SHARED.rglob("*.py") if (foreign := imported(path) - own)} == {}
 
 
-@pytest.mark.parametrize("path", sorted(SHARED.rglob("*.py")), ids=lambda path: path.name)
-def test_the_shared_model_names_no_transport(path):
-    text = path.read_text().lower()
-    assert [name for name in TRANSPORTS if name in text] == []
+def test_the_shared_model_names_no_transport():
+    texts = {path.name: path.read_text().lower() for path in SHARED.rglob("*.py")}
+    assert [(file, name) for file, text in texts.items() for name in TRANSPORTS if name in text] == []
 
 
 def locked(name):

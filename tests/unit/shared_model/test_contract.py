@@ -15,46 +15,48 @@ EMBARKED = "must be C, Q or S, or null"
 
 
 def faults(document):
-    with pytest.raises(Failure) as caught:
+    """Return the faults of a document that is invalid; none where it is taken."""
+    try:
         validate_passengers(document)
-    assert caught.value.kind is Kind.INVALID
-    return caught.value.document()["errors"]
+    except Failure as failure:
+        return failure.document()["errors"] if failure.kind is Kind.INVALID else failure.kind
+    return None
 
 
-@pytest.mark.parametrize("word", ["male", "MALE", " Male\t", '"male"', "'male'", ' "Male" ', "\n'MALE'\n"])
-def test_sex_is_trimmed_freed_of_one_pair_of_quotes_and_of_case(word):
-    assert validate_passengers([{"Sex": word}])[0].Sex == "male"
+def test_sex_is_trimmed_freed_of_one_pair_of_quotes_and_of_case():
+    for word in ("male", "MALE", " Male\t", '"male"', "'male'", ' "Male" ', "\n'MALE'\n"):
+        assert validate_passengers([{"Sex": word}])[0].Sex == "male", word
 
 
-@pytest.mark.parametrize("word", ["s", "S", " s ", '"s"', "'S'"])
-def test_a_port_is_trimmed_freed_of_one_pair_of_quotes_and_of_case(word):
-    assert validate_passengers([{"Embarked": word}])[0].Embarked == "S"
+def test_a_port_is_trimmed_freed_of_one_pair_of_quotes_and_of_case():
+    for word in ("s", "S", " s ", '"s"', "'S'"):
+        assert validate_passengers([{"Embarked": word}])[0].Embarked == "S", word
 
 
-@pytest.mark.parametrize("word", ['""male""', '"male', "male'", "\"male'", "ma le", "man", "", "   ", '""', "'", "m", "nan"])
-def test_other_words_for_sex_are_refused(word):
-    assert faults([{"Sex": word}]) == [{"pointer": "/0/Sex", "message": SEX}]
+def test_other_words_for_sex_are_refused():
+    for word in ('""male""', '"male', "male'", "\"male'", "ma le", "man", "", "   ", '""', "'", "m", "nan"):
+        assert faults([{"Sex": word}]) == [{"pointer": "/0/Sex", "message": SEX}], word
 
 
-@pytest.mark.parametrize("word", ["X", "", "Southampton", "SS", "\u017f", 1, True, [], {}])
-def test_other_words_for_a_port_are_refused(word):
-    assert faults([{"Embarked": word}]) == [{"pointer": "/0/Embarked", "message": EMBARKED}]
+def test_other_words_for_a_port_are_refused():
+    for word in ("X", "", "Southampton", "SS", "\u017f", 1, True, [], {}):
+        assert faults([{"Embarked": word}]) == [{"pointer": "/0/Embarked", "message": EMBARKED}], word
 
 
-@pytest.mark.parametrize("age", [0, 0.0, 0.1667, 120, 120.0])
-def test_an_age_from_0_to_120_is_taken(age):
-    assert validate_passengers([{"Age": age}])[0].Age == age
+def test_an_age_from_0_to_120_is_taken():
+    for age in (0, 0.0, 0.1667, 120, 120.0):
+        assert validate_passengers([{"Age": age}])[0].Age == age
 
 
-@pytest.mark.parametrize("age", [-0.001, 120.0000001, float("nan"), float("inf"), 10**400, "22", "", True, False, [], {}])
-def test_another_age_is_refused(age):
-    assert faults([{"Age": age}]) == [{"pointer": "/0/Age", "message": AGE}]
+def test_another_age_is_refused():
+    for age in (-0.001, 120.0000001, float("nan"), float("inf"), 10**400, "22", "", True, False, [], {}):
+        assert faults([{"Age": age}]) == [{"pointer": "/0/Age", "message": AGE}], str(age)[:40]
 
 
-@pytest.mark.parametrize("field", ["Age", "Sex", "Embarked"])
-def test_null_and_absent_both_mean_missing(field):
-    [absent, null] = validate_passengers([{}, {field: None}])
-    assert absent == null
+def test_null_and_absent_both_mean_missing():
+    for field in ("Age", "Sex", "Embarked"):
+        [absent, null] = validate_passengers([{}, {field: None}])
+        assert absent == null, field
 
 
 def test_other_keys_are_ignored():
@@ -62,14 +64,14 @@ def test_other_keys_are_ignored():
     assert vars(passenger) == {"Age": 3, "Sex": None, "Embarked": None}
 
 
-@pytest.mark.parametrize("document", [None, {}, {"Age": 1}, "[]", 1, [], [{}] * 1001])
-def test_a_document_that_is_no_array_of_passengers_is_refused_as_a_whole(document):
-    assert faults(document) == [{"pointer": "", "message": "must be an array of 1 to 1000 passengers"}]
+def test_a_document_that_is_no_array_of_passengers_is_refused_as_a_whole():
+    for document in (None, {}, {"Age": 1}, "[]", 1, [], [{}] * 1001):
+        assert faults(document) == [{"pointer": "", "message": "must be an array of 1 to 1000 passengers"}], str(document)[:40]
 
 
-@pytest.mark.parametrize("record", [None, 1, "male", [], [{}]])
-def test_a_record_that_is_no_object_is_refused(record):
-    assert faults([{}, record]) == [{"pointer": "/1", "message": "must be an object with the keys Age, Sex and Embarked"}]
+def test_a_record_that_is_no_object_is_refused():
+    for record in (None, 1, "male", [], [{}]):
+        assert faults([{}, record]) == [{"pointer": "/1", "message": "must be an object with the keys Age, Sex and Embarked"}], record
 
 
 def test_a_thousand_passengers_are_taken():
@@ -174,30 +176,24 @@ def test_only_not_ready_says_when_to_come_again():
     assert {kind: Failure(kind).headers for kind in Kind if Failure(kind).headers} == {Kind.NOT_READY: {"Retry-After": "5"}}
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/json", "Application/JSON", "application/json; charset=latin-1", "application/json ;x", "application/problem+json"],
-)
-def test_a_json_type_is_taken(content_type):
-    assert contract.is_json_type(content_type)
+def test_a_json_type_is_taken():
+    types = ["application/json", "Application/JSON", "application/json; charset=latin-1", "application/json ;x", "application/problem+json"]
+    assert [content_type for content_type in types if not contract.is_json_type(content_type)] == []
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [None, "", "text/plain", "text/json", "application/jsonx", "application/+json", "application/x-json", "json", "application/json/x"],
-)
-def test_another_type_is_not_json(content_type):
-    assert not contract.is_json_type(content_type)
+def test_another_type_is_not_json():
+    types = [None, "", "text/plain", "text/json", "application/jsonx", "application/+json", "application/x-json", "json"]
+    assert [content_type for content_type in [*types, "application/json/x"] if contract.is_json_type(content_type)] == []
 
 
-@pytest.mark.parametrize("request_id", ["a", "x" * 128, "with blank ~!"])
-def test_a_printable_request_id_is_echoed(request_id):
-    assert contract.echoed_headers(request_id) == {"X-Request-ID": request_id}
+def test_a_printable_request_id_is_echoed():
+    for request_id in ("a", "x" * 128, "with blank ~!"):
+        assert contract.echoed_headers(request_id) == {"X-Request-ID": request_id}
 
 
-@pytest.mark.parametrize("request_id", [None, "", "x" * 129, "tab\t", "line\r\n", "\u00e4", "\x7f"])
-def test_another_request_id_is_not_echoed(request_id):
-    assert contract.echoed_headers(request_id) == {}
+def test_another_request_id_is_not_echoed():
+    for request_id in (None, "", "x" * 129, "tab\t", "line\r\n", "\u00e4", "\x7f"):
+        assert contract.echoed_headers(request_id) == {}, request_id
 
 
 def judge(size, content_type="application/json", encoding=None):

@@ -8,6 +8,7 @@ import pytest
 
 import shared_model
 
+pytestmark = pytest.mark.xdist_group("scikit-learn")
 FOLDER = Path(shared_model.__file__).parent / "data"
 
 

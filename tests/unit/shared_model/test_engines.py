@@ -1,5 +1,6 @@
 """The engines compute the same model, whoever else is in the request."""
 
+import importlib
 import time
 import warnings
 
@@ -13,12 +14,14 @@ from shared_model.artefacts import Artefacts, Serving, load_set
 from shared_model.contract import EXAMPLE, validate_passengers
 from shared_model.engines import ENGINES, EngineNameError, NumpyEngine, check_engine_name, make_engine
 from shared_model.features import COLUMNS
-from shared_model.train import DEFAULT_DATA, read_training_file
 
+pytestmark = pytest.mark.xdist_group("scikit-learn")
 SAME_MODEL = ("numpy", "sklearn", "pandas")
 # What one record more or less in the request may change: nothing where each row is summed by itself, rounding elsewhere.
 TOLERANCE = {"numpy": 0.0, "sklearn": 1e-12, "pandas": 1e-12, "forest": 1e-12}
 SERVICES = {}
+# How many requests are tried with the engines that take a millisecond and more for each.
+FEW_OR_MANY = pytest.mark.parametrize("count", [25, pytest.param(100, marks=pytest.mark.slow)])
 
 
 def service(engine):
@@ -40,22 +43,30 @@ def test_the_article_gets_its_answer(engine):
     assert predictions(engine, EXAMPLE) == [0, 1, 1, 0]
 
 
+@FEW_OR_MANY
 @pytest.mark.parametrize("engine", SAME_MODEL[1:])
-@settings(deadline=None)
-@given(records=REQUESTS)
-def test_engines_agree_with_the_default_one(engine, records):
-    assert probabilities(engine, records) == pytest.approx(probabilities("numpy", records), rel=0, abs=1e-6)
-    assert predictions(engine, records) == predictions("numpy", records)
+def test_engines_agree_with_the_default_one(engine, count):
+    @settings(deadline=None, max_examples=count)
+    @given(records=REQUESTS)
+    def assert_agreement(records):
+        assert probabilities(engine, records) == pytest.approx(probabilities("numpy", records), rel=0, abs=1e-6)
+        assert predictions(engine, records) == predictions("numpy", records)
+
+    assert_agreement()
 
 
+@FEW_OR_MANY
 @pytest.mark.parametrize("engine", TOLERANCE)
-@settings(deadline=None, max_examples=50)
-@given(record=RECORDS, before=st.lists(RECORDS, max_size=20), after=st.lists(RECORDS, max_size=20))
-def test_an_answer_does_not_depend_on_the_other_records(engine, record, before, after):
-    together = [*before, record, *after]
-    alone = probabilities(engine, [record])
-    assert probabilities(engine, together)[len(before)] == pytest.approx(alone[0], rel=0, abs=TOLERANCE[engine])
-    assert predictions(engine, together)[len(before)] == predictions(engine, [record])[0]
+def test_an_answer_does_not_depend_on_the_other_records(engine, count):
+    @settings(deadline=None, max_examples=count)
+    @given(record=RECORDS, before=st.lists(RECORDS, max_size=20), after=st.lists(RECORDS, max_size=20))
+    def assert_independence(record, before, after):
+        together = [*before, record, *after]
+        alone = probabilities(engine, [record])
+        assert probabilities(engine, together)[len(before)] == pytest.approx(alone[0], rel=0, abs=TOLERANCE[engine])
+        assert predictions(engine, together)[len(before)] == predictions(engine, [record])[0]
+
+    assert_independence()
 
 
 @pytest.mark.parametrize("engine", TOLERANCE)
@@ -70,7 +81,8 @@ def test_an_answer_does_not_depend_on_its_place_among_a_thousand(engine):
 
 
 def test_every_bundled_passenger_has_one_probability_alone_and_among_the_others():
-    records = read_training_file(DEFAULT_DATA).records
+    train = importlib.import_module("shared_model.train")
+    records = train.read_training_file(train.DEFAULT_DATA).records
     assert probabilities("numpy", records[:1000]) == [probabilities("numpy", [record])[0] for record in records[:1000]]
 
 
@@ -109,14 +121,13 @@ def test_an_extreme_model_gives_0_or_1_and_no_warning():
         assert engine.predict_proba(engine.preprocess(validate_passengers([{"Age": 0}, {"Age": 100}]))) == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("name", [*ENGINES, "spin-1ms", "spin-0.001ms", "spin-2.5ms", "spin-1000ms"])
-def test_an_engine_name_is_known(name):
-    assert check_engine_name(name) == name
+def test_an_engine_name_is_known():
+    for name in (*ENGINES, "spin-1ms", "spin-0.001ms", "spin-2.5ms", "spin-1000ms"):
+        assert check_engine_name(name) == name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_an_unknown_engine_name_is_refused_with_those_there_are():
+    for name in [
         "",
         "Numpy",
         "numpy ",
@@ -129,14 +140,12 @@ def test_an_engine_name_is_known(name):
         "spin-1e2ms",
         "spin-1ms\n",
         "spin-\u0661ms",
-    ],
-)
-def test_an_unknown_engine_name_is_refused_with_those_there_are(name):
-    with pytest.raises(EngineNameError) as caught:
-        check_engine_name(name)
-    assert str(caught.value) == (
-        f"There is no engine {name!r}; choose one of: numpy, sklearn, pandas, forest, article, constant, spin-Xms (X up to 1000)."
-    )
+    ]:
+        with pytest.raises(EngineNameError) as caught:
+            check_engine_name(name)
+        assert str(caught.value) == (
+            f"There is no engine {name!r}; choose one of: numpy, sklearn, pandas, forest, article, constant, spin-Xms (X up to 1000)."
+        )
 
 
 def test_no_engine_is_made_under_an_unknown_name():

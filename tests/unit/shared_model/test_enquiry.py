@@ -10,9 +10,12 @@ from shared_model.enquiry import parse_enquiry, parse_record
 
 
 def kind_of(function, *arguments):
-    with pytest.raises(Failure) as caught:
+    """Return the kind of failure; none where the arguments are taken."""
+    try:
         function(*arguments)
-    return caught.value.kind
+    except Failure as failure:
+        return failure.kind
+    return None
 
 
 def test_an_enquiry_says_where_the_record_is():
@@ -29,31 +32,28 @@ def test_other_keys_are_ignored():
     assert parse_enquiry(b'{"passenger": 1, "delay_ms": 0, "x": NaN}').path == "/passengers/1?delay_ms=0"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_anything_else_is_no_enquiry():
+    for body in [
         *(b"", b"{", b"[]", b"3", b"null", b"{}", b'[{"passenger": 3, "delay_ms": 20}]', b'{"passenger": 3}', b'{"delay_ms": 20}', b"\xff"),
         *(
             b'{"passenger": %b, "delay_ms": 20}' % value
             for value in (b"0", b"-1", b"1000001", b"1.0", b'"3"', b"true", b"null", b"9" * 400)
         ),
         *(b'{"passenger": 3, "delay_ms": %b}' % value for value in (b"-1", b"1001", b"20.0", b'"20"', b"false", b"NaN", b"[]")),
-    ],
-)
-def test_anything_else_is_no_enquiry(body):
-    assert kind_of(parse_enquiry, body) is Kind.NO_ENQUIRY
+    ]:
+        assert kind_of(parse_enquiry, body) is Kind.NO_ENQUIRY, body
 
 
-@pytest.mark.parametrize("record", contract.EXAMPLE)
-def test_a_record_is_a_passenger_as_the_contract_has_them(record):
-    assert [parse_record(200, json.dumps(record).encode())] == contract.validate_passengers([record])
+def test_a_record_is_a_passenger_as_the_contract_has_them():
+    for record in contract.EXAMPLE:
+        assert [parse_record(200, json.dumps(record).encode())] == contract.validate_passengers([record]), record
 
 
-@pytest.mark.parametrize("status", [204, 302, 404, 500])
-def test_another_status_is_no_record(status):
-    assert kind_of(parse_record, status, json.dumps(contract.EXAMPLE[0]).encode()) is Kind.NO_RECORD
+def test_another_status_is_no_record():
+    for status in (204, 302, 404, 500):
+        assert kind_of(parse_record, status, json.dumps(contract.EXAMPLE[0]).encode()) is Kind.NO_RECORD, status
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"<html>", b'{"Age": -1}', b'{"Sex": 1}', b"\xff"])
-def test_another_body_is_no_record(body):
-    assert kind_of(parse_record, 200, body) is Kind.NO_RECORD
+def test_another_body_is_no_record():
+    for body in (b"", b"{", b"[]", b"<html>", b'{"Age": -1}', b'{"Sex": 1}', b"\xff"):
+        assert kind_of(parse_record, 200, body) is Kind.NO_RECORD, body

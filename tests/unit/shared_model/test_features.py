@@ -7,6 +7,7 @@ from strategies import REQUESTS
 from shared_model.contract import validate_passengers
 from shared_model.features import COLUMNS, frame_from_records, rows_from_passengers
 
+pytestmark = pytest.mark.xdist_group("scikit-learn")
 MEDIAN_AGE = 28.5
 
 

@@ -37,8 +37,7 @@ asyncio.run(create_app()(scope, receive, send))
 IMPORTED = "print(sorted({'sklearn', 'pandas', 'scipy', 'joblib'} & sys.modules.keys()))"
 
 POOLS = """
-import shared_model
-import numpy, scipy.linalg, sklearn.ensemble
+import scipy.linalg, sklearn.ensemble
 from threadpoolctl import threadpool_info
 print(sorted({(pool["user_api"], pool["num_threads"]) for pool in threadpool_info()}))
 """
@@ -60,13 +59,11 @@ def test_serving_with_the_default_engine_imports_neither_scikit_learn_nor_pandas
     assert python(code + IMPORTED) == ["[0, 1, 1, 0]", "[]"]
 
 
-@pytest.mark.parametrize("code", [FLASK, FASTAPI], ids=["flask", "fastapi"])
-def test_the_engine_pandas_is_seen_to_import_them(code):
-    assert python(code + IMPORTED, SERVE_ENGINE="pandas") == ["[0, 1, 1, 0]", "['joblib', 'pandas', 'scipy', 'sklearn']"]
-
-
-def test_thread_pools_have_one_thread_whatever_the_environment_says():
-    [pools] = python(POOLS, OMP_NUM_THREADS="8", OPENBLAS_NUM_THREADS="8", MKL_NUM_THREADS="8")
+@pytest.mark.parametrize("code", [FLASK, pytest.param(FASTAPI, marks=pytest.mark.slow)], ids=["flask", "fastapi"])
+def test_the_engine_pandas_is_seen_to_import_them_and_its_thread_pools_have_one_thread_whatever_the_environment_says(code):
+    wide = {"OMP_NUM_THREADS": "8", "OPENBLAS_NUM_THREADS": "8", "MKL_NUM_THREADS": "8"}
+    predicted, imported, pools = python(code + IMPORTED + POOLS, SERVE_ENGINE="pandas", **wide)
+    assert (predicted, imported) == ("[0, 1, 1, 0]", "['joblib', 'pandas', 'scipy', 'sklearn']")
     assert pools == "[('blas', 1), ('openmp', 1)]"
 
 
