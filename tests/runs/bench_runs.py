@@ -9,8 +9,8 @@ import time
 import psutil
 
 RUN_TIMEOUT_S = 120
-# The command line of the bench, but for the report, which takes longer to draw than all the rest, and with slices of a quarter of the
-# usual length under one load: both are tested where they matter.
+# The command line of the bench, with slices of a quarter of the usual length under one load, and without the report, which takes longer
+# to draw than all the rest, unless it is asked for: all of this is tested where it matters.
 SHORT = """
 import sys
 from dataclasses import replace
@@ -20,18 +20,18 @@ from bench.run import loop
 measure = loop.run
 
 def run(plan, *rest):
-    part = replace(plan.parts[0], scenarios=("predict-1",), loads=("closed-4",), more_blocks={}, stacks_by_load={})
+    part = replace(plan.parts[0], scenarios=("predict-1",), loads=("closed-4",), more_blocks=dict(), stacks_by_load=dict())
     short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, parts=(part,))
-    return measure(short, *rest, report=lambda folder: None)
+    return measure(short, *rest{report})
 
 loop.run = run
 sys.exit(main())
 """
 
 
-def bench(*arguments, cwd, env=None, is_drawn=False):
-    """Start `python -m bench` with the answer and the progress captured."""
-    program = ["-m", "bench"] if is_drawn else ["-c", SHORT]
+def bench(*arguments, cwd, env=None, is_drawn=False, is_whole=False):
+    """Start `python -m bench` with the answer and the progress captured: a short run, or the whole of what it plans, which is drawn."""
+    program = ["-m", "bench"] if is_whole else ["-c", SHORT.format(report="" if is_drawn else ", report=lambda folder: None")]
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=cwd,
@@ -50,8 +50,8 @@ def finish(process):
     return process.returncode, out, err
 
 
-def run(*arguments, cwd, env=None, is_drawn=False):
-    return finish(bench(*arguments, cwd=cwd, env=env, is_drawn=is_drawn))
+def run(*arguments, cwd, env=None, is_whole=False):
+    return finish(bench(*arguments, cwd=cwd, env=env, is_whole=is_whole))
 
 
 def processes_of(session):

@@ -191,15 +191,6 @@ def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, priced
     assert priced == [price]
 
 
-def test_a_price_that_is_asked_for_is_in_every_output(capsys, mini):
-    said = shown(capsys, "report", str(mini.path), "--core-hour-price", "0.5", "--utilisation", "0.2")
-    page, markdown = ((mini.path / name).read_text("utf-8") for name in ("report.html", "report.md"))
-    for text in (said, page, markdown):
-        assert "(0.5 per core hour, 20 % used)." in text.replace("\\", "")
-    for text in (page, markdown):
-        assert "0.5 per core hour, of which 20 % is used" in text
-
-
 def test_a_report_keeps_to_the_price_of_its_run_in_what_is_not_asked_for(capsys, mini, priced):
     plan = {**mini.read_manifest()["plan"], "price": {"per_core_hour": 7, "utilisations": [0.9]}}
     mini.write_manifest({**mini.read_manifest(), "plan": plan})

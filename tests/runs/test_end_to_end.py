@@ -13,7 +13,7 @@ from bench_runs import bench, finish, run
 def smoke(tmp_path_factory):
     """A finished smoke run, its exit status and what it printed."""
     folder = tmp_path_factory.mktemp("smoke")
-    status, out, err = run("run", "--profile", "smoke", cwd=folder, is_drawn=True)
+    status, out, err = run("run", "--profile", "smoke", cwd=folder, is_whole=True)
     return folder / "results" / "latest", status, out, err
 
 

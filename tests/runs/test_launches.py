@@ -1,5 +1,6 @@
 """A launch from fresh processes to samples, against stub servers with a known behaviour, over real sockets."""
 
+import contextlib
 import itertools
 import re
 import signal
@@ -322,8 +323,11 @@ def enrich_plan(plan_of):
 
 def find_upstream():
     """Return the upstream services that this process has started and that run."""
-    children = psutil.Process().children()
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and "bench.servers.upstream" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends at this moment
+            found += [child] if "bench.servers.upstream" in child.cmdline() else []
+    return found
 
 
 @pytest.mark.parametrize("name", ["fastapi-enrich", "flask-enrich-8"])
