@@ -81,8 +81,7 @@ class Connection:
         number = self._number
         self._refresh()
         try:
-            while perf_counter_ns() < end_ns:
-                sent_ns = perf_counter_ns()
+            while (sent_ns := perf_counter_ns()) < end_ns:
                 first_byte_ns, done_ns, status, correct = self._exchange(exchange)
                 samples.append((number, sent_ns, sent_ns, first_byte_ns, done_ns, status, correct))
                 if not status:
