@@ -35,7 +35,7 @@ from bench.measure.clocks import read_clocks
 NO_CONNECTION = -1
 
 
-class Turn:
+class LiveSlice:
     """One slice under way: what is sent to which stack, the samples so far, and `done` once no user takes part any more."""
 
     def __init__(self, stack: str, exchange: Exchange) -> None:
@@ -48,7 +48,7 @@ class Turn:
     def _enter(self, user: Any) -> None:
         """Give one user its turn."""
         self._busy += 1
-        user.turns.put(self)
+        user.slices.put(self)
 
     def _leave(self) -> None:
         """Count one user as done."""
@@ -57,7 +57,7 @@ class Turn:
             self.done.set()
 
 
-class ClosedTurn(Turn):
+class ClosedSlice(LiveSlice):
     """One slice of a closed loop: each user sends, waits for its answer and sends again, until the end."""
 
     def __init__(self, stack: str, exchange: Exchange, users: list[Any], end_ns: int) -> None:
@@ -78,7 +78,7 @@ class ClosedTurn(Turn):
             self._leave()
 
 
-class OpenTurn(Turn):
+class OpenSlice(LiveSlice):
     """One slice of an open loop: requests are sent when they are due, whatever has been answered by then.
 
     One of the users waits for the next arrival. When it is due, that user lets an idle one wait for the arrival after it,
@@ -133,7 +133,7 @@ def sleep_until(due_ns: int) -> None:
 
 
 class LeanUser(User):
-    """A user with a lean connection to each stack; waits for turns."""
+    """A user with a lean connection to each stack; waits for slices."""
 
     everyone: ClassVar[list["LeanUser"]] = []
     ports: ClassVar[dict[str, int]] = {}
@@ -141,23 +141,23 @@ class LeanUser(User):
     def on_start(self) -> None:
         """Take a number."""
         self.number = len(self.everyone)
-        self.turns: Any = gevent.queue.SimpleQueue()
+        self.slices: Any = gevent.queue.SimpleQueue()
         self.connections: dict[str, Connection] = {}
         self.everyone.append(self)
 
     @task
     def take_turns(self) -> None:
-        """Serve one turn after the other, for as long as the process lives."""
+        """Serve one slice after the other, for as long as the process lives."""
         while True:
-            self.turns.get().serve(self)
+            self.slices.get().serve(self)
 
-    def run_closed(self, turn: ClosedTurn) -> None:
-        """Load the stack of this turn until its end."""
-        self.connect(turn.stack).run_closed(turn.exchange, turn.end_ns, turn.samples)
+    def run_closed(self, live: ClosedSlice) -> None:
+        """Load the stack of this slice until its end."""
+        self.connect(live.stack).run_closed(live.exchange, live.end_ns, live.samples)
 
-    def run_once(self, turn: OpenTurn, due_ns: int) -> None:
+    def run_once(self, live: OpenSlice, due_ns: int) -> None:
         """Send one request that was due at `due_ns`."""
-        self.connect(turn.stack).run_once(turn.exchange, due_ns, turn.samples)
+        self.connect(live.stack).run_once(live.exchange, due_ns, live.samples)
 
     def connect(self, stack: str) -> Connection:
         """Return this user's connection to a stack."""
@@ -182,19 +182,18 @@ class PlainUser(FastHttpUser):
     take_turns = LeanUser.take_turns
     connections: dict[str, Connection]
     number: int
-    turns: Any
+    slices: Any
 
-    def run_closed(self, turn: ClosedTurn) -> None:
-        """Load the stack of this turn until its end."""
-        url = f"http://127.0.0.1:{self.ports[turn.stack]}/predict"
-        body = turn.exchange.request.partition(b"\r\n\r\n")[2].decode()
+    def run_closed(self, live: ClosedSlice) -> None:
+        """Load the stack of this slice until its end."""
+        url = f"http://127.0.0.1:{self.ports[live.stack]}/predict"
+        body = live.exchange.request.partition(b"\r\n\r\n")[2].decode()
         headers = {"Content-Type": "application/json"}
-        while time.perf_counter_ns() < turn.end_ns:
-            sent_ns = time.perf_counter_ns()
+        while (sent_ns := time.perf_counter_ns()) < live.end_ns:
             answer = self.client.post(url, data=body, headers=headers, name="/predict")
             done_ns = time.perf_counter_ns()
-            correct = answer.status_code == turn.exchange.status and answer.content == turn.exchange.body
-            turn.samples.append((self.number, sent_ns, sent_ns, done_ns, done_ns, answer.status_code, int(correct)))
+            correct = answer.status_code == live.exchange.status and answer.content == live.exchange.body
+            live.samples.append((self.number, sent_ns, sent_ns, done_ns, done_ns, answer.status_code, int(correct)))
             if not answer.status_code:
                 gevent.sleep(PAUSE_AFTER_ERROR_S)
 
@@ -228,21 +227,21 @@ class Controller:
         before = read_clocks(pids)
         start_ns = time.perf_counter_ns()
         end_ns = start_ns + int(length_ms * 1e6)
-        turn: Any
+        live: Any
         if due_ns is None:
-            turn = ClosedTurn(stack, exchange, chosen, end_ns)
+            live = ClosedSlice(stack, exchange, chosen, end_ns)
         else:
-            turn = OpenTurn(stack, exchange, chosen, [start_ns + due for due in due_ns])
-        turn.begin()
+            live = OpenSlice(stack, exchange, chosen, [start_ns + due for due in due_ns])
+        live.begin()
         drain_timeout_s = pace["drain_timeout_s"]
-        if not turn.done.wait(length_ms / 1e3 + drain_timeout_s):
+        if not live.done.wait(length_ms / 1e3 + drain_timeout_s):
             for user in chosen:
                 user.abort(stack)
-            turn.done.wait(drain_timeout_s)
+            live.done.wait(drain_timeout_s)
         drained_ns = time.perf_counter_ns()
         after = read_clocks(pids)
-        self._keep(planned["index"], turn.samples)
-        correct = sum(sample[-1] for sample in turn.samples)
+        self._keep(planned["index"], live.samples)
+        correct = sum(sample[-1] for sample in live.samples)
         if planned["warm_up"]:
             self._lengths_ms[cell] = self._length_ms(correct / (drained_ns - start_ns) * 1e9, len(chosen))
         return {
