@@ -31,8 +31,9 @@ verify: $(READY) ## let the bench prove itself against servers with a known trut
 test: $(CARD) $(TOOLS) ## run the tests, but for those that are slow by nature
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them
+test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them, then verify
 	@$(BIN)/python -m pytest
+	@$(BIN)/python -m bench verify
 
 lint: $(TOOLS) ## check style, types and the layering of imports
 	$(BIN)/ruff check .

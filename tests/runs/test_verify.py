@@ -1,4 +1,8 @@
-"""The bench's proof of itself: its checks hold, its table says what failed, and its stubs do what their record says."""
+"""The bench's proof of itself: its table says what failed, its checks notice a wrong bench, and its stubs do what their record says.
+
+That all checks hold is for `make verify`, which `make test-all` runs when the tests are over: beside other tests the generator has no core
+of its own.
+"""
 
 import random
 import subprocess
@@ -13,7 +17,6 @@ from bench.measure.processes import kill_group, pinned
 from bench.proof import testbed
 from bench.proof import verify as verify_module
 from bench.proof.checks import (
-    CHECKS,
     READ,
     RIGHT,
     Check,
@@ -66,13 +69,6 @@ def test_where_the_generator_shares_its_core_nothing_is_verified_and_that_is_sai
 
 def test_wrong_and_cut_answers_are_counted_as_the_server_recorded_them(bed):
     assert failures(check_wrong_answers(bed)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CHECKS)
-def test_every_check_holds_here(bed, name):
-    refuse_busy_core(bed)
-    assert failures(CHECKS[name](bed)) == []
 
 
 # --- the checks notice a bench that is wrong ------------------------------------------------------------------------
