@@ -121,10 +121,10 @@ def _watched() -> Iterator[_Seen]:
     sheets, draw_charts = report.SHEETS, report.draw_charts
 
     def keep_sheet(name, draw):
-        def keep(run, page):
-            sheet = draw(run, page)
+        def keep(run, paper):
+            sheet = draw(run, paper)
             if sheet:
-                seen.sheets[NARROW_FORM if page.width == NARROW else WIDE_FORM][name] = sheet
+                seen.sheets[NARROW_FORM if paper.width == NARROW else WIDE_FORM][name] = sheet
             return sheet
 
         return keep

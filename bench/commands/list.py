@@ -1,27 +1,28 @@
 """`python -m bench list`: stacks, scenarios, profiles and runs, as their files name them."""
 
 import argparse
-import tomllib
 from pathlib import Path
 
+from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
+from bench.plan.toml import read_toml
+from bench.records.folder import RESULTS
 
-BENCH = Path(__file__).parents[1]
+STACKS = Path(__file__).parents[1] / "stacks.toml"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Take the folder of the runs."""
-    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where the runs are (default: %(default)s)")
+    command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the runs are (default: %(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the lists. Nothing is checked here: that would take longer than to print it."""
-    profiles, stacks = (tomllib.loads((BENCH / name).read_text("utf-8")) for name in ("profiles.toml", "stacks.toml"))
+    """Print the lists. No stack is checked here: that would take longer than to print it."""
     print("Profiles")
-    for name, profile in profiles["profiles"].items():
-        print(f"  {name:18} {profile['purpose']}")
+    for name, purpose in profile_purposes().items():
+        print(f"  {name:18} {purpose}")
     print("Stacks (NAME@ENGINE for another engine, NAME-twin for a second copy)")
-    for name, stack in stacks.items():
+    for name, stack in read_toml(STACKS).items():
         print(f"  {name:18} {stack['label']}")
     print("Scenarios")
     for name, scenario in SCENARIOS.items():

@@ -12,7 +12,7 @@ from bench.judge.break_even import judge_break_even
 from bench.judge.capacity import find_knees, judge_capacity
 from bench.judge.cells import block_values, distributions, make_cell
 from bench.judge.comparisons import BlockValues, are_precise, compare_all, compare_changes, judge_aa, withhold_all
-from bench.judge.index import index_slices
+from bench.judge.index import SlicesByCell, index_slices
 from bench.judge.ladder import judge_ladder
 from bench.judge.requests import Requests, spooled
 from bench.judge.resources import summarise_resources
@@ -56,8 +56,9 @@ def judge(folder: RunFolder) -> Summary:
     slices = folder.read_rows("slices.csv", SliceRecord)
     requests = Requests(folder)
     warm_up = warm_up_curves(_warm_ups(slices, requests), plan.rules.warm_up_bin_ms)
-    cells, quantiles, blocks = _judge_cells(plan, slices, requests)
-    summary = _summarise(folder, manifest, plan, slices, cells, blocks)
+    index = index_slices(slices)
+    cells, quantiles, blocks = _judge_cells(plan, slices, index, requests)
+    summary = _summarise(folder, manifest, plan, slices, index, cells, blocks)
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)
@@ -75,7 +76,7 @@ def is_precise(folder: RunFolder, plan: Plan, part: str) -> bool:
         if name == part
     }
     slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.key in wanted]
-    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, Requests(folder))[2], {})
+    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, index_slices(slices), Requests(folder))[2], {})
     return are_precise([row for row in comparisons if row.part == part], plan.rules)
 
 
@@ -96,9 +97,10 @@ def preliminary_ratio(plan: Plan, slices: Sequence[SliceRecord]) -> Comparison |
     return next((row for row in comparisons if row.metric == "throughput_rps" and row.ratio), None)
 
 
-def _judge_cells(plan: Plan, slices: Sequence[SliceRecord], requests: Requests) -> tuple[list[Cell], list[Quantile], BlockValues]:
+def _judge_cells(
+    plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests
+) -> tuple[list[Cell], list[Quantile], BlockValues]:
     """Return all cells with their distributions, and the values of their blocks; the requests of one block are in memory at a time."""
-    index = index_slices(slices)
     of_cell: dict[CellKey, list[SliceRecord]] = {}
     for record in slices:
         of_cell.setdefault(record.key, []).append(record)
@@ -135,13 +137,16 @@ def _warm_ups(slices: Sequence[SliceRecord], requests: Requests) -> Iterator[tup
 
 
 def _summarise(
-    folder: RunFolder, manifest: Mapping[str, Any], plan: Plan, slices: Sequence[SliceRecord], cells: Sequence[Cell], blocks: BlockValues
+    folder: RunFolder,
+    manifest: Mapping[str, Any],
+    plan: Plan,
+    slices: Sequence[SliceRecord],
+    index: SlicesByCell,
+    cells: Sequence[Cell],
+    blocks: BlockValues,
 ) -> Summary:
     """Return what a run says, from its cells, the values of its blocks, and what was measured beside them."""
-    index = index_slices(slices)
-    failures: dict[CellKey, int] = {}
-    for record in slices:
-        failures[record.key] = failures.get(record.key, 0) + record.failures
+    failures = {CellKey(cell.part, cell.stack, cell.scenario, cell.load): cell.failures for cell in cells}
     comparisons, noise_floor = compare_all(plan, blocks, failures)
     ladder = judge_ladder(plan, index)
     aa, aa_row = judge_aa(noise_floor, comparisons, plan.rules)

@@ -64,11 +64,6 @@ class Stack(Record):
     source: Path | None = None
     requires: tuple[Annotated[str, BeforeValidator(_check_requirement)], ...] = ()
 
-    @property
-    def baseline_name(self) -> str:
-        """The name without the twin mark: a twin is a second copy of this stack."""
-        return self.name.removesuffix(TWIN)
-
 
 def load_stacks(*files: Path) -> dict[str, Stack]:
     """Return the stacks of all files by name, later files over earlier ones; raise `ConfigError` on the first fault."""

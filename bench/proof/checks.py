@@ -4,6 +4,7 @@ The truth comes from the record of the server itself (see `bench.servers.stub`) 
 what may be between the truth and a figure comes from the same requests: no limit here depends on how fast or how quiet the machine is.
 """
 
+import contextlib
 import math
 import signal
 import subprocess
@@ -239,10 +240,11 @@ def _due_and_answered(rows: Ints, seen: Observed) -> tuple[Ints, Ints]:
 
 def _stop_generator(seconds: float) -> None:
     for child in psutil.Process().children():
-        if "bench.measure.generator" in child.cmdline():
-            child.send_signal(signal.SIGSTOP)
-            time.sleep(seconds)
-            child.send_signal(signal.SIGCONT)
+        with contextlib.suppress(psutil.NoSuchProcess):  # another one that ends at this moment
+            if "bench.measure.generator" in child.cmdline():
+                child.send_signal(signal.SIGSTOP)
+                time.sleep(seconds)
+                child.send_signal(signal.SIGCONT)
 
 
 def _ratio(row: Comparison) -> str:

@@ -19,7 +19,7 @@ from bench.plan.schedule import PlannedSlice, Turn, plan_launch
 from bench.plan.stacks import Stack
 from bench.records import SliceRecord
 from bench.records.folder import RunFolder
-from bench.records.samples import JUDGED_COLUMNS, SAMPLE_COLUMNS, Floats, Ints, SampleFile, Settled, settled_requests
+from bench.records.samples import SAMPLE_COLUMNS, Floats, Ints, Settled, settled_requests
 from bench.run.loop import run
 
 PART, SCENARIO = "headline", "predict-1"
@@ -55,10 +55,11 @@ class Testbed:
         """Measure one launch of a plan."""
         path = self.folder / "launch.parquet"
         slices = measure_launch(plan_launch(plan, Turn(1, plan.parts[0], 1)), self.cores, path, on_slice).slices
-        file = SampleFile(path)
-        settled = (settled_requests(file.read(record.slice, JUDGED_COLUMNS), record.settled_ns, record.end_ns) for record in slices)
         table = pq.read_table(path)
-        return Observed(slices, tuple(settled), {name: table.column(name).to_numpy() for name in SAMPLE_COLUMNS})
+        samples = {name: table.column(name).to_numpy() for name in SAMPLE_COLUMNS}
+        own = ({name: column[samples["slice"] == record.slice] for name, column in samples.items()} for record in slices)
+        settled = tuple(settled_requests(rows, record.settled_ns, record.end_ns) for rows, record in zip(own, slices, strict=True))
+        return Observed(slices, settled, samples)
 
     def run(self, plan: Plan) -> tuple[RunFolder, BenchError | None]:
         """Run a whole plan without a word and without a report; return its folder and what it ended with. Raises `Interrupted`."""
