@@ -22,24 +22,28 @@ BlockValues = Mapping[CellKey, Mapping[tuple[int, int], Mapping[Metric, float | 
 
 
 def compare_all(plan: Plan, blocks: BlockValues, failures: Mapping[CellKey, int]) -> tuple[list[Comparison], list[Comparison]]:
-    """Return (comparisons, A/A), judged; `failures` are the requests per cell without a correct answer."""
+    """Return (comparisons, A/A), judged; `failures` are the requests per cell without a correct answer.
+
+    A pair has a row, and a twin counts as a copy of its baseline, for a load that both are put under.
+    """
     noise_floor: list[Comparison] = []
     comparisons: list[Comparison] = []
     roles, rules = plan.roles, plan.rules
     for part in plan.parts:
         for scenario in part.scenarios:
             for load in part.loads:
+                stacks = part.stacks_under(load)
+                twins = [stack for stack in stacks if stack.endswith(TWIN) and stack.removesuffix(TWIN) in stacks]
                 for metric in metrics_of(load):
                     cell = CellKey(part.name, "", scenario, load)
                     aa = {
                         stack.removesuffix(TWIN): _compare(cell, stack, (stack.removesuffix(TWIN),), metric, blocks, rules)
-                        for stack in part.stacks
-                        if stack.endswith(TWIN)
+                        for stack in twins
                     }
                     noise_floor += aa.values()
                     for contender, baseline in (pair.stacks for pair in plan.pairs):
-                        if contender in part.stacks and baseline in part.stacks:
-                            copies = _copies(contender, baseline, part.stacks)
+                        if contender in stacks and baseline in stacks:
+                            copies = _copies(contender, baseline, stacks)
                             role = roles.get((part.name, contender, baseline, scenario, load, metric), "exploratory")
                             row = _compare(cell, contender, copies, metric, blocks, rules, role)
                             failed = sum(failures.get(replace(cell, stack=stack), 0) for stack in (contender, *copies))
@@ -54,10 +58,10 @@ def compare_changes(plan: Plan, blocks: BlockValues) -> list[Comparison]:
     """
     rows: list[Comparison] = []
     for change in plan.changes:
-        part = next(part for part in plan.parts if {change.contender, change.baseline} <= set(part.stacks))
-        cells = [
-            CellKey(part.name, "", scenario, load) for scenario in part.scenarios for load in part.loads if not parse_load(load).is_open
-        ]
+        both = {change.contender, change.baseline}
+        part = next(part for part in plan.parts if both <= set(part.stacks))
+        loads = [load for load in part.loads if not parse_load(load).is_open and both <= set(part.stacks_under(load))]
+        cells = [CellKey(part.name, "", scenario, load) for scenario in part.scenarios for load in loads]
         rows += [_compare(cell, change.contender, (change.baseline,), "throughput_rps", blocks, plan.rules) for cell in cells]
     return [replace(row, reason="exploratory") for row in rows]
 

@@ -85,6 +85,33 @@ def test_slices_of_another_scenario_do_not_count():
     assert launch_log_ratios(blocks, "throughput_rps", FASTAPI, [FLASK]) == {}
 
 
+# --- loads of their own ---------------------------------------------------------------------------------------------
+
+
+def compared_by_load(under):
+    """Return the rows of the first part, and its A/A rows, by load; `under` are the stacks of each load, and every one has a value."""
+    config = small_config()
+    part = replace(
+        config.parts[0], stacks=("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin"), loads=tuple(under), stacks_by_load=under
+    )
+    keys = [CellKey(part.name, stack, "predict-1", load) for load, stacks in under.items() for stack in stacks]
+    blocks = {key: {(launch, 0): {"cpu_us_per_request": 2.0} for launch in range(8)} for key in keys}
+    plan = replace(config, parts=(replace(part, scenarios=("predict-1",)),))
+    return [{row.load: row for row in rows if row.metric == "cpu_us_per_request"} for rows in compare_all(plan, blocks, {})]
+
+
+def test_a_twin_is_a_copy_of_its_baseline_only_under_loads_that_it_is_put_under():
+    both = ("flask-gthread", "fastapi-uvicorn")
+    rows, floor = compared_by_load({"closed-16": (*both, "flask-gthread-twin"), "open-60": both})
+    assert {load: row.ratio for load, row in rows.items()} == pytest.approx({"closed-16": 1.0, "open-60": 1.0})
+    assert set(floor) == {"closed-16"}
+
+
+def test_a_pair_has_no_row_under_a_load_that_one_of_its_stacks_is_not_put_under():
+    rows, _ = compared_by_load({"closed-16": ("flask-gthread", "fastapi-uvicorn"), "open-60": ("flask-gthread",)})
+    assert set(rows) == {"closed-16"}
+
+
 # --- the verdict rule -----------------------------------------------------------------------------------------------
 
 
