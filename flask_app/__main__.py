@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn ships no types
 from werkzeug.serving import is_running_from_reloader, run_simple
 
 from flask_app import create_app
-from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_socket, run_alone
+from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, OptionError, Options, announce, bind_socket, run_alone, temporary_folder
 
 
 def serve(options: Options) -> None:
     """Serve on gunicorn until told to stop."""
+    try:
+        from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types, and there are systems without it
+    except ImportError as error:
+        message = f"gunicorn does not run on this system ({error}); --dev serves here, and on Windows WSL runs all of it."
+        raise OptionError(message) from None
+    folder = temporary_folder()  # in which a worker shows that it lives
     listener = bind_socket(options)
     announce("Flask (gunicorn)", options)
     settings = {
@@ -22,6 +27,7 @@ def serve(options: Options) -> None:
         "graceful_timeout": STOP_TIMEOUT_S,
         "proc_name": "flask_app",
         "control_socket_disable": True,
+        "worker_tmp_dir": folder,
     }
 
     class Server(BaseApplication):  # type: ignore[misc]  # see above

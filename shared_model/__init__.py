@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from shared_model.options import read_environment as read_environment
     from shared_model.options import read_upstream as read_upstream
     from shared_model.options import run_alone as run_alone
+    from shared_model.options import temporary_folder as temporary_folder
     from shared_model.service import Service as Service
 
 _OPTIONS = (
     "KEEP_ALIVE_S", "STOP_TIMEOUT_S", "OptionError", "Options", "announce", "bind_socket", "read_environment", "read_upstream", "run_alone",
+    "temporary_folder",
 )  # fmt: skip
 _HOMES = {**dict.fromkeys(_OPTIONS, "shared_model.options"), "Service": "shared_model.service"}
 

@@ -11,7 +11,6 @@ sha256sum tool) covers every file of a set; what is checked is kept and used, no
     model_card.json                      what `GET /model` shows
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +28,11 @@ from typing import Any, Literal
 from pydantic import FiniteFloat, TypeAdapter
 
 from shared_model.features import COLUMNS
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 # History: 1 (2026-11) first format.
 SCHEMA: Literal[1] = 1
@@ -147,7 +151,10 @@ def write_through(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Let one training at a time write to the folder; a process that dies gives the lock back."""
+    """Let one training at a time write to the folder, where the system has locks; a process that dies gives the lock back."""
+    if fcntl is None:
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ KEEP_ALIVE_S = 60
 # How long a server that is told to stop may take for the requests under way.
 STOP_TIMEOUT_S = 8
 BACKLOG = 2048
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the way out where nothing else can be written
 
 
 class OptionError(Exception):
@@ -127,6 +129,17 @@ def bind_socket(options: Options) -> socket.socket:
         raise OptionError(message) from None
     listener.set_inheritable(True)
     return listener
+
+
+def temporary_folder() -> str:
+    """Return a folder for what the processes of a server share; raise `OptionError` if none can be written."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        if os.access(SHARED_MEMORY, os.W_OK):
+            return SHARED_MEMORY
+    message = f"The server needs a folder for temporary files, and neither /tmp nor {SHARED_MEMORY} can be written; set TMPDIR to one."
+    raise OptionError(message)
 
 
 def announce(server: str, options: Options) -> None:

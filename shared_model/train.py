@@ -31,7 +31,12 @@ DEFAULT_DATA = Path(__file__).parent / "data" / "titanic.csv"
 MIN_ROWS = 20
 MISSING_WORDS = {"", "na", "nan"}
 SEED = 20260101
-FOLDS, REPEATS = 10, 5
+# Cross-validation: at most so many folds and repeats, at least so many folds, and between them as many as fit into so many rows in all.
+# With many passengers few fits are enough: what one fit says varies less, and each takes longer.
+FOLDS, REPEATS, LEAST_FOLDS = 10, 5, 3
+FITTED_ROWS = 500_000
+# Of so many passengers on, a training takes long enough that it is announced.
+MANY_ROWS = 10_000
 FOREST_TREES = 200
 UNMEASURED = "one outcome is too rare to cross-validate"
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
@@ -65,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
     chosen = parser.parse_args(arguments)
     try:
-        card = train(read_training_file(chosen.data), chosen.out)
+        data = read_training_file(chosen.data)
+        if len(data.survived) >= MANY_ROWS and not chosen.quiet:
+            print(f"Training on {len(data.survived):,} passengers ...", file=sys.stderr, flush=True)  # noqa: T201
+        card = train(data, chosen.out)
     except DataError as error:
         print(f"{chosen.data}: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 2
@@ -207,12 +215,18 @@ def _check_enough(records: Sequence[Mapping[str, Any]], survived: Sequence[int])
         raise DataError(message)
 
 
+def count_folds(rows: int, rarest: int) -> tuple[int, int]:
+    """Return the folds and repeats of cross-validation for so many passengers, of whom the rarer outcome befell so many."""
+    fits = FITTED_ROWS // rows
+    return min(FOLDS, max(LEAST_FOLDS, fits), rarest), min(REPEATS, max(1, fits // FOLDS))
+
+
 def _cross_validate(model: LogisticRegression, rows: Rows, target: npt.NDArray[np.int_]) -> dict[str, Any]:
     """Return the scores of repeated stratified cross-validation; None where an outcome is too rare to be split."""
-    folds = min(FOLDS, int(np.bincount(target).min()))
-    scores: dict[str, float | int | None] = {"folds": folds, "repeats": REPEATS, "accuracy": None, "log_loss": None}
+    folds, repeats = count_folds(len(target), int(np.bincount(target).min()))
+    scores: dict[str, float | int | None] = {"folds": folds, "repeats": repeats, "accuracy": None, "log_loss": None}
     if folds > 1:
-        splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=REPEATS, random_state=SEED)
+        splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=SEED)
         measured = cross_validate(model, rows, target, cv=splitter, scoring=("accuracy", "neg_log_loss"))
         scores["accuracy"] = round(float(measured["test_accuracy"].mean()), 4)
         scores["log_loss"] = round(-float(measured["test_neg_log_loss"].mean()), 4)

@@ -24,6 +24,7 @@ from shared_model import Options, Service
 from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SUMS
 from shared_model.contract import EXAMPLE, validate_passengers
 from shared_model.engines import ENGINES
+from shared_model.options import SHARED_MEMORY
 
 TIMEOUT_S = 30
 BODY = json.dumps(EXAMPLE).encode()
@@ -371,3 +372,51 @@ def test_the_environment_cannot_widen_the_thread_pools(tmp_path, app, engine):
     one = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     eight = count_threads(app, engine, tmp_path, OMP_NUM_THREADS="8", OPENBLAS_NUM_THREADS="8")
     assert eight == one
+
+
+# --- a container whose files cannot be written ----------------------------------------------------------------------
+
+READ_ONLY = """
+mount --make-rprivate / && mount -o remount,ro,bind / || exit 9
+for folder in /tmp /var/tmp /usr/tmp {more}; do [ ! -d $folder ] || mount -t tmpfs -o ro tmpfs $folder; done
+exec {python} -m {app} {port}
+"""
+
+
+def in_read_only_root(app, port, more=""):
+    """Return the command that runs an application where no file can be written, but for /dev/shm unless that is named too."""
+    script = READ_ONLY.format(more=more, python=sys.executable, app=app, port=port)
+    return [shutil.which("unshare") or "unshare", "--mount", "sh", "-c", script]
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can make a file system read-only")
+
+
+@needs_root
+@pytest.mark.parametrize("app", APPS)
+def test_an_application_serves_where_only_shared_memory_can_be_written(tmp_path, app):
+    port = free_port()
+    with running(app, tmp_path, command=in_read_only_root(app, port), port=port, cwd=ROOT) as server:
+        assert server.request("POST", "/predict", BODY, JSON_TYPE).status == 200
+
+
+@needs_root
+def test_where_nothing_can_be_written_flask_says_what_it_needs_and_nothing_else():
+    command = in_read_only_root("flask_app", free_port(), more=SHARED_MEMORY)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(
+        "python -m flask_app: The server needs a folder for temporary files, and neither /tmp nor /dev/shm can be written;"
+    )
+
+
+def test_an_application_serves_on_a_system_without_file_locks(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['fcntl'] = None\n")
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    with running("fastapi_app", tmp_path, env=hidden) as server:
+        assert server.request("POST", "/predict", BODY, JSON_TYPE).status == 200
+    command = [sys.executable, "-m", "flask_app", str(free_port())]
+    done = subprocess.run(command, env={**os.environ, **hidden}, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, line.startswith("python -m flask_app: gunicorn does not run on this system")) == (1, True)

@@ -257,3 +257,26 @@ def test_a_place_that_cannot_hold_a_model_is_refused_in_one_line(training_file, 
     path = training_file(PLAIN)
     assert main(["--data", str(path), "--out", str(path)]) == 2
     assert capsys.readouterr().err == f"{path}: cannot write the model (File exists).\n"
+
+
+# --- many passengers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "rarest", "folds", "repeats"),
+    [(891, 342, 10, 5), (20, 2, 2, 5), (10_000, 4000, 10, 5), (20_000, 8000, 10, 2), (100_000, 9, 5, 1), (200_000, 80_000, 3, 1)],
+)
+def test_the_more_passengers_the_fewer_fits_and_few_passengers_get_as_many_as_ever(rows, rarest, folds, repeats):
+    assert importlib.import_module("shared_model.train").count_folds(rows, rarest) == (folds, repeats)
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "said"), [(9_999, [], ""), (10_000, [], "Training on 10,000 passengers ...\n"), (10_000, ["--quiet"], "")]
+)
+def test_a_training_that_takes_long_is_announced(capsys, monkeypatch, training_file, tmp_path, count, options, said):
+    scores = {"folds": 10, "accuracy": 0.8, "log_loss": 0.4}
+    card = {"cross_validation": scores, "data": {"rows": count}}
+    monkeypatch.setattr(importlib.import_module("shared_model.train"), "train", lambda *_: card)
+    path = training_file("\n".join([HEADER, *(ROWS * (count // 20 + 1))[:count]]))
+    assert main(["--data", str(path), "--out", str(tmp_path / "out"), *options]) == 0
+    assert capsys.readouterr().err == said
