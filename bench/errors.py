@@ -3,16 +3,23 @@
     BenchError                 2   a sentence with the value and the remedy
       ConfigError              2   a profile, stack or scenario that cannot be used
       RunFolderError           2   a results folder that cannot be read or written
+      MachineError             2   a system or machine that cannot hold what is planned
       StackError               3   a stack that does not start, dies or answers wrongly
         ParityError            3   two answers that should be equal and are not
       GeneratorError           3   the load generator failed
+      UnfinishedError          3   what was measured is safe, but its tables or its report are not whole
       NothingVerifiedError     4   this machine lets nothing be verified just now
     Interrupted                128 + signal; what was measured is kept as a partial run
 
 A failed request is none of these: it is a row of the samples.
 """
 
+import errno
 import signal
+
+# What the system says when there is no more room: an `OSError` of this kind is no fault of ours.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+STOPPED_EARLY = 3
 
 
 class BenchError(Exception):
@@ -27,6 +34,10 @@ class ConfigError(BenchError):
 
 class RunFolderError(BenchError):
     """A results folder that cannot be read or written."""
+
+
+class MachineError(BenchError):
+    """A system or machine that cannot hold what is planned."""
 
 
 class StackError(BenchError):
@@ -45,13 +56,29 @@ class GeneratorError(BenchError):
     exit_status = 3
 
 
+class UnfinishedError(BenchError):
+    """What was measured is safe, but its tables or its report are not whole; the status is that of a signal if one was the cause."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
 class NothingVerifiedError(BenchError):
     """This machine lets nothing be verified just now."""
 
     exit_status = 4
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error: somebody asked us to stop
+def as_bench_error(error: OSError) -> BenchError:
+    """Return an error of the system as one that a user can act on; raise it as it is if it is of another kind."""
+    if error.errno not in NO_ROOM:
+        raise error
+    what = f"{error.filename}: " if error.filename else ""
+    return MachineError(f"{what}{error.strerror}.")
+
+
+class Interrupted(BaseException):
     """A signal asked the bench to stop."""
 
     def __init__(self, signal_number: int) -> None:

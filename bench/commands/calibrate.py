@@ -19,7 +19,7 @@ from bench.errors import GeneratorError, RunFolderError
 from bench.measure.environment import Cores, choose_cores
 from bench.measure.launches import generate, generator_plan
 from bench.measure.parity import check_stack
-from bench.measure.processes import launch_stacks
+from bench.measure.ready import launch_stacks
 from bench.measure.slices import describe_slices
 from bench.plan.schedule import Pace, PlannedSlice
 from bench.plan.stacks import Stack

@@ -4,6 +4,7 @@ import argparse
 import shlex
 
 from bench.commands.arguments import add_run
+from bench.commands.outcome import tell_status
 from bench.judge.judgement import judge
 from bench.records.folder import RunFolder
 
@@ -16,4 +17,4 @@ def run(chosen: argparse.Namespace) -> int:
     summary = judge(folder)
     print(f"Judged {len(summary.cells)} cells and {len(summary.comparisons)} comparisons of {chosen.run}.")
     print(f"To draw its report: python -m bench report {shlex.quote(str(chosen.run))}")
-    return 0
+    return tell_status(summary)

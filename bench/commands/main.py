@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         print(f"bench: {error}; nothing was measured yet.", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before a run, or after it: a run itself is stopped by `Interrupted`
         print("bench: stopped.", file=sys.stderr)
         return 130
     except BenchError as error:

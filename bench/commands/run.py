@@ -7,6 +7,8 @@ from pathlib import Path
 
 from bench.commands.arguments import add_price
 from bench.commands.main import terminal_columns
+from bench.commands.outcome import tell_status
+from bench.errors import STOPPED_EARLY, Interrupted, UnfinishedError
 from bench.plan.plan import DEFAULT_SEED, make_plan
 from bench.plan.profiles import profile_purposes
 from bench.records.folder import RESULTS
@@ -62,9 +64,12 @@ def run(chosen: argparse.Namespace) -> int:
     from bench.show.terminal import terminal_summary
 
     folder, stopped = loop.run(plan, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
+    if isinstance(stopped, UnfinishedError):
+        raise stopped
+    summary = folder.read_summary()
     print(terminal_summary(folder, columns=terminal_columns()))
     if stopped is None:
-        return 0
-    state = "is partial: what it had measured" if folder.read_summary().partial else "went on to its end: what it measured"
+        return tell_status(summary)
+    state = "is partial: what it had measured" if summary.partial else "went on to its end: what it measured"
     print(f"bench: {stopped}\nThe run {state} is in {folder.path}.", file=sys.stderr)
-    return stopped.exit_status
+    return stopped.exit_status if isinstance(stopped, Interrupted) else STOPPED_EARLY

@@ -58,7 +58,8 @@ def judge(folder: RunFolder) -> Summary:
     warm_up = warm_up_curves(_warm_ups(slices, requests), plan.rules.warm_up_bin_ms)
     index = index_slices(slices)
     cells, quantiles, blocks = _judge_cells(plan, slices, index, requests)
-    summary = _summarise(folder, manifest, plan, slices, index, cells, blocks)
+    wrong = sum(requests.count_wrong(record) for record in slices if record.errors)
+    summary = _summarise(folder, manifest, plan, slices, index, cells, blocks, wrong)
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)
@@ -144,8 +145,9 @@ def _summarise(
     index: SlicesByCell,
     cells: Sequence[Cell],
     blocks: BlockValues,
+    wrong: int,
 ) -> Summary:
-    """Return what a run says, from its cells, the values of its blocks, and what was measured beside them."""
+    """Return what a run says, from its cells, the values of its blocks, its wrong answers, and what was measured beside them."""
     failures = {CellKey(cell.part, cell.stack, cell.scenario, cell.load): cell.failures for cell in cells}
     comparisons, noise_floor = compare_all(plan, blocks, failures)
     ladder = judge_ladder(plan, index)
@@ -162,6 +164,7 @@ def _summarise(
             launches=sum(launch["kept"] for launch in manifest["launches"]),
             warned=[RunWarning(**warning) for warning in manifest["warnings"] if warning["code"] not in JUDGED],
             partial=manifest["partial"],
+            wrong=wrong,
         )
     )
     if not validity.valid:

@@ -31,6 +31,11 @@ class Requests:
         """Return the settled requests of a slice; raise `RunFolderError` if the samples of its launch cannot be read."""
         return settled_requests(self._file(record.launch).read(record.slice), record.settled_ns, record.end_ns)
 
+    def count_wrong(self, record: SliceRecord) -> int:
+        """Return how many answers of a slice were whole, and not the accepted one; raise as `settled` does."""
+        columns = self._file(record.launch).read(record.slice, ("status", "correct"))
+        return int(((columns["status"] > 0) & (columns["correct"] == 0)).sum())
+
     def _file(self, launch: int) -> SampleFile:
         if launch not in self._files:
             path = self._folder.samples_path(launch)

@@ -12,8 +12,9 @@ from bench.plan.rules import GateRules, Rules
 from bench.records import Aa, Cell, CellKey, Comparison, Gate, LadderRow, RunWarning, SliceRecord, Validity
 from bench.records.loads import parse_load
 from bench.records.samples import Floats, percentile
-from bench.records.summary import Action
+from bench.records.summary import WRONG_ANSWERS, Action
 
+FORMER_GATE = "steal_ratio"
 REPEATED: Action = "repeated"
 MARKED: Action = "kept and marked"
 # The warnings that withhold every verdict, as a reason in a few words.
@@ -26,25 +27,24 @@ INVALIDATING = {
 # All warnings that judging itself gives; others were given while measuring.
 JUDGED = frozenset({
     "partial", "repeated-launches", "marked-launches", "noise-floor", "errors", "not-sent", "generator-limited", "not-warm", "unsteady",
-    "layering",
+    "layering", "steal", "foreign-work", WRONG_ANSWERS,
 })  # fmt: skip
 
 
 def check_launch(
     slices: Sequence[SliceRecord], send_lag_ms: Sequence[Floats], rules: GateRules, attempt: int, action: Action
 ) -> list[Gate]:
-    """Return the gates that a try of a launch did not pass: faults of the generator or of the machine, never of a server.
+    """Return the gates that a try of a launch did not pass: faults of the generator, never of a server.
 
     Takes its slices, and how late the settled requests of the open loops among them were sent. All are taken over the launch as a
     whole: on a virtual machine a core is taken away for some milliseconds a few times a second, so that some slice of some cell
-    always has its share of that. A generator that is busy in a closed loop is no fault: the server outruns it, and the cell is
-    marked as a lower bound.
+    always has its share of that. What hits all stacks alike, such as steal, is no gate: it is warned of. A generator that is busy in a
+    closed loop is no fault either: the server outruns it, and the cell is marked as a lower bound.
     """
     every = [record for record in slices if not record.warm_up]
     open_loops = [record for record in every if parse_load(record.load).is_open]
     lag_ms = percentile(np.concatenate(send_lag_ms), 0.99) if send_lag_ms else None  # whatever their number: a gate must not stay open
     found = (
-        ("steal_ratio", "all slices", _share(every, lambda record: record.steal_ratio), rules.steal_ratio),
         ("generator_wait_ratio", "all slices", _share(every, lambda record: record.generator_wait_ratio), rules.generator_wait_ratio),
         ("generator_cpu_ratio", "open loops", _share(open_loops, _generator_cpu_ratio), rules.generator_cpu_ratio),
         ("send_lag_p99_ms", "open loops", lag_ms or 0.0, rules.send_lag_p99_ms),
@@ -55,7 +55,10 @@ def check_launch(
 
 @dataclass(frozen=True)
 class Evidence:
-    """What warnings are made from: the gates of a run's launches, what was judged so far, and what was warned of while measuring."""
+    """What warnings are made from: the gates of a run's launches, what was judged so far, and what was warned of while measuring.
+
+    `wrong` are the answers whose status or value was not the accepted one; the other failures had no whole answer.
+    """
 
     rules: Rules
     cells: Sequence[Cell]
@@ -67,6 +70,7 @@ class Evidence:
     launches: int
     warned: Sequence[RunWarning]
     partial: bool
+    wrong: int = 0
 
 
 def judge_validity(found: Evidence) -> Validity:
@@ -75,7 +79,9 @@ def judge_validity(found: Evidence) -> Validity:
         *found.warned,
         *_warn_of_run(found),
         *_warn_of_aa(found),
+        *_warn_of_machine(found),
         *_warn_of_cells(found.cells, found.rules),
+        *_warn_of_wrong_answers(found.wrong),
         *_warn_of_warm_up(found),
         *_warn_of_speed(found),
         *find_impossible(found.ladder),
@@ -108,14 +114,15 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
         yield RunWarning(
             "partial", f"The run was stopped after {found.launches} launches; what it had measured is kept.", "Run it again to its end."
         )
-    repeated = len({(gate.launch, gate.attempt) for gate in found.gates if gate.action == REPEATED})
+    gates = [gate for gate in found.gates if gate.gate != FORMER_GATE]  # of older versions
+    repeated = len({(gate.launch, gate.attempt) for gate in gates if gate.action == REPEATED})
     if repeated:
         yield RunWarning(
             "repeated-launches",
-            f"Launches were repeated {repeated} time{'s' * (repeated != 1)} because of the load generator or the machine, not of a server.",
+            f"Launches were repeated {repeated} time{'s' * (repeated != 1)} because of the load generator, not of a server.",
             "Their samples are kept beside the others; the gates say why.",
         )
-    marked = len({gate.launch for gate in found.gates if gate.action == MARKED})
+    marked = len({gate.launch for gate in gates if gate.action == MARKED})
     if found.launches and marked / found.launches > found.rules.gates.marked_share:
         yield RunWarning(
             "marked-launches",
@@ -131,6 +138,44 @@ def _warn_of_aa(found: Evidence) -> Iterable[RunWarning]:
             "noise-floor",
             f"Two copies of {row.baseline} differed by a factor of {row.ratio:.3f}, more than {found.rules.aa_tolerance:.0%} from 1.",
             "Find what else runs on this machine and repeat the run; until then verdicts are withheld.",
+        )
+
+
+def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
+    launches: dict[int, list[SliceRecord]] = {}
+    for own in found.slices.values():
+        for launch, records in own.items():
+            launches.setdefault(launch, []).extend(records)
+    limits = (
+        (
+            "steal",
+            found.rules.gates.steal_ratio,
+            lambda record: record.steal_ratio,
+            "The host took cores from this virtual machine: of one core's time under load",
+            "Ratios are taken between neighbours in time and hold; for narrower intervals run again when the host is quieter.",
+        ),
+        (
+            "foreign-work",
+            found.rules.foreign_ratio,
+            lambda record: record.foreign_ratio or 0.0,
+            "Other programs used the servers' core: of its time under load",
+            "Stop them and run again: all servers answered slower for it, and not all by as much.",
+        ),
+    )
+    for code, limit, ratio, what, next_step in limits:
+        shares = {launch: _share(records, ratio) for launch, records in launches.items()}
+        worst = max(shares, key=lambda launch: shares[launch], default=None)
+        if worst is not None and shares[worst] > limit:
+            whole = _share([record for records in launches.values() for record in records], ratio)
+            yield RunWarning(code, f"{what} {whole:.1%}, in launch {worst} {shares[worst]:.1%}.", next_step)
+
+
+def _warn_of_wrong_answers(wrong: int) -> Iterable[RunWarning]:
+    if wrong:
+        yield RunWarning(
+            WRONG_ANSWERS,
+            f"{wrong:,} answer{'s' * (wrong != 1)} under load had another status or value than before it.",
+            "See what the server answers under load: a server that answers wrongly is not to be compared.",
         )
 
 

@@ -3,65 +3,124 @@
 import contextlib
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+TICK_NS = 1_000_000_000 // TICKS_PER_S
+# Places in a line of /proc/stat, see proc_stat(5): user, nice and system time and that of interrupts; time of guests is in the first.
+_AT_WORK = (0, 1, 2, 5, 6)
+_STEAL = 7
+_KEEPS_CHILDREN = Path("/proc/self/task", str(os.getpid()), "children").exists()
 _PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clock_getcpuclockid(3)
 
 
 @dataclass(frozen=True)
 class Clocks:
-    """What the kernel has counted so far: CPU time of the server's processes and of this one, and of the whole machine.
+    """What the kernel has counted so far: CPU time of the server's processes and of this one, of the servers' cores and of the machine.
 
-    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `alive` is the
-    number of the server's processes that could be read.
+    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `pids` are the
+    server's processes that could be read. `cores_busy_ns` is the time that the servers' cores were at work, for whomever: in ticks.
     """
 
-    alive: int
+    pids: tuple[int, ...]
     server_cpu_ns: int
     server_user_ticks: int
     server_kernel_ticks: int
     generator_cpu_ns: int
     generator_wait_ns: int
+    cores_busy_ticks: int
     steal_ticks: int
     pressure_us: int
 
     def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
-        """Return what has been added since `before`, for the record of a slice; no server time if one of its processes has gone."""
+        """Return what has been added since `before`, for the record of a slice.
+
+        No server time, and no foreign share, if a process of the server came or went meanwhile: it could not be read to its end.
+        """
         user_ticks, kernel_ticks = self.server_user_ticks - before.server_user_ticks, self.server_kernel_ticks - before.server_kernel_ticks
-        is_whole = self.alive == before.alive
+        server_cpu_ns = self.server_cpu_ns - before.server_cpu_ns
+        busy_ns = (self.cores_busy_ticks - before.cores_busy_ticks) * TICK_NS
+        is_whole = self.pids == before.pids
         return {
-            "server_cpu_ns": self.server_cpu_ns - before.server_cpu_ns if is_whole else None,
-            "server_user_ns": user_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
-            "server_kernel_ns": kernel_ticks * 1_000_000_000 // TICKS_PER_S if is_whole else None,
+            "server_cpu_ns": server_cpu_ns if is_whole else None,
+            "server_user_ns": user_ticks * TICK_NS if is_whole else None,
+            "server_kernel_ns": kernel_ticks * TICK_NS if is_whole else None,
             "generator_cpu_ns": self.generator_cpu_ns - before.generator_cpu_ns,
             "generator_wait_ratio": (self.generator_wait_ns - before.generator_wait_ns) / elapsed_ns,
             "steal_ratio": (self.steal_ticks - before.steal_ticks) / TICKS_PER_S / (elapsed_ns / 1e9),
             "pressure_ratio": (self.pressure_us - before.pressure_us) * 1e3 / elapsed_ns,
+            "foreign_ratio": (busy_ns - server_cpu_ns) / elapsed_ns if is_whole and self.cores_busy_ticks else None,
         }
 
 
-def read_clocks(pids: list[int]) -> Clocks:
-    """Return all clocks now; what this kernel does not count, and a process that is gone, counts as nothing."""
-    alive = server_ns = user_ticks = kernel_ticks = 0
-    for pid in pids:
+def read_clocks(main: int, cores: Collection[int]) -> Clocks:
+    """Return all clocks now, of the process tree below `main` as it is now and of the servers' cores.
+
+    What this kernel does not count, and a process that is gone, counts as nothing.
+    """
+    server_ns = user_ticks = kernel_ticks = 0
+    pids = []
+    for pid in process_tree(main):
         with contextlib.suppress(OSError):  # the process is gone; the errors of the slice tell the rest
-            server_ns += time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
+            own_ns = time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            user_ticks, kernel_ticks = user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
-            alive += 1
+            server_ns, user_ticks, kernel_ticks = server_ns + own_ns, user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
+            pids.append(pid)
+    busy_ticks, steal_ticks = _read_machine(cores)
     return Clocks(
-        alive,
+        tuple(pids),
         server_ns,
         user_ticks,
         kernel_ticks,
         time.process_time_ns(),
         _read_number("/proc/self/schedstat", 1),
-        _read_number("/proc/stat", 8),
+        busy_ticks,
+        steal_ticks,
         _read_number("/proc/pressure/cpu", 4),
     )
+
+
+def process_tree(main: int) -> list[int]:
+    """Return the ids of a process and of all that descend from it, in ascending order below it; nothing once it has gone.
+
+    Read at each slice, since a server may replace its workers; from the lists that the kernel keeps, where it does.
+    """
+    if not _KEEPS_CHILDREN:
+        try:
+            return [main, *sorted(child.pid for child in psutil.Process(main).children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return []
+    found, unseen = [], [main]
+    while unseen:
+        pid = unseen.pop()
+        with contextlib.suppress(OSError):
+            threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - read at each slice: the lean way
+            found.append(pid)
+            for thread in threads:
+                with contextlib.suppress(OSError):  # a thread may end meanwhile, as those of a server that has one for each request
+                    unseen += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+    return [*found[:1], *sorted(found[1:])]
+
+
+def _read_machine(cores: Collection[int]) -> tuple[int, int]:
+    """Return the ticks that these cores were at work, and those that the machine was kept from its cores, so far."""
+    wanted = {b"cpu%d" % core for core in cores}
+    busy = steal = 0
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/stat", "rb") as file:  # noqa: PTH123
+        for line in file:
+            name, *counts = line.split()
+            if not name.startswith(b"cpu"):
+                break
+            if name == b"cpu":
+                steal = int(counts[_STEAL])
+            if name in wanted:
+                busy += sum(int(counts[place]) for place in _AT_WORK)
+    return busy, steal
 
 
 def _read_number(path: str, place: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, MachineError
 from bench.records import RunWarning
 
 PACKAGES = (
@@ -21,6 +21,18 @@ PACKAGES = (
 )  # fmt: skip
 SLOW_UVICORN = "slow-uvicorn"
 NEEDED_BY_UVICORN = ("uvloop", "httptools")
+NEEDED_CALLS = ("sched_getaffinity", "sched_setaffinity", "killpg")
+TOPOLOGY = Path("/sys/devices/system/cpu")
+SIBLINGS = {
+    "siblings": (
+        "Servers and load generator run on two threads of one physical core: each slows the other, the more the harder it works.",
+        "Let the bench use more cores, of which two are no such threads; until then read requests per second as too low.",
+    ),
+    "unknown": (
+        "This system does not say which of its cores are threads of one physical core: servers and load generator may slow each other.",
+        "Look at the host, and read requests per second as perhaps too low.",
+    ),
+}
 BUSY_CORES = 0.2
 BUSY_WINDOW_S = 0.5
 GIT_TIMEOUT_S = 5
@@ -34,12 +46,49 @@ class Cores:
     generator: tuple[int, ...]
 
 
-def choose_cores() -> Cores:
-    """Return one core for the servers and one for the generator, of those this process may use."""
+def refuse_system() -> None:
+    """Raise `MachineError` if this system lacks what the bench measures with."""
+    missing = [name for name in NEEDED_CALLS if not hasattr(os, name)]
+    try:
+        Path("/proc/self/stat").read_bytes()
+    except OSError:
+        missing.insert(0, "/proc")
+    if missing:
+        message = (
+            f"The bench measures on Linux; this system has no {' and no '.join(missing)}. Either server runs here by itself: "
+            "python -m flask_app, python -m fastapi_app."
+        )
+        raise MachineError(message)
+
+
+def choose_cores(topology: Path = TOPOLOGY) -> Cores:
+    """Return one core for the servers and one for the generator, of those this process may use: threads of one physical core if they must.
+
+    Servers and generator would otherwise slow each other, the more the harder they work.
+    """
     allowed = allowed_cores()
     if len(allowed) < 2:  # noqa: PLR2004 - one each
         return Cores((), ())
-    return Cores((allowed[0],), (allowed[1],))
+    apart = [core for core in allowed[1:] if core not in read_siblings(allowed[0], topology)]
+    return Cores((allowed[0],), ((apart or allowed[1:])[0],))
+
+
+def read_siblings(core: int, topology: Path = TOPOLOGY) -> set[int]:
+    """Return the cores that are threads of the same physical core, itself among them; nothing where the system does not say."""
+    try:
+        text = (topology / f"cpu{core}/topology/thread_siblings_list").read_text("ascii")
+        ends = [[int(end) for end in span.split("-")] for span in text.strip().split(",")]
+    except (OSError, ValueError):
+        return set()
+    return {sibling for span in ends for sibling in range(span[0], span[-1] + 1)}
+
+
+def describe_siblings(cores: Cores, topology: Path = TOPOLOGY) -> str:
+    """Return whether the servers' core and the generator's are physical cores of their own: apart, siblings, unknown or shared."""
+    if not cores.servers:
+        return "shared"
+    siblings = read_siblings(cores.servers[0], topology)
+    return ("siblings" if cores.generator[0] in siblings else "apart") if siblings else "unknown"
 
 
 def allowed_cores() -> list[int]:
@@ -55,6 +104,7 @@ def describe_machine(cores: Cores) -> dict[str, Any]:
         "cores_allowed": allowed,
         "server_cores": list(cores.servers),
         "generator_cores": list(cores.generator),
+        "physical_cores": describe_siblings(cores),
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": platform.release(),
         "os": _read_os_name(),
@@ -87,6 +137,8 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
             "Servers and load generator cannot be kept on cores of their own; the numbers are for diagnosis only.",
             "Run on a machine with at least two cores.",
         )
+    if machine["physical_cores"] in SIBLINGS:
+        yield RunWarning("physical-cores", *SIBLINGS[machine["physical_cores"]])
     if machine["governor"] not in {None, "performance"}:
         yield RunWarning(
             "governor",

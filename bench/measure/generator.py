@@ -1,8 +1,9 @@
 """The load generator: `python -m bench.measure.generator PLAN.json SAMPLES.npy`, a process of its own, imported by nobody.
 
 Locust patches its process; that is why nothing else shares it. Locust spawns the users; each user waits for its turn and
-then sends requests until the slice ends. One slice gives one line of JSON on stdout when it has drained; all samples go to
-SAMPLES.npy at the end, one row per request, in the order of the fields of `records.samples.Sample`.
+then sends requests until the slice ends. One slice gives one line of JSON on stdout when it has drained; the next one begins once a
+line has come back on stdin, so that whoever reads works between slices and not beside them. All samples go to SAMPLES.npy at the end,
+one row per request, in the order of the fields of `records.samples.Sample`.
 """
 
 import os
@@ -192,7 +193,7 @@ class PlainUser(FastHttpUser):
         while (sent_ns := time.perf_counter_ns()) < live.end_ns:
             answer = self.client.post(url, data=body, headers=headers, name="/predict")
             done_ns = time.perf_counter_ns()
-            correct = answer.status_code == live.exchange.status and answer.content == live.exchange.body
+            correct = live.exchange.accepts(answer.status_code, answer.content or b"")
             live.samples.append((self.number, sent_ns, sent_ns, done_ns, done_ns, answer.status_code, int(correct)))
             if not answer.status_code:
                 gevent.sleep(PAUSE_AFTER_ERROR_S)
@@ -221,10 +222,10 @@ class Controller:
         stack, exchange = planned["stack"], self._exchanges[cell[:2]]
         length_ms = planned["length_ms"] or self._lengths_ms[cell]
         chosen = users[: planned["users"]]
-        pids = self._plan["stacks"][stack]["pids"]
+        server = self._plan["stacks"][stack]["pid"], self._plan["server_cores"]
         due_ns = self._plan["arrivals"][planned["arrivals"]] if planned["arrivals"] else None
         gc.collect()
-        before = read_clocks(pids)
+        before = read_clocks(*server)
         start_ns = time.perf_counter_ns()
         end_ns = start_ns + int(length_ms * 1e6)
         live: Any
@@ -239,7 +240,7 @@ class Controller:
                 user.abort(stack)
             live.done.wait(drain_timeout_s)
         drained_ns = time.perf_counter_ns()
-        after = read_clocks(pids)
+        after = read_clocks(*server)
         self._keep(planned["index"], live.samples)
         correct = sum(sample[-1] for sample in live.samples)
         if planned["warm_up"]:
@@ -296,6 +297,8 @@ def main(plan_path: Path, samples_path: Path) -> None:
     controller = Controller(plan)
     for planned in plan["slices"]:
         print(json.dumps(controller.run_slice(planned, user_class.everyone)), flush=True)  # noqa: T201 - the way to the runner
+        if not sys.stdin.buffer.readline():
+            os._exit(1)  # the bench has gone
     temporary = samples_path.with_suffix(".part")
     with temporary.open("wb") as file:
         np.save(file, np.concatenate(controller.samples))

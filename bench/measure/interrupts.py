@@ -20,21 +20,28 @@ class _State:
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones must not disturb the cleaning up."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        if _State.shields:
-            _State.held_back = number
-        else:
-            raise Interrupted(number)
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heed_signals()
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def heed_signals() -> None:
+    """Let the next signal raise `Interrupted`, also after a first one: what that stopped has been cleaned up."""
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    if _State.shields:
+        _State.held_back = number
+    else:
+        raise Interrupted(number)
 
 
 @contextmanager

@@ -2,32 +2,27 @@
 
 import contextlib
 import json
+import os
+import select
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from bench.errors import GeneratorError, StackError
+from bench.errors import GeneratorError, RunFolderError, StackError
+from bench.measure.conditions import read_conditions, read_memory
 from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import (
-    RunningStack,
-    clean_environment,
-    kill_group,
-    last_lines,
-    launch_stacks,
-    pinned,
-    read_conditions,
-    read_memory,
-)
+from bench.measure.processes import RunningStack, clean_environment, kill_group, last_lines, pinned
+from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
 from bench.plan.schedule import Pace, PlannedLaunch, PlannedSlice, draw_arrivals
@@ -62,7 +57,8 @@ def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_s
     """Start every stack that is planned anew, pass the parity gate, run the slices, and stop everything, whatever happens.
 
     The samples go to `samples_path`. A stack that ends by itself under load fails its requests from then on; the others go on.
-    `on_slice` is called when a slice has drained, while the next one settles. Raises `StackError`, `ParityError` or `GeneratorError`.
+    `on_slice` is called when a slice has drained, before the next one begins. Raises `StackError`,
+    `ParityError`, `GeneratorError`, or `RunFolderError` if the samples cannot be written.
     """
     begin_s = time.monotonic()
     with contextlib.ExitStack() as exits:
@@ -92,7 +88,11 @@ def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_s
             if stack.stack.name not in deaths
         )
     slices = tuple(describe_slices(launch.number, launch.slices, facts, samples))
-    write_samples(samples_path, samples)
+    try:
+        write_samples(samples_path, samples)
+    except OSError as error:
+        message = f"Cannot write {samples_path} ({error.strerror or error})."
+        raise RunFolderError(message) from None
     load_s = sum(fact["drained_ns"] - fact["start_ns"] for fact in facts) / 1e9
     total_s = time.monotonic() - begin_s
     return LaunchResult(slices, conditions, memory, model_ms, deaths, start_s, load_s, total_s)
@@ -122,11 +122,12 @@ def generator_plan(
     return {
         "client": "lean",
         "cores": list(cores.generator),
+        "server_cores": list(cores.servers),
         "pace": asdict(pace),
         "stacks": {
             stack.stack.name: {
                 "port": stack.port,
-                "pids": stack.pids(),
+                "pid": stack.process.pid,
                 "scenarios": {
                     name: {"request": answer.request.hex(), "status": answer.status, "body": answer.body.hex()}
                     for name, answer in accepted[stack.stack.name].items()
@@ -143,17 +144,18 @@ def generator_plan(
     }
 
 
-def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) -> Iterable[dict[str, Any]]:
+def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
     """Run the generator on a plan, yield its record of each slice as it ends; afterwards `samples.npy` is in `folder`.
 
-    Raises `GeneratorError` with the end of its output if it fails.
+    The next slice begins when the next record is asked for: nothing that is done with one takes time from a slice.
+    Raises `GeneratorError` with the end of its output if it fails or falls silent.
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
     with errors_path.open("wb") as errors, pinned(plan["cores"]), shielded():
         process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=folder,
@@ -161,15 +163,34 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
             start_new_session=True,
         )
         exits.callback(kill_group, process)
+    assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - asked for above
-    with process.stdout:
-        for line in process.stdout:
+    with process.stdin, process.stdout:
+        for planned in plan["slices"]:
+            line = _read_line(process.stdout, _longest_s(planned, plan["pace"]))
+            if not line:
+                break
             yield json.loads(line)
+            with contextlib.suppress(BrokenPipeError):  # it has ended: its status tells
+                os.write(process.stdin.fileno(), b"\n")
     try:
         status = process.wait(GENERATOR_EXIT_S)
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
         tail = "\n".join(last_lines(errors_path.read_bytes()))
-        message = f"The load generator failed (exit status {status}). Its last output:\n{tail}"
+        told = f"exit status {status}" if status is not None else "it did not end"
+        message = f"The load generator failed ({told}). Its last output:\n{tail}"
         raise GeneratorError(message)
+
+
+def _longest_s(planned: Mapping[str, Any], pace: Mapping[str, Any]) -> float:
+    """Return the longest time that a slice may take, and the generator to start before its first one."""
+    length_ms: float = planned["length_ms"] or pace["max_slice_ms"]
+    return length_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
+
+
+def _read_line(stream: IO[bytes], timeout_s: float) -> bytes:
+    """Return the next line; nothing if the stream ends, or if none comes in time. It is alone: the next one comes after an answer."""
+    ready, _, _ = select.select([stream], [], [], timeout_s)
+    return stream.readline() if ready else b""

@@ -1,12 +1,13 @@
 """The parity gate: before load, every stack must answer golden and random requests as computed offline."""
 
 import json
-import socket
 from collections.abc import Sequence
-from http.client import HTTPException, HTTPResponse
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from httptools import HttpParserError
 
 from bench.errors import ParityError
+from bench.measure.answers import agree, exchange, read_value
 from bench.measure.processes import RunningStack
 from bench.plan.expected import Expected, expected_answer, parity_scenarios
 from bench.plan.scenarios import Scenario
@@ -34,30 +35,13 @@ def check_answer(running: RunningStack, scenario: Scenario) -> Accepted:
     expected = expected_answer(scenario, running.stack)
     request = scenario.request(running.port)
     try:
-        status, body = exchange(running.port, request)
-    except (OSError, HTTPException) as error:
+        status, body = exchange(running.port, request, TIMEOUT_S)
+    except (OSError, HttpParserError) as error:
         raise ParityError(_describe(running, scenario, expected, f"no answer ({type(error).__name__}: {error})")) from None
     value = read_value(body)
-    if status != expected.status or value != expected.value:
+    if status != expected.status or not agree(value, expected.value):
         raise ParityError(_describe(running, scenario, expected, f"{status} {_shorten(value)}"))
     return Accepted(request, status, body)
-
-
-def exchange(port: int, request: bytes) -> tuple[int, bytes]:
-    """Return status and body of one request on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
-        connection.sendall(request)
-        response = HTTPResponse(connection)
-        response.begin()
-        return response.status, response.read()
-
-
-def read_value(body: bytes) -> Any:
-    """Return the JSON value of a body, or its text where it is none."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body.decode("utf-8", errors="replace")
 
 
 def _describe(running: RunningStack, scenario: Scenario, expected: Expected, got: str) -> str:

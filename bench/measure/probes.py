@@ -17,8 +17,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import NamedTuple
 
+from bench.measure.answers import read_value
 from bench.measure.environment import Cores
-from bench.measure.parity import read_value
 from bench.measure.processes import POLL_S, RunningStack, count_listeners
 from bench.measure.services import launched_alone
 from bench.measure.source_code import find_handlers, read_source

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.measure.environment import Cores
-from bench.measure.processes import RunningStack, launch_stacks
+from bench.measure.processes import RunningStack
+from bench.measure.ready import launch_stacks
 from bench.plan.stacks import Stack
 
 SERVICE = Stack(name="upstream", command=("{python}", "-m", "bench.servers.upstream", "{port}"), label="Upstream service", fixed=True)

@@ -4,9 +4,9 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 
+from bench.measure.conditions import read_memory
 from bench.measure.environment import Cores
 from bench.measure.parity import check_answer
-from bench.measure.processes import read_memory
 from bench.measure.services import launched_alone
 from bench.plan.expected import expected_answer
 from bench.plan.scenarios import SCENARIOS

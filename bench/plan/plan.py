@@ -87,6 +87,17 @@ class Plan(Profile):
         rungs = [Ladder(name, self.stacks[name].bare, f"{name}@{NO_MODEL}") for name in part.stacks]
         return [ladder for ladder in rungs if ladder.bare in part.stacks and ladder.no_model in part.stacks]
 
+    def launch_sizes(self) -> list["LaunchSize"]:
+        """Return how large the launches of each part are."""
+        return [
+            LaunchSize(
+                stacks=len(part.stacks),
+                users=max(parse_load(load).users or 0 for load in part.loads),
+                in_flight=max(self.rules.open_loop.max_in_flight if parse_load(load).is_open else 0 for load in part.loads),
+            )
+            for part in self.parts
+        ]
+
     def started_alone(self) -> list[Stack]:
         """Return the stacks whose start-up is measured: those of the first part, without twins and bare servers."""
         return [self.stacks[name] for name in self.parts[0].stacks if not name.endswith(TWIN) and not self.stacks[name].fixed]
@@ -130,6 +141,15 @@ class Plan(Profile):
     def _reference_rps(self) -> float | None:
         rates = [self._saturation(stack) for stack in self.pairs[0].stacks]
         return None if None in rates else min(rate for rate in rates if rate is not None)
+
+
+@plain_dataclass(frozen=True)
+class LaunchSize:
+    """What runs at once in a launch: stacks, the users that ask each of them, and the requests that an open loop has under way at most."""
+
+    stacks: int
+    users: int
+    in_flight: int
 
 
 @plain_dataclass(frozen=True)

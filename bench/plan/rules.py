@@ -49,9 +49,10 @@ class OpenLoopRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class GateRules(Record):
-    """Faults of the load generator or of the machine: a launch beyond one of these is repeated, kept and marked at the last try.
+    """Faults of the load generator: a launch beyond one of these is repeated, kept and marked at the last try.
 
-    A run with more than `marked_share` of its launches marked gives no verdict.
+    A run with more than `marked_share` of its launches marked gives no verdict. `steal_ratio` repeats nothing: beyond it a launch is
+    warned of.
     """
 
     generator_cpu_ratio: float = 0.8
@@ -85,7 +86,8 @@ class Rules(Record):
     than `unanswered_share` of requests without an answer are beyond any limit. A knee is where throughput has reached `knee_share` of
     its highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`; its ratio is `thresholds` from 1
     (a ratio of 1.1 and one of 1 / 1.1 are equally far). A warm-up is shown in bins of `warm_up_bin_ms`. A machine is unsteady where all
-    stacks of a part, `least_stacks` of them, were faster in one launch than in another by more than `steady_range`.
+    stacks of a part, `least_stacks` of them, were faster in one launch than in another by more than `steady_range`. Other programs on
+    the servers' core are warned of beyond `foreign_ratio` of its time in a launch.
     """
 
     margins: Mapping[Metric, float] = Field(default_factory=lambda: dict(_MARGINS))
@@ -110,3 +112,4 @@ class Rules(Record):
     warm_up_bin_ms: int = 50
     least_stacks: int = 3
     steady_range: float = 1.25
+    foreign_ratio: float = 0.05

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
-from bench.plan.toml import RefusalError, YesNo, make_record, read_toml
+from bench.plan.toml import RefusalError, Whole, YesNo, make_record, read_toml, within
 from bench.records.record import STRICT, Record
 from shared_model.engines import EngineNameError, check_engine_name
 
@@ -44,14 +44,16 @@ def _check_requirement(text: Any) -> str:
 class Stack(Record):
     """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one.
 
-    `bare` names the stack of the same server without a framework. `source` is the folder of the application's Python files and
-    `requires` are the distributions that application and server ask for by name: what is known of its code is counted from these.
-    An `upstream` stack asks the service of `bench.servers.upstream`, which is started for it, and answers nothing but enquiries.
+    `ready` is what is asked until it is answered 200, for `ready_timeout_s` at most. `bare` names the stack of the same server without a
+    framework. `source` is the folder of the application's Python files and `requires` are the distributions that application and server
+    ask for by name: what is known of its code is counted from these. An `upstream` stack asks the service of `bench.servers.upstream`,
+    which is started for it, and answers nothing but enquiries.
     """
 
     name: str
     command: Annotated[tuple[str, ...], AfterValidator(_check_command)]
     ready: Annotated[str, AfterValidator(_check_ready)] = "/readyz"
+    ready_timeout_s: Annotated[Whole, within(1, 3600)] = 30
     framework: Literal["Flask", "FastAPI", "none", "other"] = "other"
     server: str = "its own server"
     label: str = ""

@@ -7,6 +7,7 @@ points at the newest run. Files are the seams between rooms: measure writes the 
 judge writes the tables and summary.json, show writes the rest.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from bench.errors import RunFolderError
-from bench.records.record import Record, adapter, columns, from_text, to_text
+from bench.records.record import Record, adapter, added_later, columns, from_text, to_text
 from bench.records.summary import RESULTS_SCHEMA, Summary
 
 RESULTS = Path("results")
@@ -70,11 +71,30 @@ class RunFolder:
         return folder
 
     def point_latest(self) -> None:
-        """Let `results/latest` point at this run."""
-        link = self.path.parent / f".{self.path.name}.link"
+        """Let `results/latest` point at this run; see `why_not_latest` for what may be in the way of that."""
+        with contextlib.suppress(OSError):
+            self._make_link().replace(self.path.parent / LATEST)
+        self._link().unlink(missing_ok=True)
+
+    def why_not_latest(self) -> str:
+        """Return in a sentence why `results/latest` cannot point at this run; nothing if it can."""
+        latest = self.path.parent / LATEST
+        if latest.is_dir() and not latest.is_symlink():
+            return f"{latest} is a folder and no link: it stays as it is, and this run is in {self.path}."
+        try:
+            self._make_link().unlink()
+        except OSError as error:
+            return f"{latest} cannot point at this run, since links cannot be made there ({error.strerror}): it is in {self.path}."
+        return ""
+
+    def _make_link(self) -> Path:
+        link = self._link()
         link.unlink(missing_ok=True)
         link.symlink_to(self.path.name)
-        link.replace(self.path.parent / LATEST)
+        return link
+
+    def _link(self) -> Path:
+        return self.path.parent / f".{self.path.name}.link"
 
     def discard(self) -> None:
         """Remove a run that has measured nothing."""
@@ -96,6 +116,9 @@ class RunFolder:
         except OSError as error:
             message = f"Cannot write {path} ({error.strerror})."
             raise RunFolderError(message) from None
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         return path
 
     def write_text(self, name: str, text: str) -> Path:
@@ -129,10 +152,13 @@ class RunFolder:
         self.write_text(name, out.getvalue())
 
     def read_rows(self, name: str, kind: type[Row]) -> list[Row]:
-        """Return the records of a CSV file that `write_rows` wrote."""
+        """Return the records of a CSV file that `write_rows` wrote, also in an older version."""
         try:
             with (self.path / name).open(encoding="utf-8", newline="") as file:
-                rows = [{key: from_text(row[key], declared) for key, declared in columns(kind).items()} for row in csv.DictReader(file)]
+                reader = csv.DictReader(file)
+                missing = added_later(kind) - set(reader.fieldnames or ())
+                declared = {key: value for key, value in columns(kind).items() if key not in missing}
+                rows = [{key: from_text(row[key], value) for key, value in declared.items()} for row in reader]
                 return [adapter(kind).validate_python(row) for row in rows]
         except (OSError, KeyError, ValueError) as error:
             message = f"{self.path / name} cannot be read ({_reason(error)})."

@@ -125,6 +125,11 @@ def columns(kind: Any) -> Mapping[str, Any]:
     return keys
 
 
+def added_later(kind: Any) -> set[str]:
+    """Return the keys of a record that a table of an older version may lack."""
+    return {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+
+
 def to_text(value: object) -> str:
     """Return a value as it stands in a table: None is an empty cell, a tuple its items with blanks between them."""
     if value is None:

@@ -121,14 +121,20 @@ def supported_percentile(values: Floats, quantile: float) -> float | None:
 
 
 def write_samples(path: Path, samples: Ints) -> None:
-    """Write the samples of a launch, ordered by slice, as Parquet, atomically: int64 columns, and a row group for each slice."""
+    """Write the samples of a launch, ordered by slice, as Parquet, atomically: int64 columns, and a row group for each slice.
+
+    Raises `OSError` if that fails, and leaves nothing behind then.
+    """
     table = pa.table({name: samples[:, place] for place, name in enumerate(SAMPLE_COLUMNS)})
     bounds = [0, *(np.flatnonzero(np.diff(samples[:, 0])) + 1).tolist(), len(samples)]
     temporary = path.with_suffix(".part")
-    with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
-        for begin, end in itertools.pairwise(bounds):
-            writer.write_table(table.slice(begin, end - begin))
-    temporary.replace(path)
+    try:
+        with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+            for begin, end in itertools.pairwise(bounds):
+                writer.write_table(table.slice(begin, end - begin))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class SampleFile:

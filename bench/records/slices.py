@@ -24,7 +24,8 @@ class SliceRecord(Record):
     tree) covers all answers from start to drained, None if one of its processes ended. Its split into user and kernel time
     comes in ticks of 10 ms.
     `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
-    generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure).
+    generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure), servers'
+    cores at work for other programs than this stack (foreign; in ticks, like the split; None where that was not measured).
     """
 
     launch: int
@@ -54,6 +55,7 @@ class SliceRecord(Record):
     generator_wait_ratio: float
     steal_ratio: float
     pressure_ratio: float
+    foreign_ratio: float | None = None
 
     @property
     def failures(self) -> int:

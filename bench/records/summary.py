@@ -56,6 +56,10 @@ class Gate(Record):
     action: Action
 
 
+# The code of the warning that says that a server answered wrongly: commands end otherwise for it.
+WRONG_ANSWERS = "wrong-answers"
+
+
 @dataclass(frozen=True, config=STRICT)
 class RunWarning(Record):
     """One entry of the closed list of warnings, with the next step."""

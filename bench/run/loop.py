@@ -6,13 +6,14 @@ The only module that sees all rooms. It calls them in the order of the flow and 
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.errors import BenchError, Interrupted
+from bench.errors import BenchError, Interrupted, as_bench_error
 from bench.judge.judgement import find_tripped, is_precise, judge, preliminary_ratio
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.complexity import measure_complexity
-from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn
-from bench.measure.interrupts import stopped_by_signals
+from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn, refuse_system
+from bench.measure.interrupts import heed_signals, stopped_by_signals
 from bench.measure.launches import measure_launch
+from bench.measure.room import refuse_lack_of_room
 from bench.measure.server_timing import measure_server_timing
 from bench.measure.start_up import measure_starts
 from bench.plan.plan import Plan
@@ -29,30 +30,45 @@ def run(
 ) -> tuple[RunFolder, BenchError | Interrupted | None]:
     """Run a plan; return its folder and what stopped it early, if anything did: what was measured is kept, judged and reported.
 
-    A stack that ended by itself under load stops nothing, but is returned as an error. Raises `BenchError` or `Interrupted` if
-    the run stopped before a launch was measured.
+    A stack that ended by itself under load stops nothing, but is returned as an error. So is what kept tables or report from being
+    made (`UnfinishedError`). Raises `BenchError` or `Interrupted` if the run stopped before a launch was measured.
     """
+    refuse_system()
+    refuse_lack_of_room(plan.launch_sizes(), count_slices(plan), results)
     cores = choose_cores()
     machine = describe_machine(cores)
     spoilers = find_spoilers(machine)
     refuse_slow_uvicorn(spoilers, is_allowed=plan.allow_unequal)
     with stopped_by_signals(), Progress(len(schedule_run(plan.parts)), count_slices(plan)) as progress:
         progress.begin_run(plan, spoilers)
-        plan = find_rates(plan, cores, progress.say)
-        progress.expect(count_slices(plan))
         recorder = Recorder.begin(plan, command, machine, spoilers, results)
         try:
-            progress.say(recorder.opening_line())
+            plan = find_rates(plan, cores, progress.say)
+            progress.expect(count_slices(plan))
+            progress.say(recorder.settle(plan))
             measure_alone(plan, recorder, cores, progress)
             for turn in schedule_run(plan.parts):
                 measure_turn(plan, turn, recorder, cores, progress)
         except (BenchError, Interrupted) as error:
             recorder.stop(error)
+        except OSError as error:
+            recorder.stop(as_bench_error(error))
+        conclude(recorder, report)
+    return recorder.folder, recorder.stopped
+
+
+def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
+    """Judge and report what was measured. A signal or a full disk leaves that undone, and what was measured safe."""
+    try:
         recorder.finish()
+        recorder.folder.point_latest()
+        heed_signals()
         judge(recorder.folder)
         report(recorder.folder)
-        recorder.folder.point_latest()
-    return recorder.folder, recorder.stopped
+    except (BenchError, Interrupted) as error:
+        recorder.leave(error)
+    except OSError as error:
+        recorder.leave(as_bench_error(error))
 
 
 def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progress) -> None:

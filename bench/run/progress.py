@@ -1,4 +1,4 @@
-"""What the terminal shows while a run goes on: a live display, or plain lines. Decided once, drawn while a slice settles.
+"""What the terminal shows while a run goes on: a live display, or plain lines. Decided once, drawn between slices.
 
 Progress goes to stderr; the answer goes to stdout, so that `make bench > answer.txt` holds the answer alone.
 """

@@ -1,12 +1,13 @@
 """What a run has measured, on disk as soon as its launch has ended: it writes, and judges nothing."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, Interrupted, StackError
+from bench.errors import STOPPED_EARLY, BenchError, Interrupted, StackError, UnfinishedError
 from bench.measure.interrupts import shielded
 from bench.measure.launches import LaunchResult
 from bench.plan.plan import Plan, describe, hash_plan
@@ -47,8 +48,13 @@ class Recorder:
         with shielded():
             return cls(plan, command, machine, warnings, RunFolder.create(plan.profile, datetime.now(UTC), results))
 
-    def opening_line(self) -> str:
-        """Return the plan in one line."""
+    def settle(self, plan: Plan) -> str:
+        """Keep the plan as it will be followed, its rates found; return it in a line, and what else is to be known before it."""
+        self._plan, self._document = plan, describe(plan)
+        self._write()
+        return "\n".join(filter(None, [self._opening_line(), self.folder.why_not_latest()]))
+
+    def _opening_line(self) -> str:
         launches = ", ".join(f"{part.name} {part.launches}" for part in self._plan.parts)
         offered = {row["load"]: row["rps"] for row in self._document["offered_rps"]}
         rates = "".join(f", {load} = {rate:,.0f} req/s" for load, rate in offered.items() if load.startswith("open"))
@@ -115,11 +121,23 @@ class Recorder:
         self.stopped = error
 
     def finish(self) -> None:
-        """Note that nothing more is measured."""
+        """Note that nothing more is measured; raise `RunFolderError` if that cannot be written."""
         self._finished = datetime.now(UTC)
-        self._write(partial=self.stopped is not None)
         if self._deaths and self.stopped is None:
             self.stopped = StackError("\n".join(self._deaths))
+            self._write(partial=False)
+        else:
+            self._write(partial=self.stopped is not None)
+
+    def leave(self, error: BenchError | Interrupted) -> None:
+        """Note that tables or report are not made, and say how to make them: what was measured is safe."""
+        path = shlex.quote(str(self.folder.path))
+        causes = [str(cause).rstrip(".") for cause in (self.stopped, error) if cause is not None]
+        message = (
+            f"{'. '.join(dict.fromkeys(causes))}. What was measured is safe in {path}; its tables and its report are not whole. "
+            f"To make them: python -m bench judge {path} && python -m bench report {path}"
+        )
+        self.stopped = UnfinishedError(message, error.exit_status if isinstance(error, Interrupted) else STOPPED_EARLY)
 
     def _log(self, turn: Turn, result: LaunchResult, attempt: int, *, kept: bool) -> None:
         seconds = {name: round(getattr(result, name), 3) for name in ("start_s", "load_s", "total_s")}
@@ -136,6 +154,10 @@ class Recorder:
 
     def _write(self, *, partial: bool = True) -> None:
         """Write the slices and what samples do not hold, then the manifest: what it names is there."""
+        with shielded():
+            self._write_all(partial=partial)
+
+    def _write_all(self, *, partial: bool) -> None:
         self.folder.write_rows("slices.csv", self.slices, SliceRecord)
         self.folder.write_rows("memory.csv", self._memory, Memory)
         self.folder.write_rows("model_times.csv", self._times, ModelTime)

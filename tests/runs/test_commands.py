@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from bench.commands.main import COMMANDS, main
-from bench.errors import StackError
+from bench.errors import Interrupted, MachineError, RunFolderError, StackError, UnfinishedError
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
-from bench.records import RESULTS_SCHEMA
+from bench.records import RESULTS_SCHEMA, RunWarning
 from bench.records.folder import RunFolder
 from bench.records.price import Price
 
@@ -249,6 +250,64 @@ def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypa
     said = capsys.readouterr()
     assert said.err.splitlines() == ["bench: flask-gthread ended by itself.", f"{words} {folder.path}."]
     assert said.out.splitlines()[-1].startswith("report:")
+
+
+def with_warnings(summary, *codes, valid=True, **changes):
+    """Return a summary with these warnings."""
+    warnings = tuple(RunWarning(code, "Text.", "Next.") for code in codes)
+    return replace(summary, validity=replace(summary.validity, valid=valid, warnings=warnings), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({}, 0, ""),
+        ({"codes": ("errors", "steal", "foreign-work", "unsteady")}, 0, ""),
+        ({"codes": ("noise-floor",), "valid": False}, 4, "bench: the run is not valid: no verdict holds (exit status 4)."),
+        ({"codes": ("wrong-answers",)}, 4, "bench: answers were wrong (exit status 4)."),
+        (
+            {"codes": ("wrong-answers", "one-core"), "valid": False},
+            4,
+            "bench: answers were wrong, and the run is not valid: no verdict holds (exit status 4).",
+        ),
+        ({"codes": ("one-core",), "valid": False, "profile": "smoke"}, 0, ""),
+        ({"codes": ("wrong-answers",), "profile": "smoke"}, 4, "bench: answers were wrong (exit status 4)."),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "judge"])
+def test_a_run_that_came_to_its_end_has_the_status_of_what_it_found(capsys, monkeypatch, mini, command, changes, status, words):
+    changes = {**changes, "codes": changes.get("codes", ())}
+    summary = with_warnings(mini.read_summary(), *changes.pop("codes"), **changes)
+    mini.write_summary(summary)
+    monkeypatch.setattr("bench.run.loop.run", lambda *_: (mini, None))
+    monkeypatch.setattr("bench.commands.judge.judge", lambda _: summary)
+    assert main(["run", "--profile", "smoke"] if command == "run" else ["judge", str(mini.path)]) == status
+    said = capsys.readouterr()
+    assert said.err.strip() == words
+    assert said.out
+
+
+def test_a_report_of_a_run_that_is_not_valid_is_drawn_and_ends_well(capsys, mini, priced):
+    mini.write_summary(with_warnings(mini.read_summary(), "noise-floor", valid=False))
+    assert shown(capsys, "report", str(mini.path))
+    assert len(priced) == 1
+
+
+@pytest.mark.parametrize(
+    ("stopped", "status"),
+    [(RunFolderError("Cannot write x."), 3), (MachineError("Full."), 3), (Interrupted(signal.SIGTERM), 143), (StackError("Dead."), 3)],
+)
+def test_a_run_that_stopped_early_has_a_status_of_its_own(capsys, monkeypatch, mini, stopped, status):
+    monkeypatch.setattr("bench.run.loop.run", lambda *_: (mini, stopped))
+    assert main(["run", "--profile", "smoke"]) == status
+    assert capsys.readouterr().err.startswith(f"bench: {stopped}")
+
+
+def test_a_run_without_a_report_says_where_it_is_and_how_to_make_one(capsys, monkeypatch, mini):
+    monkeypatch.setattr("bench.run.loop.run", lambda *_: (mini, UnfinishedError("Full. What was measured is safe.", 3)))
+    assert main(["run", "--profile", "smoke"]) == 3
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "bench: Full. What was measured is safe.\n")
 
 
 def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):

@@ -95,7 +95,8 @@ def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub
     modes = ("sometimes-wrong", "cut-short")
     compared = [word for mode in modes for word in ("--compare", f"stub-{mode}", "stub-good")]
     status, _, err = run("run", "--profile", "quick", "--launches", 1, "--stacks-file", stub_file("good", *modes), *compared, cwd=tmp_path)
-    assert status == 0, err
+    assert status == 4, err
+    assert "bench: answers were wrong" in err
     summary = json.loads((tmp_path / "results" / "latest" / "summary.json").read_text("utf-8"))
     assert {cell["stack"] for cell in summary["cells"] if cell["errors"]} == {f"stub-{mode}" for mode in modes}
     assert "errors" in {warning["code"] for warning in summary["validity"]["warnings"]}

@@ -4,12 +4,16 @@ import contextlib
 import itertools
 import re
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from odd_servers import odd_server
 
 from bench.errors import ConfigError, GeneratorError, Interrupted, ParityError, StackError
 from bench.judge.cells import make_cell
@@ -18,10 +22,11 @@ from bench.judge.requests import spooled
 from bench.measure import launches
 from bench.measure.environment import Cores, choose_cores
 from bench.measure.launches import LaunchResult, measure_launch
+from bench.measure.processes import kill_group, pinned
 from bench.measure.start_up import measure_start
 from bench.plan.plan import make_plan
 from bench.plan.profiles import Part
-from bench.plan.rules import OpenLoopRules, Rules
+from bench.plan.rules import OpenLoopRules, Rules, SliceRules
 from bench.plan.schedule import PlannedLaunch, Turn, draw_arrivals, plan_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.loads import parse_load
@@ -185,6 +190,59 @@ def test_a_server_that_dies_fails_its_requests_and_leaves_the_end_of_its_log_whi
     assert [row.stack for row in result.memory] == ["well"]
     # The clock of a process that has gone cannot be read: nothing is known of its slice, least of all a negative time.
     assert all(record.server_cpu_ns is None or record.server_cpu_ns >= 0 for record in records)
+
+
+@pytest.mark.parametrize("name", ["until-closed", "early", "varying"])
+def test_an_answer_that_passes_the_gate_is_right_under_load(measure, plan_of, name):
+    measured = measure(plan_of(odd_server(name)))
+    assert len(measured.samples) > 100
+    assert (measured.samples[:, [STATUS, CORRECT]] == (200, 1)).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("boolean", "false"), ("fraction", "0.0")])
+def test_a_value_of_another_kind_than_an_integer_is_refused_at_the_gate(measure, plan_of, name, value):
+    with pytest.raises(ParityError) as caught:
+        measure(plan_of(odd_server(name)))
+    assert str(caught.value).splitlines()[3].strip() == f'got:      200 {{"prediction": [{value}]}}'
+
+
+def test_whoever_watches_works_between_slices_and_not_beside_them(measure, make_stub, plan_of):
+    ends = []
+
+    def watch(_):
+        time.sleep(0.05)
+        ends.append(time.perf_counter_ns())
+
+    slices = measure(plan_of(make_stub()), watch).result.slices
+    for end_ns, record in zip(ends, slices[1:], strict=False):
+        assert end_ns <= record.start_ns
+
+
+@pytest.mark.skipif(not choose_cores().servers, reason="needs two cores")
+def test_work_of_other_programs_on_the_servers_core_is_seen(measure, make_stub, plan_of):
+    cores = choose_cores()
+    with pinned(cores.servers):
+        rival = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    try:
+        slices = measure(plan_of(make_stub("slow"), loads=("closed-1",)), cores=cores).result.slices
+    finally:
+        kill_group(rival)
+    # The stub waits most of the time, so that the rival has most of the core.
+    assert all(record.foreign_ratio > 0.4 for record in slices if not record.warm_up)
+
+
+def test_a_generator_that_falls_silent_is_ended_and_reported(measure, make_stub, plan_of, monkeypatch):
+    monkeypatch.setattr(launches, "GENERATOR_EXIT_S", 2)
+    children = []
+
+    def stop(_):
+        children.extend(one for one in psutil.Process().children() if "bench.measure.generator" in one.cmdline())
+        children[-1].suspend()
+
+    plan = plan_of(make_stub())
+    with pytest.raises(GeneratorError, match=r"The load generator failed \(it did not end\)"):
+        measure(drained_soon(replace(plan, rules=Rules(slices=SliceRules(max_slice_ms=100)))), stop)
+    assert not children[-1].is_running()
 
 
 def test_a_generator_that_fails_is_reported_with_the_end_of_its_output(measure, make_stub, plan_of, monkeypatch):

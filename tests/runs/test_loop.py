@@ -1,21 +1,29 @@
 """A run over several launches: repeats, early ends, rates, what is left out. Real stubs, real load, a folder to read."""
 
+import contextlib
+import errno
+import itertools
+import os
+import signal
 from dataclasses import replace
 
 import pytest
+from disks import small_disk
 
-from bench.errors import StackError
+from bench.errors import MachineError, RunFolderError, StackError, UnfinishedError
 from bench.judge.judgement import judge
 from bench.plan.plan import make_plan
 from bench.plan.profiles import JudgedRow, Part
 from bench.plan.rules import GateRules, Rules
 from bench.records import AppCode, Feature, StartUp
+from bench.records.folder import LATEST
+from bench.records.summary import WRONG_ANSWERS
 from bench.run import loop
 from bench.run.loop import run
 
 JUDGED = (JudgedRow("primary", "throughput_rps", "predict-1", "closed-4"),)
 # No machine is that good.
-NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), steal_ratio=-1.0))
+NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), generator_wait_ratio=-1.0))
 TABLES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
 
 
@@ -51,8 +59,8 @@ def test_a_launch_that_trips_a_gate_is_repeated_by_the_same_plan_then_kept_and_m
     assert (len(seen), len(set(seen))) == (3, 1)
     summary = folder.read_summary()
     validity = summary.validity
-    steal = [gate for gate in validity.gates if gate.gate == "steal_ratio"]
-    assert [(gate.launch, gate.attempt, gate.action) for gate in steal] == [
+    waits = [gate for gate in validity.gates if gate.gate == "generator_wait_ratio"]
+    assert [(gate.launch, gate.attempt, gate.action) for gate in waits] == [
         (1, 1, "repeated"),
         (1, 2, "repeated"),
         (1, 3, "kept and marked"),
@@ -148,6 +156,102 @@ def test_starts_code_features_and_the_own_account_of_time_are_measured_if_the_pl
     assert folder.read_text("adapters.diff").startswith("--- flask_app/__init__.py\n+++ fastapi_app/__init__.py\n")
     assert folder.read_rows("complexity.csv", AppCode) == list(summary.complexity)
     assert folder.read_rows("features.csv", Feature) == list(summary.features)
+
+
+# --- ends that are not planned --------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fills_up_while_samples_are_written_keeps_the_launches_before(two, tmp_path, monkeypatch):
+    with small_disk(tmp_path / "disk", 2000) as disk:
+        monkeypatch.setattr(loop, "refuse_lack_of_room", lambda *_: None)
+        filled = fill_later(disk, monkeypatch, after=1)
+        folder, stopped = run(two(launches=3), "test", disk, report=lambda _: filled.unlink())
+        assert isinstance(stopped, UnfinishedError | RunFolderError)
+        assert "No space left on device" in str(stopped)
+        assert [row["launch"] for row in folder.read_manifest()["launches"]] == [1]
+        assert list(folder.path.rglob("*.part")) == list(folder.path.glob(".*")) == []
+        filled.unlink(missing_ok=True)
+        summary = judge(folder)
+        assert ({cell.launches for cell in summary.cells}, summary.partial) == ({1}, True)
+
+
+def fill_later(disk, monkeypatch, after):
+    """Fill a disk once so many launches have been measured; return the file that does it."""
+    filled, measure_launch, count = disk / "filled", loop.measure_launch, itertools.count()
+
+    def measure(*arguments):
+        if next(count) == after:
+            with contextlib.suppress(OSError), filled.open("wb", buffering=0) as file:
+                for _ in range(10_000):
+                    file.write(bytes(4096))
+        return measure_launch(*arguments)
+
+    monkeypatch.setattr(loop, "measure_launch", measure)
+    return filled
+
+
+def test_a_disk_that_is_full_when_tables_are_written_says_that_what_was_measured_is_safe(two, tmp_path):
+    def fail(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder.path / "charts" / "answer.png"))
+
+    folder, stopped = run(two(), "test", tmp_path, report=fail)
+    assert isinstance(stopped, UnfinishedError)
+    assert stopped.exit_status == 3
+    told = f"{folder.path}/charts/answer.png: No space left on device. What was measured is safe in {folder.path};"
+    assert str(stopped).startswith(told)
+    assert f"python -m bench judge {folder.path} && python -m bench report {folder.path}" in str(stopped)
+    assert (tmp_path / LATEST).resolve() == folder.path
+    assert not folder.read_manifest()["partial"]
+
+
+def test_an_error_that_is_no_lack_of_room_is_not_hidden(two, tmp_path):
+    def fail(_):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "a fault of ours")
+
+    with pytest.raises(FileNotFoundError, match="a fault of ours"):
+        run(two(), "test", tmp_path, report=fail)
+
+
+def test_a_signal_while_the_report_is_drawn_says_where_the_run_is(two, tmp_path):
+    folder, stopped = run(two(), "test", tmp_path, report=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert isinstance(stopped, UnfinishedError)
+    assert (stopped.exit_status, str(stopped).split(";")[0]) == (143, f"stopped by SIGTERM. What was measured is safe in {folder.path}")
+    assert (tmp_path / LATEST).resolve() == folder.path
+    assert not folder.read_summary().partial
+
+
+def test_a_second_signal_cuts_the_report_of_a_partial_run_short(two, tmp_path, monkeypatch):
+    keep = loop.Recorder.keep
+
+    def keep_and_stop(recorder, *arguments):
+        keep(recorder, *arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Recorder, "keep", keep_and_stop)
+    folder, stopped = run(two(launches=2), "test", tmp_path, report=lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert isinstance(stopped, UnfinishedError)
+    assert (stopped.exit_status, str(stopped).split(";")[0]) == (130, f"stopped by SIGINT. What was measured is safe in {folder.path}")
+    assert folder.read_summary().partial
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_started(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "find_rates", lambda *_: pytest.fail("something was started"))
+    with small_disk(tmp_path / "disk", 400) as disk:
+        with pytest.raises(MachineError, match=r"MiB are free where"):
+            run(two(), "test", disk, report=lambda _: None)
+        assert list(disk.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="choose another with --results"):
+        run(two(), "test", tmp_path / "file", report=lambda _: None)
+
+
+def test_wrong_answers_are_told_from_failed_ones(make_stub, plan_of, tmp_path):
+    plan = plan_of(make_stub(name="well"), make_stub("sometimes-wrong"), make_stub("cut-short"))
+    summary = measure(plan, tmp_path).read_summary()
+    errors = {cell.stack: cell.errors for cell in summary.cells}
+    [wrong] = [warning for warning in summary.validity.warnings if warning.code == WRONG_ANSWERS]
+    assert wrong.text.startswith(f"{errors['stub-sometimes-wrong']} answer")
+    assert errors["stub-cut-short"] > 0
 
 
 def test_a_stack_that_dies_under_load_stops_nothing_and_is_told_at_the_end(make_stub, plan_of, tmp_path):

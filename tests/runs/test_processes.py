@@ -2,18 +2,25 @@
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
+from odd_servers import odd_server
 
 from bench.errors import StackError
+from bench.measure.conditions import read_conditions
 from bench.measure.environment import choose_cores
-from bench.measure.processes import free_port, launch_stacks, read_conditions, server_environment, stop_stacks
+from bench.measure.processes import free_port, server_environment, stop_stacks
+from bench.measure.ready import launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 
 
@@ -100,15 +107,110 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path
         idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
         ports = iter([stranger.port] * 6)
         monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
-        with pytest.raises(StackError, match="other programs took"), launched(tmp_path, idle):
+        words = rf"idle: on its port answers process {stranger.process.pid} .*, which it did not start"
+        with pytest.raises(StackError, match=words), launched(tmp_path, idle):
             pass
+        assert not stranger.describe_death()  # it was there before: it is nobody's that the stack started
 
 
-def test_a_stack_that_never_answers_is_reported_in_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.measure.processes.START_TIMEOUT_S", 0.5)
-    idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
-    with pytest.raises(StackError, match=r"idle was not ready after 0\.5 s: no 200 on /readyz"), launched(tmp_path, idle):
+def test_a_stack_that_never_answers_is_reported_in_time_with_the_key_that_sets_it(tmp_path):
+    idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"), ready_timeout_s=1)
+    words = r"idle was not ready after 1 s \(the key ready_timeout_s of a stack.*: no 200 on /readyz"
+    with pytest.raises(StackError, match=words), launched(tmp_path, idle):
         pass
+
+
+def test_each_stack_has_its_time_from_its_own_turn_on(tmp_path, make_stub):
+    # The first takes longer than the second may take; the second has long been ready when its turn comes.
+    late = make_stub(name="late")
+    late = replace(late, command=("sh", "-c", f"sleep 1.5; exec {shlex.join(late.command)}".replace("{python}", sys.executable)))
+    with launched(tmp_path, late, replace(make_stub(), ready_timeout_s=1)) as (first, second):
+        assert first.ready_s > 1.5
+        assert not second.describe_death()
+
+
+# --- commands that are not the server themselves --------------------------------------------------------------------
+
+DAEMON = ("{python}", "-m", "gunicorn", "--daemon", "--bind", "127.0.0.1:{port}", "--no-control-socket", "flask_app:create_app()")
+# Asks a program that runs already to start the server, and stays: as the client of a container engine does.
+CLIENT = """
+import socket, sys, time
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as supervisor:
+    supervisor.sendall(sys.argv[2].encode())
+    time.sleep(60)
+"""
+SUPERVISOR = """
+import socket, subprocess, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    connection, _ = server.accept()
+    port = connection.recv(100).decode()
+    subprocess.Popen([sys.executable, "-m", "bench.servers.stub", "supervised", port])
+"""
+
+
+def refusal(folder, stack):
+    """Return what is said of a stack that cannot be launched."""
+    with pytest.raises(StackError) as caught, launched(folder, stack):
+        pass
+    return str(caught.value)
+
+
+def test_a_command_that_goes_into_the_background_is_refused_and_nothing_of_it_is_left(tmp_path):
+    said = refusal(tmp_path, Stack(name="daemon", command=DAEMON))
+    assert re.match(r"daemon: its command ended \(exit status 0\) and left \d processes behind, as a daemon does\.", said)
+    assert "\n" not in said
+    assert [one for one in psutil.process_iter(["cmdline"]) if "--daemon" in (one.info["cmdline"] or ())] == []
+
+
+def test_a_server_that_a_supervisor_runs_is_refused_in_one_line_and_ended(tmp_path):
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        asked = supervisor.stdout.readline().decode().strip()
+        said = refusal(tmp_path, Stack(name="client", command=("{python}", "-c", CLIENT, asked, "{port}")))
+        assert re.match(r"client: on its port answers process \d+ \(.*\), which it did not start\.", said)
+        assert "\n" not in said
+        servers = [one for one in psutil.process_iter(["cmdline"]) if "supervised" in (one.info["cmdline"] or ())]
+        assert [one.pid for one in servers if is_running(one.pid)] == []
+    finally:
+        os.killpg(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()
+        supervisor.stdout.close()
+
+
+def test_a_server_on_another_address_is_told_which_one_is_asked(tmp_path):
+    command = ("{python}", "-m", "http.server", "{port}", "--bind", "::1")
+    said = refusal(tmp_path, Stack(name="six", command=command, ready="/"))
+    assert said == "six listens on ::1 alone; 127.0.0.1 is what is asked: let it listen there."
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start what another user owns")
+def test_the_processes_of_another_user_are_refused_in_one_line(tmp_path, make_stub, monkeypatch):
+    def deny(*_):
+        raise psutil.AccessDenied
+
+    # Root may look at everything: what another user would be told is told here.
+    monkeypatch.setattr("psutil.Process.net_connections", deny)
+    said = refusal(tmp_path, make_stub())
+    assert re.match(r"stub-good: process \d+ is another user's, so it can be neither measured nor stopped\.", said)
+
+
+def test_a_stack_that_does_not_start_is_told_what_its_environment_lacks_and_which_key_sets_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/apps")
+    monkeypatch.setenv("JAVA_HOME", "/java")
+    last = refusal(tmp_path, Stack(name="broken", command=("{python}", "-m", "myapp", "{port}"))).splitlines()[-1]
+    assert re.match(r"Of the environment it does not get .*PYTHONPATH.*; the key environment of a stack sets what it needs\.", last)
+
+
+def test_the_path_of_the_loader_reaches_a_server(monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/python/lib")
+    assert server_environment(load_stacks(BUNDLED_STACKS)["flask-gthread"])["LD_LIBRARY_PATH"] == "/opt/python/lib"
+
+
+def test_an_answer_that_is_announced_before_it_comes_is_ready(tmp_path):
+    with launched(tmp_path, odd_server("early")) as (running,):
+        assert running.ready_s > 0
 
 
 def test_settings_of_the_environment_do_not_reach_a_server(monkeypatch):

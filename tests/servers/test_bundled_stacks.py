@@ -6,9 +6,10 @@ import pytest
 from serving import COMMANDS, Connection, message
 
 from bench.errors import ConfigError
+from bench.measure.conditions import read_conditions
 from bench.measure.environment import Cores
 from bench.measure.parity import check_stack
-from bench.measure.processes import launch_stacks, read_conditions
+from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.plan.expected import check_scenario
 from bench.plan.scenarios import SCENARIOS

@@ -15,7 +15,7 @@ from serving import JSON, Connection, message, reserved_port
 import fastapi_app.variants
 import flask_app.variants
 from bench.measure.environment import Cores
-from bench.measure.processes import launch_stacks
+from bench.measure.ready import launch_stacks
 from bench.measure.services import ADDRESS, launch_upstream
 from bench.plan.expected import expected_answer, parity_scenarios
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks

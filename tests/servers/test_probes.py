@@ -8,7 +8,8 @@ import pytest
 from bench.measure import probes
 from bench.measure.environment import choose_cores
 from bench.measure.probes import PROBES, Finding, ask_graceful_stop, look_for_async_handlers, probe_stack
-from bench.measure.processes import RunningStack, launch_stacks
+from bench.measure.processes import RunningStack
+from bench.measure.ready import launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 
 STACKS = load_stacks(BUNDLED_STACKS)
@@ -98,5 +99,5 @@ def test_a_server_that_ignores_the_signal_is_left_running_in_bounded_time(make_s
 def test_handlers_are_not_looked_for_in_a_source_that_has_none_or_cannot_be_read(make_stub, tmp_path):
     for text in ("def serve(): ...", "def broken("):
         (tmp_path / "app.py").write_text(text)
-        running = RunningStack(replace(make_stub(), source=tmp_path), 0, None, tmp_path, 0)  # it is not asked
+        running = RunningStack(replace(make_stub(), source=tmp_path), 0, None, tmp_path, 0, "")  # it is not asked
         assert look_for_async_handlers(running) is None, text

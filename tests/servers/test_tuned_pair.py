@@ -7,7 +7,7 @@ import json
 import pytest
 from serving import JSON, Connection, message
 
-from bench.measure.processes import launch_stacks
+from bench.measure.ready import launch_stacks
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from shared_model import contract

@@ -167,7 +167,9 @@ def test_fast_wrong_answers_raise_no_throughput_and_lower_no_latency(config):
 def test_errors_withhold_the_verdict_and_are_warned_of(config):
     spoilt = judged(config, spoil=every_tenth_wrong)
     assert spoilt.comparisons[0].verdict == "withheld"
-    assert [warning.code for warning in spoilt.validity.warnings] == ["errors"]
+    assert [warning.code for warning in spoilt.validity.warnings] == ["errors", "wrong-answers"]
+    wrong = int(spoilt.validity.warnings[1].text.split()[0].replace(",", ""))
+    assert 0 < wrong < sum(cell.errors for cell in spoilt.cells)  # the others were answered by nobody
 
 
 def test_an_error_in_a_warm_up_is_an_error_of_its_cell(config):
@@ -218,7 +220,7 @@ def test_copies_that_differ_fail_the_noise_floor(config):
 
 def test_gates_of_earlier_tries_are_told_with_those_of_the_launches_that_are_kept(config):
     actions = ((1, "repeated"), (2, "kept and marked"))
-    gates = [Gate(1, attempt, "steal_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in actions]
+    gates = [Gate(1, attempt, "generator_wait_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in actions]
     assert judged(config, launches=2, gates=gates, partial=True).validity.gates == tuple(gates)
 
 

@@ -14,6 +14,7 @@ from bench.judge.index import index_slices
 from bench.judge.validity import INVALIDATING, JUDGED, MARKED, REPEATED, Evidence, check_launch, judge_validity, reasons_against
 from bench.plan.rules import GateRules, Rules
 from bench.records import Gate, Interval, LadderRow, RunWarning
+from bench.records.summary import WRONG_ANSWERS
 
 MS = 1_000_000
 ONE_CORE = RunWarning("one-core", "One core.", "Use two.")
@@ -24,11 +25,11 @@ def make_cells(key=KEY, **fields):
 
 
 def marked(*launches):
-    return [Gate(launch, 3, "steal_ratio", "all slices", 0.05, 0.02, MARKED) for launch in launches]
+    return [Gate(launch, 3, "generator_wait_ratio", "all slices", 0.05, 0.02, MARKED) for launch in launches]
 
 
 def repeated(launch, attempts=1):
-    return [Gate(launch, attempt, "steal_ratio", "all slices", 0.05, 0.02, REPEATED) for attempt in range(1, attempts + 1)]
+    return [Gate(launch, attempt, "generator_wait_ratio", "all slices", 0.05, 0.02, REPEATED) for attempt in range(1, attempts + 1)]
 
 
 def warming(ratio, launches=12, **fields):
@@ -41,9 +42,14 @@ def drifting(speed, stacks=("a", "b", "c"), launches=12):
     return [make_slice(launch=launch, throughput_rps=rate, stack=stack) for launch, rate in rates.items() for stack in stacks]
 
 
-def judged(*, cells=(), floor=None, rows=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False):
+def troubled(**fields):
+    """Return slices of three launches, of which the second has these fields."""
+    return [make_slice(launch=launch, **(fields if launch == 2 else {})) for launch in (1, 2, 3)]
+
+
+def judged(*, cells=(), floor=None, rows=None, ladder=(), slices=(), gates=(), launches=12, spoilers=(), partial=False, wrong=0):
     aa, aa_row = judge_aa([floor or make_floor()], [make_row()] if rows is None else rows, Rules())
-    return judge_validity(Evidence(Rules(), cells, index_slices(slices), ladder, aa, aa_row, gates, launches, spoilers, partial))
+    return judge_validity(Evidence(Rules(), cells, index_slices(slices), ladder, aa, aa_row, gates, launches, spoilers, partial, wrong))
 
 
 def test_a_clean_run_is_valid_and_warns_of_nothing():
@@ -65,7 +71,7 @@ def test_without_a_noise_floor_there_is_none_to_show():
 
 WARNINGS = [
     ("partial", {"partial": True, "launches": 3}, "3 launches", True),
-    ("repeated-launches", {"gates": repeated(3)}, "Launches were repeated 1 time because of the load generator or the machine", True),
+    ("repeated-launches", {"gates": repeated(3)}, "Launches were repeated 1 time because of the load generator, not of a server.", True),
     ("noise-floor", {"floor": make_floor(0.97)}, "Two copies of flask-gthread differed by a factor of 0.970, more than 1% from 1.", False),
     ("marked-launches", {"gates": marked(1, 2, 3, 4), "launches": 12}, "4 of 12 launches did not pass", False),
     ("errors", {"cells": make_cells(errors=3)}, "3 wrong or failed answers, most of them in flask-gthread predict-1 closed-16.", True),
@@ -78,6 +84,9 @@ WARNINGS = [
         "1 cell got faster while measured, most of all flask-gthread predict-1 closed-16 (x 1.05).",
         True,
     ),
+    ("steal", {"slices": troubled(steal_ratio=0.06)}, "of one core's time under load 2.0%, in launch 2 6.0%.", True),
+    ("foreign-work", {"slices": troubled(foreign_ratio=0.3)}, "of its time under load 10.0%, in launch 2 30.0%.", True),
+    ("wrong-answers", {"wrong": 1234}, "1,234 answers under load had another status or value than before it.", True),
     ("unsteady", {"slices": drifting(0.75)}, "all stacks of part headline together answered 0.75 to 1.00 times what is usual", True),
     ("one-core", {"spoilers": [ONE_CORE]}, "One core.", False),
     ("busy", {"spoilers": [RunWarning("busy", "Busy.", "Wait.")]}, "Busy.", True),
@@ -95,7 +104,7 @@ def test_a_warning_has_its_number_and_a_next_step_and_some_make_the_run_invalid(
 
 def test_every_warning_of_the_closed_list_is_provoked_here():
     source = Path(validity_module.__file__).read_text("utf-8")
-    codes = set(re.findall(r'RunWarning\(\s*"([a-z-]+)"', source))
+    codes = set(re.findall(r'(?:RunWarning\(|^        \()\s*"([a-z-]+)"', source, re.MULTILINE)) | {WRONG_ANSWERS}
     assert codes == {code for code, *_ in WARNINGS} - {"one-core", "busy"}
     assert codes | {"layering"} == JUDGED
     assert set(INVALIDATING) <= {code for code, *_ in WARNINGS}
@@ -220,7 +229,6 @@ def lags_of(p99_ms, count=1000):
 @pytest.mark.parametrize(
     ("gate", "limit", "passed", "failed"),
     [
-        ("steal_ratio", 0.02, [make_slice(steal_ratio=0.02)], [make_slice(steal_ratio=0.021)]),
         ("generator_wait_ratio", 0.05, [make_slice(generator_wait_ratio=0.05)], [make_slice(generator_wait_ratio=0.051)]),
         ("generator_wait_ratio", 0.05, [make_slice(generator_wait_ratio=0.05, **OPEN)], [make_slice(generator_wait_ratio=0.051, **OPEN)]),
         ("generator_cpu_ratio", 0.8, [make_slice(generator_cpu_ns=160 * MS, **OPEN)], [make_slice(generator_cpu_ns=161 * MS, **OPEN)]),
@@ -240,8 +248,8 @@ def test_a_launch_passes_the_gate_of_the_send_lag_up_to_a_p99_of_one_millisecond
 
 
 def test_a_gate_says_which_try_of_which_launch_it_was_and_what_is_done_about_it():
-    [first] = gates_of(make_slice(launch=4, steal_ratio=0.5))
-    [last] = gates_of(make_slice(launch=4, steal_ratio=0.5), attempt=3, action=MARKED)
+    [first] = gates_of(make_slice(launch=4, generator_wait_ratio=0.5))
+    [last] = gates_of(make_slice(launch=4, generator_wait_ratio=0.5), attempt=3, action=MARKED)
     assert (first.launch, first.attempt, first.where, first.action) == (4, 1, "all slices", "repeated")
     assert (last.launch, last.attempt, last.where, last.action) == (4, 3, "all slices", "kept and marked")
 
@@ -274,26 +282,47 @@ def test_a_generator_that_is_busy_in_a_closed_loop_is_no_fault():
 
 
 def test_all_gates_that_did_not_hold_are_named():
-    slow = make_slice(steal_ratio=0.1, generator_wait_ratio=0.2, generator_cpu_ns=190 * MS, **OPEN)
+    slow = make_slice(generator_wait_ratio=0.2, generator_cpu_ns=190 * MS, **OPEN)
     gates = gates_of(slow, lags=[lags_of(2)])
-    assert [gate.gate for gate in gates] == ["steal_ratio", "generator_wait_ratio", "generator_cpu_ratio", "send_lag_p99_ms"]
+    assert [gate.gate for gate in gates] == ["generator_wait_ratio", "generator_cpu_ratio", "send_lag_p99_ms"]
 
 
-def test_stolen_time_is_weighed_by_the_length_of_the_slices():
-    [gate] = gates_of(make_slice(steal_ratio=0.10, drained_ns=100 * MS), make_slice(steal_ratio=0.0, drained_ns=300 * MS))
-    assert gate.value == pytest.approx(0.025)
+def test_waiting_is_weighed_by_the_length_of_the_slices():
+    [gate] = gates_of(make_slice(generator_wait_ratio=0.4, drained_ns=100 * MS), make_slice(drained_ns=300 * MS))
+    assert gate.value == pytest.approx(0.1)
 
 
-def test_stolen_time_is_that_of_the_whole_launch():
-    assert gates_of(make_slice(steal_ratio=0.10, stack="a"), *[make_slice(stack=stack) for stack in "bcde"]) == []
+def test_waiting_is_that_of_the_whole_launch():
+    assert gates_of(make_slice(generator_wait_ratio=0.2, stack="a"), *[make_slice(stack=stack) for stack in "bcde"]) == []
+
+
+def test_what_hits_all_stacks_alike_is_no_gate_however_much_it_is():
+    assert gates_of(make_slice(steal_ratio=1.5, foreign_ratio=0.9, pressure_ratio=1.0)) == []
+
+
+def test_gates_of_older_versions_for_steal_repeat_and_mark_nothing():
+    gates = [replace(gate, gate="steal_ratio") for launch in range(12) for gate in [*repeated(launch), *marked(launch)]]
+    validity = judged(gates=gates, launches=12)
+    assert (validity.valid, validity.warnings) == (True, ())
+
+
+@pytest.mark.parametrize(("field", "limit"), [("steal_ratio", 0.02), ("foreign_ratio", 0.05)])
+def test_the_machine_is_warned_of_from_a_limit_on_over_a_launch_as_a_whole(field, limit):
+    assert judged(slices=troubled(**{field: limit})).warnings == ()
+    assert len(judged(slices=troubled(**{field: limit * 1.01})).warnings) == 1
+    assert judged(slices=[make_slice(**{field: limit * 1.9}), make_slice(block=1)]).warnings == ()
+
+
+def test_older_runs_which_did_not_measure_other_programs_are_not_warned_of_them():
+    assert judged(slices=troubled(foreign_ratio=None)).warnings == ()
 
 
 def test_a_warm_up_does_not_count():
-    fault = make_slice(warm_up=True, steal_ratio=0.5, generator_wait_ratio=0.5, generator_cpu_ns=200 * MS, **OPEN)
+    fault = make_slice(warm_up=True, generator_wait_ratio=0.5, generator_cpu_ns=200 * MS, **OPEN)
     assert gates_of(fault, make_slice(**OPEN), lags=[lags_of(9), lags_of(0)]) == []
 
 
-@pytest.mark.parametrize("slices", [[], [make_slice(warm_up=True, steal_ratio=0.5)]])
+@pytest.mark.parametrize("slices", [[], [make_slice(warm_up=True, generator_wait_ratio=0.5)]])
 def test_a_launch_without_counted_slices_has_no_gate(slices):
     assert gates_of(*slices) == []
 

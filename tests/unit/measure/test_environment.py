@@ -4,11 +4,22 @@ import subprocess
 
 import pytest
 
-from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, read_commit
+from bench.errors import MachineError
+from bench.measure.environment import (
+    Cores,
+    choose_cores,
+    describe_machine,
+    describe_siblings,
+    find_spoilers,
+    read_commit,
+    read_siblings,
+    refuse_system,
+)
 
 QUIET = {
     "server_cores": [0],
     "generator_cores": [1],
+    "physical_cores": "apart",
     "governor": "performance",
     "busy_cores": 0.02,
     "packages": {"uvloop": "1", "httptools": "1"},
@@ -28,6 +39,8 @@ def test_a_governor_that_cannot_be_read_is_not_warned_of():
     ("change", "code", "words"),
     [
         ({"server_cores": []}, "one-core", "cores of their own"),
+        ({"physical_cores": "siblings"}, "physical-cores", "two threads of one physical core"),
+        ({"physical_cores": "unknown"}, "physical-cores", "does not say which of its cores"),
         ({"governor": "powersave"}, "governor", "powersave"),
         ({"busy_cores": 0.7}, "busy", "0.7 cores"),
         ({"packages": {"uvloop": "1"}}, "slow-uvicorn", "httptools not installed"),
@@ -44,6 +57,45 @@ def test_what_spoils_a_measurement_is_warned_of_with_the_next_step(change, code,
 def test_servers_and_generator_get_different_cores():
     cores = choose_cores()
     assert not set(cores.servers) & set(cores.generator)
+
+
+def topology_of(tmp_path, *groups):
+    """Return a folder in which the system says which cores are threads of one physical core."""
+    for group in groups:
+        for core in group:
+            (tmp_path / f"cpu{core}" / "topology").mkdir(parents=True)
+            (tmp_path / f"cpu{core}" / "topology" / "thread_siblings_list").write_text(",".join(map(str, group)) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("allowed", "groups", "cores", "words"),
+    [
+        ((0, 1, 2, 3), [(0, 1), (2, 3)], Cores((0,), (2,)), "apart"),
+        ((0, 1, 2, 3), [(0, 2), (1, 3)], Cores((0,), (1,)), "apart"),
+        ((4, 5), [(4, 5)], Cores((4,), (5,)), "siblings"),
+        ((4, 5), [], Cores((4,), (5,)), "unknown"),
+        ((5,), [(5,)], Cores((), ()), "shared"),
+    ],
+)
+def test_servers_and_generator_get_physical_cores_of_their_own_where_there_are_two(tmp_path, monkeypatch, allowed, groups, cores, words):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(allowed))
+    topology = topology_of(tmp_path, *groups)
+    assert choose_cores(topology) == cores
+    assert describe_siblings(cores, topology) == words
+
+
+def test_siblings_are_read_as_the_kernel_writes_them(tmp_path):
+    (tmp_path / "cpu1" / "topology").mkdir(parents=True)
+    (tmp_path / "cpu1" / "topology" / "thread_siblings_list").write_text("1-2,5\n")
+    assert read_siblings(1, tmp_path) == {1, 2, 5}
+
+
+def test_a_system_without_what_the_bench_measures_with_is_refused_in_one_line(monkeypatch):
+    refuse_system()
+    monkeypatch.delattr("os.sched_setaffinity")
+    with pytest.raises(MachineError, match=r"^The bench measures on Linux; this system has no sched_setaffinity\. Either server runs here"):
+        refuse_system()
 
 
 def test_the_machine_is_described_with_the_versions_of_what_is_measured():

@@ -78,6 +78,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         [mine]
         {COMMAND}
         ready = "/health"
+        ready_timeout_s = 45
         framework = "Flask"
         server = "mine"
         label = "My server"
@@ -95,6 +96,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         "mine",
         ("serve", "{port}"),
         "/health",
+        45,
         "Flask",
         "mine",
         "My server",

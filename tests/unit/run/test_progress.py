@@ -205,8 +205,8 @@ def test_a_launch_that_is_repeated_counts_once_and_its_time_is_part_of_the_pace(
     stream = io.StringIO()
     with Progress(2, 20, stream) as progress:
         measure(progress, clock, 1, 10, kept=False)
-        progress.repeat_launch(1, [Gate(1, 1, "steal_ratio", "all slices", 0.05, 0.02, "repeated")])
-        assert last_line(stream) == "Launch 1 is repeated: steal_ratio 0.05 > 0.02 in all slices."
+        progress.repeat_launch(1, [Gate(1, 1, "generator_wait_ratio", "all slices", 0.05, 0.02, "repeated")])
+        assert last_line(stream) == "Launch 1 is repeated: generator_wait_ratio 0.05 > 0.02 in all slices."
         measure(progress, clock, 1, 10)
         assert last_line(stream).endswith("launch 1 of 2, 0:20 min left.")
         measure(progress, clock, 2, 10)

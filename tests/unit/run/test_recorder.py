@@ -14,7 +14,7 @@ from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTimin
 from bench.records.folder import RunFolder
 from bench.run.recorder import Recorder
 
-STEAL = Gate(1, 1, "steal_ratio", "all slices", 0.05, 0.02, REPEATED)
+WAITED = Gate(1, 1, "generator_wait_ratio", "all slices", 0.05, 0.02, REPEATED)
 NAMES = ("launch", "slice", "part", "block", "stack", "scenario", "load", "warm_up")
 SLICE = dict(zip(NAMES, (1, 0, "headline", 0, "stub-good", "predict-1", "closed-4", False), strict=True))
 
@@ -44,24 +44,24 @@ def measured(recorder, number, **fields):
 
 def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before_the_next(make_recorder):
     recorder = make_recorder()
-    recorder.set_aside(*measured(recorder, 1), 1, [STEAL])
+    recorder.set_aside(*measured(recorder, 1), 1, [WAITED])
     manifest = recorder.folder.read_manifest()
     assert recorder.folder.samples_path(1, 1).is_file()
     assert not recorder.folder.samples_path(1).exists()
     assert manifest["launches"] == [
         {"launch": 1, "part": "headline", "attempt": 1, "kept": False, "start_s": 1.0, "load_s": 2.0, "total_s": 4.0}
     ]
-    assert [Gate(**gate) for gate in manifest["gates"]] == [STEAL]
+    assert [Gate(**gate) for gate in manifest["gates"]] == [WAITED]
     assert recorder.folder.read_rows("slices.csv", SliceRecord) == []
 
 
 def test_gates_of_all_tries_of_a_launch_stand_in_their_order(make_recorder):
     recorder = make_recorder()
-    marked = replace(STEAL, attempt=2, action=MARKED)
-    recorder.set_aside(*measured(recorder, 1), 1, [STEAL])
+    marked = replace(WAITED, attempt=2, action=MARKED)
+    recorder.set_aside(*measured(recorder, 1), 1, [WAITED])
     recorder.keep(*measured(recorder, 1), 2, [marked])
     manifest = recorder.folder.read_manifest()
-    assert [Gate(**gate) for gate in manifest["gates"]] == [STEAL, marked]
+    assert [Gate(**gate) for gate in manifest["gates"]] == [WAITED, marked]
     assert [(row["attempt"], row["kept"]) for row in manifest["launches"]] == [(1, False), (2, True)]
 
 

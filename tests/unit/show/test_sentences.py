@@ -253,7 +253,7 @@ def test_a_run_without_comparisons_says_so():
 
 def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_each_warning_once():
     marked = [Gate(n, 3, name, "x", 2, 1, "kept and marked") for n in (2, 3) for name in ("send_lag_p99_ms", "generator_cpu_ratio")]
-    gates = (Gate(1, 1, "steal_ratio", "the whole launch", 0.03, 0.02, "repeated"), *marked)
+    gates = (Gate(1, 1, "generator_wait_ratio", "the whole launch", 0.03, 0.02, "repeated"), *marked)
     warnings = tuple(RunWarning(code, "text", "step") for code in ("busy", "errors", "busy"))
     assert validity_line(make_summary(gates=gates, warnings=warnings)) == (
         "Valid: A/A pass; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."

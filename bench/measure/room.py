@@ -1,0 +1,88 @@
+"""Whether this machine has room for what is planned: memory, open files, and space on the disk. Asked before anything is measured."""
+
+import resource
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+import psutil
+
+from bench.errors import MachineError
+from bench.plan.plan import LaunchSize
+
+MIB = 1024 * 1024
+# What was seen to be needed, with a quarter more: a bundled stack holds 19 to 165 MB of its own, 63 MB on average in the largest launch;
+# beside its connections a server had at most 44 files open, the generator 25.
+STACK_BYTES = 80 * MIB
+SERVER_FILES = 56
+GENERATOR_FILES = 32
+# Of a run on disk, per slice and for its tables, charts and pages: 15 to 18 kB, and 2 to 4 MB.
+SLICE_BYTES = 22_000
+REPORT_BYTES = 5 * MIB
+MEMORY_GROUP = Path("/sys/fs/cgroup")
+
+
+def refuse_lack_of_room(launches: Collection[LaunchSize], slices: int, results: Path) -> None:
+    """Raise `MachineError` if one of the launches, or the run of so many slices, would not fit."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        message = "There is no folder for temporary files that can be written; set TMPDIR to one."
+        raise MachineError(message) from None
+    for size in launches:
+        refuse_few_files(size)
+        refuse_little_memory(size.stacks)
+    refuse_full_disk(results, slices)
+
+
+def refuse_few_files(size: LaunchSize) -> None:
+    """Raise `MachineError` if a launch would need more open files than a process may have.
+
+    An open loop opens as few connections as it can; only against a stack that stalls, as many as requests may be under way.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needs = (
+        ("the load generator needs", size.stacks * size.users + size.in_flight + GENERATOR_FILES, hard),
+        ("a server needs", max(size.users, size.in_flight) + SERVER_FILES, soft),
+    )
+    for who, needed, allowed in needs:
+        if allowed != resource.RLIM_INFINITY and needed > allowed:
+            message = (
+                f"A process may have {allowed} files open here, and {who} {needed} ({size.stacks} stacks, {size.users} users): "
+                f"allow more (ulimit -n {max(1024, needed)}), or compare fewer stacks."
+            )
+            raise MachineError(message)
+
+
+def refuse_little_memory(stacks: int) -> None:
+    """Raise `MachineError` if so many stacks at once would not fit into the memory that is free."""
+    available, needed = available_memory(), stacks * STACK_BYTES
+    if available < needed:
+        message = (
+            f"{available / MIB:,.0f} MiB of memory are free, and {stacks} stacks at once need about {needed / MIB:,.0f} MiB: "
+            "stop what else runs, or compare fewer stacks."
+        )
+        raise MachineError(message)
+
+
+def refuse_full_disk(results: Path, slices: int) -> None:
+    """Raise `MachineError` if a run of so many slices would not fit on the disk of its results; the folder itself may not exist yet."""
+    existing = next((folder for folder in (results, *results.absolute().parents) if folder.exists()), results)
+    free, needed = shutil.disk_usage(existing).free, slices * SLICE_BYTES + REPORT_BYTES
+    if free < needed:
+        message = (
+            f"{free / MIB:,.1f} MiB are free where {results} is, and a run of {slices:,} slices needs about {needed / MIB:,.0f} MiB: "
+            "make room, or choose another folder with --results."
+        )
+        raise MachineError(message)
+
+
+def available_memory(group: Path = MEMORY_GROUP) -> int:
+    """Return the bytes that processes can still get: of the machine, or of the control group that this one is limited by."""
+    available = int(psutil.virtual_memory().available)
+    try:
+        limit, used = ((group / name).read_text("ascii").strip() for name in ("memory.max", "memory.current"))
+        return min(available, int(limit) - int(used))
+    except (OSError, ValueError):  # no such group, or without a limit
+        return available
