@@ -12,11 +12,11 @@ from bench.errors import MachineError
 from bench.plan.plan import LaunchSize
 
 MIB = 1024 * 1024
-# What was seen to be needed, with a quarter more: a bundled stack holds 19 to 165 MB of its own, 63 MB on average in the largest launch;
-# beside its connections a server had at most 44 files open, the generator 25.
+# What was seen to be needed, with a quarter more: a bundled stack holds 19 to 165 MB of its own, 63 MB on average in the largest launch of
+# `default`; beside its connections a server had at most 26 files open (granian), the generator 5, and 3 more at its end.
 STACK_BYTES = 80 * MIB
-SERVER_FILES = 56
-GENERATOR_FILES = 32
+SERVER_FILES = 32
+GENERATOR_FILES = 8
 # Of a run on disk, per slice and for its tables, charts and pages: 15 to 18 kB, and 2 to 4 MB.
 SLICE_BYTES = 22_000
 REPORT_BYTES = 5 * MIB
