@@ -19,7 +19,6 @@ from bench.measure.processes import (
     RunningStack,
     clean_environment,
     count_listeners,
-    describe_exit,
     end_processes,
     find_marked,
     listeners,
@@ -97,11 +96,11 @@ def await_ready(running: RunningStack) -> bool:
 
 
 def refuse_daemon(running: RunningStack) -> None:
-    """Raise `StackError` if a command has ended and left processes of its own behind."""
-    left = find_marked([running.mark])
+    """Raise `StackError` if a command has ended well and left processes of its own behind."""
+    left = find_marked([running.mark]) if running.process.returncode == 0 else []
     if left:
         message = (
-            f"{running.stack.name}: its command ended ({describe_exit(running.process.returncode)}) and left {len(left)} processes behind, "
+            f"{running.stack.name}: its command ended and left {len(left)} processes behind, "
             "as a daemon does. A server is measured that its command runs itself, in the foreground: leave out what sends it into the "
             "background (gunicorn: --daemon)."
         )

@@ -51,8 +51,8 @@ class OpenLoopRules(Record):
 class GateRules(Record):
     """Faults of the load generator: a launch beyond one of these is repeated, kept and marked at the last try.
 
-    A run with more than `marked_share` of its launches marked gives no verdict. `steal_ratio` repeats nothing: beyond it a launch is
-    warned of.
+    All repeats together take no more than `repeat_share` of the time that the launches of the plan take: a run ends in time anywhere. A run
+    with more than `marked_share` of its launches marked gives no verdict. `steal_ratio` repeats nothing: beyond it a launch is warned of.
     """
 
     generator_cpu_ratio: float = 0.8
@@ -60,6 +60,7 @@ class GateRules(Record):
     send_lag_p99_ms: float = 1.0
     steal_ratio: float = 0.02
     marked_share: float = 0.25
+    repeat_share: float = 0.15
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -90,7 +90,7 @@ def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progr
     for attempt in range(1, plan.repeats + 2):
         progress.begin_launch(turn.number, len(launch.slices))
         result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice)
-        action = REPEATED if attempt <= plan.repeats else MARKED
+        action = REPEATED if attempt <= plan.repeats and recorder.may_repeat(turn, result) else MARKED
         gates = find_tripped(recorder.folder, plan, result.slices, attempt, action)
         if not gates or action == MARKED:
             break

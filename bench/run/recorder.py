@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from bench.errors import STOPPED_EARLY, BenchError, Interrupted, StackError, UnfinishedError
@@ -90,6 +91,16 @@ class Recorder:
     def end_part(self, part: Part) -> None:
         """Note that a part is precise enough."""
         self._ended[part.name] = f"{part.name} was precise enough after {self._done[part.name]} of {part.launches} launches"
+
+    def may_repeat(self, turn: Turn, result: LaunchResult) -> bool:
+        """Whether there is time to measure a launch again: all repeats together have a share of what the plan takes."""
+        seconds: dict[str, list[float]] = {turn.part.name: [result.total_s]}
+        for tried in self._launches:
+            seconds.setdefault(tried["part"], []).append(tried["total_s"])
+        usual_s = mean(own for parts in seconds.values() for own in parts)
+        planned_s = sum(part.launches * mean(seconds.get(part.name, [usual_s])) for part in self._plan.parts)
+        repeated_s = sum(tried["total_s"] for tried in self._launches if not tried["kept"])
+        return repeated_s + result.total_s <= self._plan.rules.gates.repeat_share * planned_s
 
     def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
         """Keep the samples of a try that is repeated, apart, and the gates that it did not pass."""

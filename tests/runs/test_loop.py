@@ -23,7 +23,7 @@ from bench.run.loop import run
 
 JUDGED = (JudgedRow("primary", "throughput_rps", "predict-1", "closed-4"),)
 # No machine is that good.
-NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), generator_wait_ratio=-1.0))
+NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), generator_wait_ratio=-1.0, repeat_share=10.0))
 TABLES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
 
 
@@ -72,6 +72,17 @@ def test_a_launch_that_trips_a_gate_is_repeated_by_the_same_plan_then_kept_and_m
     assert samples == ["launch-01-repeated-1.parquet", "launch-01-repeated-2.parquet", "launch-01.parquet"]
     log = folder.read_manifest()["launches"]
     assert [(row["attempt"], row["kept"]) for row in log] == [(1, False), (2, False), (3, True)]
+
+
+def test_where_repeats_would_take_too_long_a_launch_is_kept_and_marked_at_once(two, tmp_path):
+    rules = replace(NEVER_PASSED, gates=replace(NEVER_PASSED.gates, repeat_share=0.6))
+    folder = measure(replace(two(launches=2, rules=rules), repeats=2), tmp_path)
+    # One of three tries of two launches takes up to 0.6 of them, a second one does not.
+    assert [(row["launch"], row["attempt"], row["kept"]) for row in folder.read_manifest()["launches"]] == [
+        (1, 1, False),
+        (1, 2, True),
+        (2, 1, True),
+    ]
 
 
 def test_without_repeats_a_launch_that_trips_a_gate_is_kept_and_marked_at_once(two, tmp_path):

@@ -9,6 +9,7 @@ from bench.errors import Interrupted, StackError
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import LaunchResult
 from bench.plan.profiles import Pair
+from bench.plan.rules import GateRules, Rules
 from bench.plan.schedule import schedule_run
 from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import RunFolder
@@ -53,6 +54,14 @@ def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before
     ]
     assert [Gate(**gate) for gate in manifest["gates"]] == [WAITED]
     assert recorder.folder.read_rows("slices.csv", SliceRecord) == []
+
+
+def test_all_repeats_together_have_a_share_of_the_time_that_the_plan_takes(make_recorder):
+    recorder = make_recorder(rules=replace(Rules(), gates=replace(GateRules(), repeat_share=0.5)))
+    turn, result = measured(recorder, 1)  # 4 s, and 8 s for both launches of the plan
+    assert recorder.may_repeat(turn, result)
+    recorder.set_aside(turn, result, 1, [WAITED])
+    assert not recorder.may_repeat(turn, result)
 
 
 def test_gates_of_all_tries_of_a_launch_stand_in_their_order(make_recorder):
