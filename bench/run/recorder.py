@@ -99,7 +99,7 @@ class Recorder:
             seconds.setdefault(tried["part"], []).append(tried["total_s"])
         usual_s = mean(own for parts in seconds.values() for own in parts)
         planned_s = sum(part.launches * mean(seconds.get(part.name, [usual_s])) for part in self._plan.parts)
-        repeated_s = sum(tried["total_s"] for tried in self._launches if not tried["kept"])
+        repeated_s: float = sum(tried["total_s"] for tried in self._launches if not tried["kept"])
         return repeated_s + result.total_s <= self._plan.rules.gates.repeat_share * planned_s
 
     def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
