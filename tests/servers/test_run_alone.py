@@ -378,7 +378,9 @@ def test_the_environment_cannot_widen_the_thread_pools(tmp_path, app, engine):
 
 READ_ONLY = """
 mount --make-rprivate / && mount -o remount,ro,bind / || exit 9
-for folder in /tmp /var/tmp /usr/tmp {more}; do [ ! -d $folder ] || mount -t tmpfs -o ro tmpfs $folder; done
+for folder in /tmp /var/tmp /usr/tmp {more}; do
+  [ ! -d $folder ] || {{ mount --bind $folder $folder && mount -o remount,ro,bind $folder; }} || exit 9
+done
 exec {python} -m {app} {port}
 """
 
