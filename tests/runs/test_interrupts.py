@@ -47,6 +47,7 @@ def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, start, numb
         assert (latest / "summary.json").read_bytes() == before
 
 
+@pytest.mark.slow  # the same is seen of the last step of a run alone
 def test_ctrl_c_while_the_report_is_drawn_says_where_the_run_is_and_how_to_draw_it(tmp_path, stub_file):
     chosen = ("--profile", "quick", "--stacks-file", stub_file("good", "chunked"), "--compare", "stub-chunked", "stub-good")
     process = bench("run", "--launches", 1, *chosen, cwd=tmp_path, env={"TMPDIR": str(tmp_path)}, is_drawn=True)

@@ -56,7 +56,7 @@ def ask(port, scenario):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("scenario", ["predict-1", "invalid"])
+@pytest.mark.parametrize("scenario", ["predict-1", pytest.param("invalid", marks=pytest.mark.slow)])
 def test_a_page_in_place_of_json_is_a_failed_request(tmp_path, scenario):
     port = free_port()
     with running("page", tmp_path, command=[sys.executable, "-c", PAGE, str(port)], port=port) as server:

@@ -395,7 +395,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"),
 
 
 @needs_root
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("app", ["flask_app", pytest.param("fastapi_app", marks=pytest.mark.slow)])  # the latter needs no such folder
 def test_an_application_serves_where_only_shared_memory_can_be_written(tmp_path, app):
     port = free_port()
     with running(app, tmp_path, command=in_read_only_root(app, port), port=port, cwd=ROOT) as server:
