@@ -399,7 +399,7 @@ def test_the_upstream_service_runs_beside_the_generator_for_a_launch_that_needs_
     assert seen == [[cores.generator or tuple(sorted(psutil.Process().cpu_affinity()))]] * 2
     assert find_upstream() == []
     samples, result = measured.samples, measured.result
-    assert len(samples) >= 140
+    assert all(len(measured.of(place)) >= 4 for place in range(len(measured.launch.slices)))  # one for each user at least
     assert (samples[:, CORRECT] == 1).all()
     assert (samples[:, DONE] - samples[:, SENT] >= 5e6).all()
     assert result.conditions[name]["environment"]["SERVE_UPSTREAM"].startswith("http://127.0.0.1:")
