@@ -24,7 +24,7 @@ class Clocks:
     """What the kernel has counted so far: CPU time of the server's processes and of this one, of the servers' cores and of the machine.
 
     `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `pids` are the
-    server's processes that could be read. `cores_busy_ns` is the time that the servers' cores were at work, for whomever: in ticks.
+    server's processes that could be read. `cores_busy_ticks` is how long the servers' cores were at work, for whomever.
     """
 
     pids: tuple[int, ...]

@@ -134,11 +134,10 @@ class Recorder:
     def finish(self) -> None:
         """Note that nothing more is measured; raise `RunFolderError` if that cannot be written."""
         self._finished = datetime.now(UTC)
-        if self._deaths and self.stopped is None:
+        is_partial = self.stopped is not None
+        if self._deaths and not is_partial:
             self.stopped = StackError("\n".join(self._deaths))
-            self._write(partial=False)
-        else:
-            self._write(partial=self.stopped is not None)
+        self._write(partial=is_partial)
 
     def leave(self, error: BenchError | Interrupted) -> None:
         """Note that tables or report are not made, and say how to make them: what was measured is safe."""
@@ -163,12 +162,9 @@ class Recorder:
         left_out = [f"{key.part}: {reason}, so it is not measured" for key, reason in self._plan.left_out()]
         return [*short, *left_out]
 
+    @shielded()
     def _write(self, *, partial: bool = True) -> None:
         """Write the slices and what samples do not hold, then the manifest: what it names is there."""
-        with shielded():
-            self._write_all(partial=partial)
-
-    def _write_all(self, *, partial: bool) -> None:
         self.folder.write_rows("slices.csv", self.slices, SliceRecord)
         self.folder.write_rows("memory.csv", self._memory, Memory)
         self.folder.write_rows("model_times.csv", self._times, ModelTime)

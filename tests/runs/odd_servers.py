@@ -4,7 +4,8 @@ import sys
 
 from bench.plan.stacks import Stack
 
-# The whole answer to each request, {count} being its number; whether the connection ends after it.
+# The whole answer to each request, %BLANKS being more or fewer of them each time and %SIZE the length of the body; whether the connection
+# ends after it.
 ANSWERS = {
     "until-closed": ("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + '{"prediction":[0]}', True),
     "early": ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n" + '{"prediction":[0]}', False),
