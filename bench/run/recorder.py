@@ -145,7 +145,7 @@ class Recorder:
         causes = [str(cause).rstrip(".") for cause in (self.stopped, error) if cause is not None]
         message = (
             f"{'. '.join(dict.fromkeys(causes))}. What was measured is safe in {path}; its tables and its report are not whole. "
-            f"To make them: python -m bench judge {path} && python -m bench report {path}"
+            f"To make them: python -m bench judge {path}; python -m bench report {path}"
         )
         self.stopped = UnfinishedError(message, error.exit_status if isinstance(error, Interrupted) else STOPPED_EARLY)
 
