@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +73,12 @@ def last_lines(output: bytes) -> list[str]:
     return output.decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
 
 
-def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path) -> RunningStack:
-    """Start a stack on a free port, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`."""
-    port = free_port()
+def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collection[int] = ()) -> RunningStack:
+    """Start a stack on a free port, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`.
+
+    `taken` are the ports of others that are starting.
+    """
+    port = free_port(taken)
     log = folder / f"{stack.name.replace('/', '_')}.log"
     empty = folder / "empty"
     empty.mkdir(exist_ok=True)
@@ -193,7 +196,7 @@ def pinned(cores: Sequence[int]) -> Iterator[None]:
 
 
 def count_listeners(running: RunningStack) -> int:
-    """Return how many sockets of a stack's processes listen on its port; none: whatever answers there is not the stack."""
+    """Return how many sockets of a stack's processes listen on its port."""
     return len(listeners(running))
 
 
@@ -220,12 +223,17 @@ def listeners(running: RunningStack) -> list[tuple[str, int]]:
     return found
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago; whoever uses it must check that it got it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_port(taken: Collection[int] = ()) -> int:
+    """Return a port that was free a moment ago and is none of those `taken`; whoever uses it must check that it got it, and got it alone.
+
+    The system gives a port out again as soon as it is let go, also before the server that it was meant for has bound it.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in taken:
+            return port
 
 
 def describe_exit(status: int) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from httptools import HttpParserError
@@ -18,7 +19,6 @@ from bench.measure.processes import (
     POLL_S,
     RunningStack,
     clean_environment,
-    count_listeners,
     end_processes,
     find_marked,
     listeners,
@@ -47,18 +47,18 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
     stack_of_exits.callback(lambda: stop_stacks(started))
     for stack in stacks:
         with shielded():
-            started.append(spawn_stack(stack, cores_at_start, folder))
+            started.append(spawn_stack(stack, cores_at_start, folder, {running.port for running in started}))
     for place, stack in enumerate(stacks):
-        strangers = 0
+        strangers: list[Stranger] = []
         for _ in range(PORT_ATTEMPTS):
             if await_ready(started[place]):
                 break
-            if started[place].process.poll() is None:
-                strangers += 1
-                refuse_stranger(started[place], is_sure=strangers == STRANGERS)
+            if started[place].process.poll() is None and not listeners(started[place]):
+                strangers.append(meet_stranger(started[place]))
+                refuse_strangers(stack, strangers)
             with shielded():
                 stop_stacks([started[place]])
-                started[place] = spawn_stack(stack, cores_at_start, folder)
+                started[place] = spawn_stack(stack, cores_at_start, folder, {running.port for running in started})
         else:
             message = f"{stack.name}: other programs took {PORT_ATTEMPTS} free ports in a row; try again."
             raise StackError(message)
@@ -68,8 +68,9 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
 
 
 def await_ready(running: RunningStack) -> bool:
-    """Wait until the stack answers on a port that is its own and return True; False if another took the port first.
+    """Wait until the stack answers on a port that is its own and return True; False if another took the port, or shares it.
 
+    Two servers can listen on one port where both ask for it (SO_REUSEPORT, as granian does): each connection goes to one of them.
     It has its `ready_timeout_s` from now on. Raises `StackError` with the end of its log if it ends or does not answer in time.
     """
     stack = running.stack
@@ -83,7 +84,7 @@ def await_ready(running: RunningStack) -> bool:
             raise StackError(message)
         if _answers(running):
             running.ready_s = (time.perf_counter_ns() - running.started_ns) / 1e9
-            return count_listeners(running) > 0
+            return len(listeners(running)) > 0 and not foreign_listeners(running)
         if now_s > looked_s + LOOK_EVERY_S:
             looked_s = now_s
             refuse_other_address(running)
@@ -107,26 +108,39 @@ def refuse_daemon(running: RunningStack) -> None:
         raise StackError(message)
 
 
-def refuse_stranger(running: RunningStack, *, is_sure: bool) -> None:
-    """End what listens on a stack's port if it was started for the stack by somebody else; raise `StackError` if that is sure.
+class Stranger(NamedTuple):
+    """Who listens on a stack's port in its place, in words, and those of them that were started for the stack by somebody else."""
 
-    It was if it is younger than the stack's command and names the port. It is sure if it happened on two ports: a program that took one
-    of them by chance would hardly take the other.
-    """
-    stranger = _find_listener(running.port)
-    words = "a program that it did not start"
-    if stranger is not None:
+    words: str
+    started_for_it: list[psutil.Process]
+
+
+def meet_stranger(running: RunningStack) -> Stranger:
+    """Return who listens on a stack's port. They were started for it if they are younger than its command and name the port."""
+    words, started_for_it = "a program that it did not start", []
+    for pid in filter(None, foreign_listeners(running)):
         with contextlib.suppress(psutil.Error):
-            words = f"process {stranger.pid} ({stranger.name()}), which it did not start"
-            is_younger = stranger.create_time() >= psutil.Process(running.process.pid).create_time()
-            if is_younger and any(str(running.port) in word for word in stranger.cmdline()):
-                end_processes([stranger])
-    if is_sure:
-        message = (
-            f"{running.stack.name}: on its port answers {words}. A server is measured that its command runs itself, in the foreground: a "
-            "supervisor, or the client of a container engine, asks another program to run it."
-        )
-        raise StackError(message)
+            process = psutil.Process(pid)
+            words = f"process {pid} ({process.name()}), which it did not start"
+            is_younger = process.create_time() >= psutil.Process(running.process.pid).create_time()
+            if is_younger and any(str(running.port) in word for word in process.cmdline()):
+                started_for_it.append(process)
+    return Stranger(words, started_for_it)
+
+
+def refuse_strangers(stack: Stack, strangers: Sequence[Stranger]) -> None:
+    """Raise `StackError` if strangers answered on two ports of a stack, and end what was started for it.
+
+    A program that took one of the ports by chance, as another bench may, would hardly take the other, and is left alone.
+    """
+    if len(strangers) < STRANGERS:
+        return
+    end_processes([process for stranger in strangers for process in stranger.started_for_it])
+    message = (
+        f"{stack.name}: on its port answers {strangers[-1].words}. A server is measured that its command runs itself, in the foreground: a "
+        "supervisor, or the client of a container engine, asks another program to run it."
+    )
+    raise StackError(message)
 
 
 def refuse_other_address(running: RunningStack) -> None:
@@ -135,6 +149,13 @@ def refuse_other_address(running: RunningStack) -> None:
     if hosts and not hosts & ASKED_HOSTS:
         message = f"{running.stack.name} listens on {', '.join(sorted(hosts))} alone; 127.0.0.1 is what is asked: let it listen there."
         raise StackError(message)
+
+
+def foreign_listeners(running: RunningStack) -> list[int | None]:
+    """Return who else listens where a stack is asked: process ids, None for a process that may not be seen."""
+    own = running.pids()
+    there = [(one.pid, *one.laddr) for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+    return [pid for pid, host, port in there if port == running.port and host in ASKED_HOSTS and pid not in own]
 
 
 def removed_variables() -> str:
@@ -147,15 +168,6 @@ def removed_variables() -> str:
         f"\nOf the environment it does not get {', '.join(removed[:NAMED_VARIABLES])}{more}; "
         "the key environment of a stack sets what it needs."
     )
-
-
-def _find_listener(port: int) -> psutil.Process | None:
-    """Return the process that listens on a port, if it may be seen."""
-    with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return psutil.Process(one.pid)
-    return None
 
 
 def _answers(running: RunningStack) -> bool:

@@ -19,8 +19,8 @@ from odd_servers import odd_server
 from bench.errors import StackError
 from bench.measure.conditions import read_conditions
 from bench.measure.environment import choose_cores
-from bench.measure.processes import free_port, server_environment, stop_stacks
-from bench.measure.ready import launch_stacks
+from bench.measure.processes import free_port, listeners, server_environment, spawn_stack, stop_stacks
+from bench.measure.ready import await_ready, launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 
 
@@ -95,10 +95,32 @@ def test_a_command_that_does_not_exist_is_named(tmp_path):
 def test_a_port_that_another_program_took_is_no_failure_of_the_stack(tmp_path, make_stub, monkeypatch):
     squatter = socket.create_server(("127.0.0.1", 0))
     ports = iter([squatter.getsockname()[1], free_port()])
-    monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
+    monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: next(ports))
     with squatter, launched(tmp_path, make_stub()) as (running,):
         assert running.port != squatter.getsockname()[1]
         assert not running.describe_death()
+
+
+def test_a_port_is_given_to_one_of_the_servers_that_start_together():
+    taken = [port for port in range(65536) if port % 10 != 3]
+    assert {free_port(taken) % 10 for _ in range(20)} == {3}
+
+
+def test_a_port_that_another_server_shares_is_not_the_stacks_own(tmp_path, monkeypatch):
+    # Both ask for SO_REUSEPORT, so both listen, and connections go to either: an answer of the one would be taken for the other's.
+    stacks = load_stacks(BUNDLED_STACKS)
+    shared = free_port()
+    monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: shared)
+    both = [spawn_stack(stacks[name], (), tmp_path) for name in ("flask-granian", "null-wsgi-granian")]
+    try:
+        while not all(listeners(running) for running in both):
+            assert not any(running.describe_death() for running in both)
+            time.sleep(0.05)
+        assert [await_ready(running) for running in both] == [False, False]
+        stop_stacks(both[:1])
+        assert await_ready(both[1])
+    finally:
+        stop_stacks(both)
 
 
 def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path, make_stub, monkeypatch):
@@ -106,7 +128,7 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path
     with launched(tmp_path, make_stub()) as (stranger,):
         idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
         ports = iter([stranger.port] * 6)
-        monkeypatch.setattr("bench.measure.processes.free_port", lambda: next(ports))
+        monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: next(ports))
         words = rf"idle: on its port answers process {stranger.process.pid} .*, which it did not start"
         with pytest.raises(StackError, match=words), launched(tmp_path, idle):
             pass
