@@ -123,20 +123,27 @@ def threads_of(running: RunningStack) -> list[int]:
 def stop_stacks(stacks: Sequence[RunningStack]) -> None:
     """End all stacks: ask first, and after a while insist; whatever is left of their process groups goes too, and of their daemons.
 
-    They end on all cores, as they were started: it takes each a tenth of a second of CPU time.
+    They end on all cores, as they were started: it takes each a tenth of a second of CPU time. Raises `StackError` with the processes of
+    another user, which cannot be stopped.
     """
+    asked = []
     with shielded():
         for running in stacks:
             pin_stack(running, allowed_cores())
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 running.process.send_signal(signal.SIGTERM)
+                asked.append(running.process)
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        for running in stacks:
+        for process in asked:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                running.process.wait(max(0.0, deadline - time.monotonic()))
+                process.wait(max(0.0, deadline - time.monotonic()))
+        for running in stacks:
             kill_group(running.process)
         if stacks:
             end_processes(find_marked([running.mark for running in stacks]))
+        left = [pid for running in stacks if running.process.poll() is None for pid in running.pids()]
+        if left:
+            raise StackError(another_users(left))
 
 
 def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
@@ -159,11 +166,22 @@ def end_processes(processes: Sequence[psutil.Process]) -> None:
         _, processes = psutil.wait_procs(processes, GROUP_TIMEOUT_S)
 
 
+def another_users(pids: Sequence[int]) -> str:
+    """Return what is said of processes that only another user, or root, may look at and stop."""
+    return (
+        "What a stack runs as another user can be neither measured nor stopped. Let its command run it as the user of the bench, and end "
+        f"these processes by hand: {' '.join(str(pid) for pid in pids)}."
+    )
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of a process group that we started, and wait until it is gone."""
+    """End whatever is left of a process group that we started, and wait until it is gone; another user's stays."""
     deadline = time.monotonic() + GROUP_TIMEOUT_S
     with shielded(), contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except PermissionError:
+            return
         process.wait()
         while time.monotonic() < deadline:  # orphans are reaped by another process, in its own time
             os.killpg(process.pid, 0)
@@ -212,11 +230,7 @@ def listeners(running: RunningStack) -> list[tuple[str, int]]:
         except psutil.NoSuchProcess:
             continue
         except psutil.AccessDenied:
-            message = (
-                f"{running.stack.name}: process {pid} is another user's, so it can be neither measured nor stopped. "
-                f"Let its command run it as the user of the bench, and end process {pid} by hand."
-            )
-            raise StackError(message) from None
+            raise StackError(another_users([pid])) from None
         found += [
             (one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN and one.laddr.port == running.port
         ]

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -207,15 +208,39 @@ def test_a_server_on_another_address_is_told_which_one_is_asked(tmp_path):
     assert said == "six listens on ::1 alone; 127.0.0.1 is what is asked: let it listen there."
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can start what another user owns")
-def test_the_processes_of_another_user_are_refused_in_one_line(tmp_path, make_stub, monkeypatch):
-    def deny(*_):
-        raise psutil.AccessDenied
+# Runs the stub as nobody, who may read what root may: the interpreter can be anywhere.
+AS_NOBODY = (
+    *("setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"),
+    *("{python}", "-m", "bench.servers.stub", "good", "{port}"),
+)
+# Launches it twice as a user who may do anything but end and look into what is another user's.
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-kill,-sys_ptrace", "--inh-caps", "-kill,-sys_ptrace", sys.executable, "-c")
+LAUNCH = """
+import contextlib, pathlib, sys
+from bench.errors import StackError
+from bench.measure.ready import launch_stacks
+from bench.plan.stacks import Stack
 
-    # Root may look at everything: what another user would be told is told here.
-    monkeypatch.setattr("psutil.Process.net_connections", deny)
-    said = refusal(tmp_path, make_stub())
-    assert re.match(r"stub-good: process \d+ is another user's, so it can be neither measured nor stopped\.", said)
+stacks = [Stack(name=name, command=tuple(sys.argv[2:])) for name in ("nobodys", "nobodys-twin")]
+try:
+    with contextlib.ExitStack() as exits:
+        launch_stacks(stacks, (), pathlib.Path(sys.argv[1]), exits)
+except StackError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="only root can start what another user owns")
+def test_what_runs_as_another_user_is_refused_in_one_line_that_names_each_process(tmp_path):
+    launch = subprocess.run([*WITHOUT_RIGHTS, LAUNCH, str(tmp_path), *AS_NOBODY], check=False, capture_output=True, text=True, timeout=60)
+    named = [int(pid) for pid in re.findall(r"\d+", launch.stdout)]
+    try:
+        assert re.fullmatch(r"What a stack runs as another user can be .*, and end these processes by hand: \d+ \d+\.\n", launch.stdout)
+        assert launch.stderr == ""
+        assert all(is_running(pid) and psutil.Process(pid).uids().real == 65534 for pid in named)
+    finally:
+        for pid in named:
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_stack_that_does_not_start_is_told_what_its_environment_lacks_and_which_key_sets_it(tmp_path, monkeypatch):
