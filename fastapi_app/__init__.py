@@ -1,3 +1,12 @@
-"""The model served by FastAPI; compare with `flask_app`, file by file."""
+"""The model served by FastAPI, in two layers: `app.py`, and `strict.py` on top. Compare with `flask_app`, file by file."""
 
-from fastapi_app.app import create_app as create_app
+from fastapi import FastAPI
+
+from fastapi_app import app, strict
+from shared_model import Options, read_environment
+
+
+def create_app(options: Options | None = None) -> FastAPI:
+    """Return the application with the whole contract; without options it takes them from the environment (SERVE_ENGINE, ...)."""
+    options = options or read_environment()
+    return strict.make_strict(app.create_app(options), timing=options.timing)

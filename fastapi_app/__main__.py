@@ -1,5 +1,6 @@
 """Run the FastAPI application alone: `python -m fastapi_app [PORT]`, on uvicorn; `--dev` reloads."""
 
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -10,6 +11,19 @@ from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_s
 WORKER_TIMEOUT_S = 30  # as gunicorn's; by default a worker whose imports take 5 s is killed
 
 
+class Workers(Multiprocess):
+    """Worker processes that all serve one model, also those that are started again; HUP replaces them and the model."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, options: Options) -> None:
+        super().__init__(config, sockets=[listener])
+        self._options = options
+
+    def handle_hup(self) -> None:
+        """Start the workers again, one by one, with the model that is in use now."""
+        self._options.export()
+        super().handle_hup()
+
+
 def serve(options: Options) -> None:
     """Serve on uvicorn until told to stop."""
     listener = bind_socket(options)
@@ -17,6 +31,7 @@ def serve(options: Options) -> None:
     config = uvicorn.Config(
         "fastapi_app:create_app",
         factory=True,
+        http="fastapi_app.upgrade:DecliningProtocol",
         workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
@@ -24,7 +39,7 @@ def serve(options: Options) -> None:
         access_log=False,
     )
     if options.workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, listener, options).run()
     else:
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -34,7 +49,15 @@ def serve_dev(options: Options) -> None:
     bind_socket(options).close()
     announce("FastAPI (uvicorn, reloading)", options)
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared_model")]
-    uvicorn.run("fastapi_app:create_app", factory=True, host=options.host, port=options.port, reload=True, reload_dirs=folders)
+    uvicorn.run(
+        "fastapi_app:create_app",
+        factory=True,
+        http="fastapi_app.upgrade:DecliningProtocol",
+        host=options.host,
+        port=options.port,
+        reload=True,
+        reload_dirs=folders,
+    )
 
 
 if __name__ == "__main__":

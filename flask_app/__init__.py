@@ -1,3 +1,12 @@
-"""The model served by Flask; compare with `fastapi_app`, file by file."""
+"""The model served by Flask, in two layers: `app.py`, and `strict.py` on top. Compare with `fastapi_app`, file by file."""
 
-from flask_app.app import create_app as create_app
+from flask import Flask
+
+from flask_app import app, strict
+from shared_model import Options, read_environment
+
+
+def create_app(options: Options | None = None) -> Flask:
+    """Return the application with the whole contract; without options it takes them from the environment (SERVE_ENGINE, ...)."""
+    options = options or read_environment()
+    return strict.make_strict(app.create_app(options), timing=options.timing)

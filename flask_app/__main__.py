@@ -1,11 +1,14 @@
 """Run the Flask application alone: `python -m flask_app [PORT]`, on gunicorn with threads; `--dev` on Werkzeug."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import is_running_from_reloader, run_simple
+from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
 from flask_app import create_app
 from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, OptionError, Options, announce, bind_socket, run_alone, temporary_folder
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def serve(options: Options) -> None:
@@ -31,7 +34,8 @@ def serve(options: Options) -> None:
     }
 
     class Server(BaseApplication):  # type: ignore[misc]  # see above
-        def load_config(self) -> None:
+        def load_config(self) -> None:  # at the start, and again at HUP
+            options.export()
             for name, value in settings.items():
                 self.cfg.set(name, value)
 
@@ -50,7 +54,15 @@ def serve_dev(options: Options) -> None:
     else:
         bind_socket(options).close()
         announce("Flask (Werkzeug, reloading)", options)
-    run_simple(options.host, options.port, app, use_reloader=True, threaded=True)
+    run_simple(options.host, options.port, app, use_reloader=True, threaded=True, request_handler=DevHandler)
+
+
+class DevHandler(WSGIRequestHandler):
+    """Tells the application the address as it was sent; by then Python's server has made one slash of several."""
+
+    def make_environ(self) -> "WSGIEnvironment":
+        """Return what the application is told of a request."""
+        return {**super().make_environ(), "REQUEST_URI": self.requestline.split()[1]}
 
 
 if __name__ == "__main__":

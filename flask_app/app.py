@@ -1,68 +1,57 @@
-"""The Flask application: each route hands its request to the shared model and its answer back."""
+"""The Flask application as Flask's own pages write one: a blueprint, and a factory that loads the model."""
 
-from flask import Flask, Response, jsonify, request
+from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 
-from flask_app.body import JSONRequest, read_passengers
 from flask_app.errors import register_errors
-from shared_model import Options, Service, contract, read_environment
-from shared_model.contract import Failure, Kind
+from shared_model import Options, Service, contract, read_environment, start_service
+
+routes = Blueprint("model", __name__)
+
+
+def get_service() -> Service:
+    """Return the model of the application that answers."""
+    service: Service = current_app.extensions["model"]
+    return service
+
+
+@routes.get("/")
+def home() -> ResponseReturnValue:
+    return contract.WELCOME, {"Content-Type": contract.TEXT_TYPE}
+
+
+@routes.post("/predict")
+def predict() -> ResponseReturnValue:
+    passengers = contract.PASSENGERS.validate_python(request.get_json())
+    return {"prediction": get_service().predict(passengers)}
+
+
+@routes.post("/predict_proba")
+def predict_proba() -> ResponseReturnValue:
+    passengers = contract.PASSENGERS.validate_python(request.get_json())
+    return {"probability": get_service().predict_proba(passengers)}
+
+
+@routes.get("/livez")
+def livez() -> ResponseReturnValue:
+    return contract.OK
+
+
+@routes.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    get_service().check_ready()
+    return contract.OK
+
+
+@routes.get("/model")
+def model() -> ResponseReturnValue:
+    return dict(get_service().model_card())
 
 
 def create_app(options: Options | None = None) -> Flask:
     """Return the application; without options it takes them from the environment (SERVE_ENGINE, ...)."""
-    service = Service(options or read_environment())
     app = Flask(__name__, static_folder=None)
-    app.request_class = JSONRequest
-    app.url_map.merge_slashes = False
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.after_request(echo_request_id)
+    app.extensions["model"] = start_service(options or read_environment())
+    app.register_blueprint(routes)
     register_errors(app)
-
-    @app.before_request
-    def refuse_extra_slashes() -> None:
-        if request.environ["PATH_INFO"].startswith("//"):  # Werkzeug takes //predict for /predict
-            raise Failure(Kind.NOT_FOUND)
-
-    @app.get("/")
-    def home() -> ResponseReturnValue:
-        return Response(contract.WELCOME, content_type=contract.TEXT_TYPE)
-
-    @app.post("/predict")
-    def predict() -> ResponseReturnValue:
-        values, timing = service.predict(read_passengers())
-        response = jsonify(prediction=values)
-        if timing:
-            response.headers["Server-Timing"] = timing
-        return response
-
-    @app.post("/predict_proba")
-    def predict_proba() -> ResponseReturnValue:
-        values, timing = service.predict_proba(read_passengers())
-        response = jsonify(probability=values)
-        if timing:
-            response.headers["Server-Timing"] = timing
-        return response
-
-    @app.get("/livez")
-    def livez() -> ResponseReturnValue:
-        return jsonify(contract.OK)
-
-    @app.get("/readyz")
-    def readyz() -> ResponseReturnValue:
-        service.check_ready()
-        return jsonify(contract.OK)
-
-    @app.get("/model")
-    def model() -> ResponseReturnValue:
-        return jsonify(service.model_card())
-
     return app
-
-
-def echo_request_id(response: Response) -> Response:
-    """Answer with the X-Request-ID that the client sent, if it may be echoed."""
-    request_id = request.headers.get("X-Request-ID")
-    if request_id is not None:
-        response.headers.update(contract.echoed_headers(request_id))
-    return response

@@ -2,7 +2,8 @@
 
 from flask import Flask, Response, json
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from shared_model import contract
 from shared_model.contract import Failure, Kind
@@ -15,14 +16,14 @@ def register_errors(app: Flask) -> None:
     def answer_failure(error: Failure) -> ResponseReturnValue:
         return problem_response(error)
 
+    @app.errorhandler(ValidationError)
+    def answer_invalid(error: ValidationError) -> ResponseReturnValue:
+        return problem_response(contract.invalid(contract.plain_errors(error)))
+
     @app.errorhandler(HTTPException)
     def answer_http_exception(error: HTTPException) -> ResponseReturnValue:
-        if isinstance(error, NotFound):
-            return problem_response(Failure(Kind.NOT_FOUND))
-        if isinstance(error, MethodNotAllowed):
-            allow = contract.WRITE_METHODS if "POST" in (error.valid_methods or ()) else contract.READ_METHODS
-            return problem_response(Failure(Kind.METHOD_NOT_ALLOWED), {"Allow": allow})
-        return problem_response(Failure(Kind.MALFORMED))
+        methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+        return problem_response(Failure(Kind.of_status(error.code)), {"Allow": ", ".join(methods)} if methods else None)
 
     @app.errorhandler(Exception)
     def answer_exception(error: Exception) -> ResponseReturnValue:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from shared_model.options import run_alone as run_alone
     from shared_model.options import temporary_folder as temporary_folder
     from shared_model.service import Service as Service
+    from shared_model.service import start_service as start_service
 
 _OPTIONS = (
     "KEEP_ALIVE_S", "STOP_TIMEOUT_S", "OptionError", "Options", "announce", "bind_socket", "read_environment", "read_upstream", "run_alone",
     "temporary_folder",
 )  # fmt: skip
-_HOMES = {**dict.fromkeys(_OPTIONS, "shared_model.options"), "Service": "shared_model.service"}
+_HOMES = {**dict.fromkeys(_OPTIONS, "shared_model.options"), "Service": "shared_model.service", "start_service": "shared_model.service"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,8 +2,9 @@
 
 A model folder holds one set and a link to it: `current -> set-xxxx`. Saving writes a new set beside the old one and then
 moves the link, which is one atomic step: a reader sees the old set or the new one, never a mixture, and a failed training
-leaves the old set as it was. What a killed training left behind, the next one removes. `SHA256SUMS` (the format of the
-sha256sum tool) covers every file of a set; what is checked is kept and used, no file is read twice.
+leaves the old set as it was. What a killed training left behind, the next one removes, and all sets but the one before: a server
+of several processes resolves the link once, so that all of them serve one set, and one that is started again still finds it.
+`SHA256SUMS` (the format of the sha256sum tool) covers every file of a set; what is checked is kept and used, no file is read twice.
 
     model.joblib, model_columns.joblib   the article's pair: estimator and its column names
     forest.joblib                        the estimator of the engine `forest`
@@ -38,6 +39,7 @@ except ImportError:  # Windows has no such locks
 SCHEMA: Literal[1] = 1
 DEFAULT_FOLDER = Path(__file__).parent / "artefacts"
 LINK = "current"
+SET_PREFIX = "set-"
 SUMS = "SHA256SUMS"
 CARD = "model_card.json"
 SERVING = "serving.json"
@@ -48,11 +50,14 @@ PINNED_LIBRARIES = ("scikit-learn",)
 
 
 class ArtefactError(Exception):
-    """The model files in `folder` cannot be used; the message is one line that says why and what to run."""
+    """The model files in `folder` cannot be used; the message is one line that says why and what to do."""
 
     def __init__(self, reason: str, folder: Path) -> None:
         command = f"python -m shared_model.train --out {shlex.quote(str(folder))}"
-        super().__init__(f"{reason} Run: {'make train' if folder == DEFAULT_FOLDER else command}")
+        remedy = f"Run: {'make train' if folder == DEFAULT_FOLDER else command}"
+        if is_set(folder):
+            remedy = "Start the server again, or send its main process HUP, so that it serves the set in use now."
+        super().__init__(f"{reason} {remedy}")
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,15 @@ class Serving:
 
 @dataclass(frozen=True)
 class Artefacts:
-    """A checked set of model files. `load_estimator` reads a joblib file of the set when an engine asks for it."""
+    """A checked set of model files, known by its `digest`, which is the SHA-256 of its checksums.
+
+    `load_estimator` reads a joblib file of the set when an engine asks for it.
+    """
 
     folder: Path
     serving: Serving
     card: Mapping[str, Any]
+    digest: str
     contents: Mapping[str, bytes] = field(repr=False)
 
     def load_estimator(self, name: str) -> Estimator:
@@ -107,7 +116,8 @@ def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: M
 
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
-        new = Path(tempfile.mkdtemp(prefix="set-", dir=folder))
+        before = resolve_set(folder)
+        new = Path(tempfile.mkdtemp(prefix=SET_PREFIX, dir=folder))
         try:
             new.chmod(0o755)
             for name, content in contents.items():
@@ -118,20 +128,35 @@ def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: M
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
-        for old in folder.glob("set-*"):
-            if old != new:
+        for old in folder.glob(f"{SET_PREFIX}*"):
+            if old.name not in {new.name, before.name}:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def load_set(folder: Path = DEFAULT_FOLDER) -> Artefacts:
-    """Return the set in use in `folder`, checked; raise `ArtefactError` if it is missing, damaged or of other versions."""
+def is_set(folder: Path) -> bool:
+    """Say whether a folder is named as one set of a model folder, rather than a model folder."""
+    return folder.name.startswith(SET_PREFIX)
+
+
+def resolve_set(folder: Path) -> Path:
+    """Return the folder of the set that is in use in `folder` now; `folder` itself if it is a set or has none."""
     link = folder / LINK
+    if link.is_symlink():
+        return folder / link.resolve().name
+    return link if link.is_dir() else folder  # a copy may have a folder for the link
+
+
+def load_set(folder: Path = DEFAULT_FOLDER) -> Artefacts:
+    """Return the set in use in `folder`, or the set that it is, checked.
+
+    Raises `ArtefactError` if it is missing, damaged or of other versions.
+    """
     while True:
-        target = os.path.realpath(link)
+        current = resolve_set(folder)
         try:
-            return _load_checked(folder, Path(target))
+            return _load_checked(folder, current)
         except ArtefactError:
-            if os.path.realpath(link) == target:
+            if resolve_set(folder) == current:
                 raise
             # Else a training has finished meanwhile and removed the set that was being read: read the new one.
 
@@ -164,7 +189,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _load_checked(folder: Path, current: Path) -> Artefacts:
-    sums = _read_sums(folder, current)
+    sums, digest = _read_sums(folder, current)
     contents = {name: _read_checked(folder, current / name, digest) for name, digest in sums.items()}
     try:
         card = json.loads(contents[CARD])
@@ -176,20 +201,21 @@ def _load_checked(folder: Path, current: Path) -> Artefacts:
     if serving.columns != COLUMNS or len(serving.coefficients) != len(COLUMNS):
         message = f"The model in {folder} was trained with other columns than this version uses."
         raise ArtefactError(message, folder)
-    return Artefacts(folder, serving, card, contents)
+    return Artefacts(folder, serving, card, digest, contents)
 
 
-def _read_sums(folder: Path, current: Path) -> dict[str, str]:
+def _read_sums(folder: Path, current: Path) -> tuple[dict[str, str], str]:
     try:
-        lines = (current / SUMS).read_text("ascii").splitlines()
-        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        content = (current / SUMS).read_bytes()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in content.decode("ascii").splitlines())}
     except (OSError, ValueError) as error:
-        message = f"There is no trained model in {folder} ({LINK}/{SUMS} cannot be read)."
+        place = SUMS if is_set(folder) else f"{LINK}/{SUMS}"
+        message = f"There is no trained model in {folder} ({place} cannot be read)."
         raise ArtefactError(message, folder) from error
     if set(sums) != set(FILES):
         message = f"{current / SUMS} lists other files than a model has."
         raise ArtefactError(message, folder)
-    return sums
+    return sums, hashlib.sha256(content).hexdigest()
 
 
 def _read_checked(folder: Path, path: Path, digest: str) -> bytes:

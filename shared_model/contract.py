@@ -23,6 +23,8 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 PROBLEM_TYPE = "application/problem+json"
 READ_METHODS = "GET, HEAD"
 WRITE_METHODS = "POST"
+# How long a body may take to come where it holds a thread meanwhile; it is malformed then, as one that breaks off.
+BODY_TIMEOUT_S = 20
 
 EXAMPLE: list[dict[str, Any]] = [
     {"Age": 85, "Sex": "male", "Embarked": "S"},
@@ -90,6 +92,11 @@ def is_identity(content_encoding: str | None) -> bool:
     return content_encoding is None or content_encoding.strip().lower() in {"", "identity"}
 
 
+def allowed_methods(allow: str) -> str:
+    """Return the methods of a route exactly as the contract has them, from those that a framework lists."""
+    return READ_METHODS if "GET" in allow else WRITE_METHODS
+
+
 def echoed_headers(request_id: str | None) -> dict[str, str]:
     """Return the headers that echo a client's X-Request-ID, if it is 1 to 128 printable ASCII characters."""
     if request_id is not None and _REQUEST_ID.fullmatch(request_id):
@@ -97,16 +104,28 @@ def echoed_headers(request_id: str | None) -> dict[str, str]:
     return {}
 
 
-def judge_body(body: bytes, content_type: str | None, content_encoding: str | None) -> None:
+def judge_length(content_length: str | None) -> int:
+    """Return the length that a request announces in bytes, 0 if it announces none; refuse one over the limit (413) or unreadable (400)."""
+    if not content_length:
+        return 0
+    if not (content_length.isascii() and content_length.isdecimal()):
+        raise Failure(Kind.MALFORMED)
+    digits = content_length.lstrip("0") or "0"
+    if len(digits) > len(str(MAX_BODY_BYTES)) or int(digits) > MAX_BODY_BYTES:
+        raise Failure(Kind.TOO_LARGE)
+    return int(digits)
+
+
+def judge_body(size: int, content_type: str | None, content_encoding: str | None) -> None:
     """Refuse a body, in the order of judgement, that is too large (413), not JSON by its headers (415) or empty (400).
 
-    `body` may end one byte beyond the limit: more need not be read.
+    `size` in bytes may end one byte beyond the limit: more need not be read.
     """
-    if len(body) > MAX_BODY_BYTES:
+    if size > MAX_BODY_BYTES:
         raise Failure(Kind.TOO_LARGE)
     if not is_json_type(content_type) or not is_identity(content_encoding):
         raise Failure(Kind.NOT_JSON)
-    if not body:
+    if not size:
         raise Failure(Kind.MALFORMED)
 
 
@@ -115,7 +134,7 @@ def validate_passengers(document: object) -> list[Passenger]:
     try:
         return PASSENGERS.validate_python(document)
     except ValidationError as error:
-        raise _failure(error) from None
+        raise invalid(plain_errors(error)) from None
 
 
 def parse(body: bytes) -> list[Passenger]:
@@ -127,7 +146,7 @@ def parse(body: bytes) -> list[Passenger]:
     try:
         return PASSENGERS.validate_json(body)
     except ValidationError as error:
-        raise _failure(error) from None
+        raise invalid(plain_errors(error)) from None
 
 
 def prediction_bytes(values: list[int]) -> bytes:
@@ -135,11 +154,16 @@ def prediction_bytes(values: list[int]) -> bytes:
     return f'{{"prediction":{values}}}'.encode()
 
 
-def _failure(error: ValidationError) -> "Failure":
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
+def plain_errors(error: ValidationError) -> Sequence[Mapping[str, Any]]:
+    """Return what pydantic found, without what was sent."""
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
+def invalid(faults: Sequence[Mapping[str, Any]], *, below: int = 0) -> "Failure":
+    """Return the failure of faults as pydantic lists them; their locations begin `below` levels deeper than the document."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return Failure(Kind.MALFORMED)
-    return Failure(Kind.INVALID, [fault["loc"] for fault in faults])
+    return Failure(Kind.INVALID, [fault["loc"][below:] for fault in faults])
 
 
 # --- failures -------------------------------------------------------------------------------------------------------
@@ -163,6 +187,12 @@ class Kind(Enum):
         self.status = status
         self.title = title
         self.detail = detail
+
+    @classmethod
+    def of_status(cls, status: int | None) -> "Kind":
+        """Return the kind of an error that a framework raised by itself; what has none of its own is malformed."""
+        own = {kind.status: kind for kind in (cls.NOT_FOUND, cls.METHOD_NOT_ALLOWED, cls.TOO_LARGE, cls.NOT_JSON)}
+        return own.get(status or 0, cls.MALFORMED)
 
 
 Location = Sequence[int | str]

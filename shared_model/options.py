@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from shared_model.artefacts import DEFAULT_FOLDER
+from shared_model.artefacts import DEFAULT_FOLDER, resolve_set
 from shared_model.engines import DEFAULT_ENGINE, EngineNameError, check_engine_name
 
 DEFAULT_PORT = 12345
@@ -43,28 +43,29 @@ class Options:
     engine: str = DEFAULT_ENGINE
     model_dir: Path = DEFAULT_FOLDER
     timing: bool = False
+    freeze: bool = True
     dev: bool = False
 
     def export(self) -> None:
-        """Put what `create_app` needs into the environment, for the processes that a server starts."""
+        """Put what `create_app` needs into the environment, for the processes that a server starts.
+
+        The model is the one that is in use in its folder now: all processes serve it, also those that are started later.
+        """
         os.environ["SERVE_ENGINE"] = self.engine
-        os.environ["SERVE_MODEL_DIR"] = str(self.model_dir)
+        os.environ["SERVE_MODEL_DIR"] = str(self.model_dir if self.dev else resolve_set(self.model_dir))
         os.environ["SERVE_TIMING"] = "1" if self.timing else "0"
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
-    """Return the options that SERVE_ENGINE, SERVE_MODEL_DIR and SERVE_TIMING set; raise `OptionError` on a bad value."""
-    timing = environ.get("SERVE_TIMING", "0")
-    if timing not in {"0", "1", ""}:
-        message = f"SERVE_TIMING is {timing!r}; set it to 1 or 0."
-        raise OptionError(message)
+    """Return the options that SERVE_ENGINE, SERVE_MODEL_DIR, SERVE_TIMING and SERVE_FREEZE set; raise `OptionError` on a bad value."""
+    timing, freeze = _read_switch(environ, "SERVE_TIMING", "0"), _read_switch(environ, "SERVE_FREEZE", "1")
     try:
         engine = check_engine_name(environ.get("SERVE_ENGINE") or DEFAULT_ENGINE)
     except EngineNameError as error:
         message = f"SERVE_ENGINE: {error}"
         raise OptionError(message) from None
     model_dir = Path(environ.get("SERVE_MODEL_DIR") or DEFAULT_FOLDER).absolute()
-    return Options(engine=engine, model_dir=model_dir, timing=timing == "1")
+    return Options(engine=engine, model_dir=model_dir, timing=timing, freeze=freeze)
 
 
 def read_upstream(environ: Mapping[str, str] = os.environ) -> str:
@@ -98,7 +99,7 @@ def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Opt
     parser.add_argument("--model-dir", default=base.model_dir, type=_folder, help="folder of the trained model (default: the bundled one)")
     parser.add_argument("--dev", action="store_true", help="the framework's development server: reloads on changes, one process")
     chosen = parser.parse_args(arguments)
-    return Options(**vars(chosen), timing=base.timing)
+    return Options(**vars(chosen), timing=base.timing, freeze=base.freeze)
 
 
 def run_alone(program: str, serve: Callable[[Options], None], serve_dev: Callable[[Options], None]) -> None:
@@ -153,6 +154,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _read_switch(environ: Mapping[str, str], name: str, default: str) -> bool:
+    value = environ.get(name) or default
+    if value not in {"0", "1"}:
+        message = f"{name} is {value!r}; set it to 1 or 0."
+        raise OptionError(message)
+    return value == "1"
 
 
 def _number(what: str, largest: int) -> Callable[[str], int]:

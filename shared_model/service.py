@@ -1,9 +1,12 @@
 """The use cases of the servers: predict, predict_proba, the model card, readiness. One `Service` per process."""
 
+import gc
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from contextvars import ContextVar
+from typing import Any
 
 from shared_model.artefacts import ArtefactError, load_set
 from shared_model.contract import EXAMPLE, Failure, Kind, Passenger, validate_passengers
@@ -11,24 +14,27 @@ from shared_model.engines import Engine, make_engine
 from shared_model.options import Options
 
 SURVIVAL_THRESHOLD = 0.5
+SHOWN_DIGITS = 12
+# Where an adapter that sends Server-Timing puts a list, the service adds the value of that header for its request.
+TIMINGS: ContextVar[list[str]] = ContextVar("timings")
 
 
-class Predictions(NamedTuple):
-    """0 = died, 1 = survived, per passenger; `timing` is the value of a Server-Timing header, or None."""
+def start_service(options: Options) -> "Service":
+    """Return the service of a process that serves: it has said which model it has, or why none, and keeps the collector from looking at it.
 
-    values: list[int]
-    timing: str | None
-
-
-class Probabilities(NamedTuple):
-    """The probability of survival per passenger; `timing` is the value of a Server-Timing header, or None."""
-
-    values: list[float]
-    timing: str | None
+    What is loaded by then lives as long as the process. Frozen, it is not looked at again by each full collection of garbage, which stops
+    all requests (`docs/studies/garbage.py`); SERVE_FREEZE=0 leaves it out.
+    """
+    service = Service(options)
+    print(service.describe(), file=sys.stderr, flush=True)  # noqa: T201 - the servers' log
+    if options.freeze:
+        gc.collect()
+        gc.freeze()
+    return service
 
 
 class Service:
-    """The model behind both servers. Without usable model files it exists, but is not ready, and says once why."""
+    """The model behind both servers. Without usable model files it exists, but is not ready, and knows why."""
 
     def __init__(self, options: Options) -> None:
         self._timing = options.timing
@@ -38,11 +44,16 @@ class Service:
             artefacts = load_set(options.model_dir)
             engine = make_engine(options.engine, artefacts)
         except ArtefactError as error:
-            print(f"The model is not ready: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the servers' log
+            self._description = f"The model is not ready: {error}"
             return
         engine.predict_proba(engine.preprocess(validate_passengers(EXAMPLE)))
         self._engine = engine
         self._card = {**artefacts.card, "engine": options.engine}
+        self._description = f"Process {os.getpid()} serves model {artefacts.digest[:SHOWN_DIGITS]} with engine {options.engine}."
+
+    def describe(self) -> str:
+        """Return in a line which model this is, by the first digits of its checksum, or why there is none."""
+        return self._description
 
     def check_ready(self) -> Engine:
         """Return the engine; raise `Failure` (NOT_READY) while there is none."""
@@ -55,20 +66,20 @@ class Service:
         self.check_ready()
         return self._card
 
-    def predict(self, passengers: Sequence[Passenger]) -> Predictions:
-        """Return who survives; raise `Failure` (NOT_READY) without a model."""
-        probabilities, timing = self.predict_proba(passengers)
-        return Predictions([1 if p > SURVIVAL_THRESHOLD else 0 for p in probabilities], timing)
+    def predict(self, passengers: Sequence[Passenger]) -> list[int]:
+        """Return who survives, 0 = died, 1 = survived; raise `Failure` (NOT_READY) without a model."""
+        return [1 if p > SURVIVAL_THRESHOLD else 0 for p in self.predict_proba(passengers)]
 
-    def predict_proba(self, passengers: Sequence[Passenger]) -> Probabilities:
+    def predict_proba(self, passengers: Sequence[Passenger]) -> list[float]:
         """Return the probabilities of survival; raise `Failure` (NOT_READY) without a model."""
         engine = self.check_ready()
         if not self._timing:
-            return Probabilities(engine.predict_proba(engine.preprocess(passengers)), None)
+            return engine.predict_proba(engine.preprocess(passengers))
         start_ns = time.perf_counter_ns()
         rows = engine.preprocess(passengers)
         middle_ns = time.perf_counter_ns()
         probabilities = engine.predict_proba(rows)
         end_ns = time.perf_counter_ns()
         preprocess_ms, predict_ms = (middle_ns - start_ns) / 1e6, (end_ns - middle_ns) / 1e6
-        return Probabilities(probabilities, f"preprocess;dur={preprocess_ms:.4f}, predict;dur={predict_ms:.4f}")
+        TIMINGS.get([]).append(f"preprocess;dur={preprocess_ms:.4f}, predict;dur={predict_ms:.4f}")
+        return probabilities

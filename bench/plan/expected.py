@@ -71,7 +71,7 @@ def expected_answer(scenario: Scenario, stack: Stack) -> Expected:
         passengers = contract.validate_passengers(asked)
     except Failure as failure:
         return Expected(failure.kind.status, failure.document())
-    return Expected(200, {"prediction": _service(stack.engine).predict(passengers).values})
+    return Expected(200, {"prediction": _service(stack.engine).predict(passengers)})
 
 
 @cache

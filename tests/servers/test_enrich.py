@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from serving import JSON, Connection, message, reserved_port
 
-import fastapi_app.variants
-import flask_app.variants
+import fastapi_app.variants.enrich
+import flask_app.variants.enrich
 from bench.measure.environment import Cores
 from bench.measure.ready import launch_stacks
 from bench.measure.services import ADDRESS, launch_upstream
@@ -26,10 +26,10 @@ from shared_model.enquiry import CLIENTS, UPSTREAM_TIMEOUT_S
 STACKS = load_stacks(BUNDLED_STACKS)
 NAMES = ("flask-enrich-8", "fastapi-enrich", "fastapi-enrich-def", "fastapi-enrich-trap")
 FACTORIES = (
-    flask_app.variants.create_enrich_app,
-    fastapi_app.variants.create_enrich_app,
-    fastapi_app.variants.create_enrich_def_app,
-    fastapi_app.variants.create_enrich_trap_app,
+    flask_app.variants.enrich.create_app,
+    fastapi_app.variants.enrich.create_app,
+    fastapi_app.variants.enrich.create_def_app,
+    fastapi_app.variants.enrich.create_trap_app,
 )
 USERS = 16
 HOLD_S = 0.1

@@ -84,7 +84,7 @@ def test_predictions_are_json_integers(stack):
 
 
 def test_the_articles_example_gives_the_models_probabilities(stack, service):
-    expected = service.predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
+    expected = service.predict_proba(contract.validate_passengers(json.loads(ARTICLE)))
     assert stack.ask(message("POST", "/predict_proba", ARTICLE)).value() == (200, JSON, {"probability": expected})
 
 
@@ -488,7 +488,7 @@ def start_with(request, start):
 
 
 def test_the_engine_that_is_asked_for_computes(stack_with_settings):
-    expected = Service(Options(engine="constant")).predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
+    expected = Service(Options(engine="constant")).predict_proba(contract.validate_passengers(json.loads(ARTICLE)))
     assert stack_with_settings.ask(message("POST", "/predict_proba", ARTICLE)).value() == (200, JSON, {"probability": expected})
 
 
@@ -500,14 +500,14 @@ def test_every_engine_gives_the_articles_predictions_as_integers(start_with, eng
 
 @pytest.mark.parametrize("engine", ALL_ENGINES)
 def test_every_engine_gives_its_own_probabilities_as_numbers(start_with, engine):
-    expected = Service(Options(engine=engine)).predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
+    expected = Service(Options(engine=engine)).predict_proba(contract.validate_passengers(json.loads(ARTICLE)))
     status, _, answer = start_with(engine).ask(message("POST", "/predict_proba", ARTICLE)).value()
     assert (status, answer["probability"]) == (200, pytest.approx(expected, abs=1e-12))
 
 
 @pytest.mark.parametrize("engine", MODEL_ENGINES)
 def test_engines_of_the_same_model_agree(start_with, engine, service):
-    expected = service.predict_proba(contract.validate_passengers(json.loads(ARTICLE))).values
+    expected = service.predict_proba(contract.validate_passengers(json.loads(ARTICLE)))
     answer = start_with(engine).ask(message("POST", "/predict_proba", ARTICLE))
     assert answer.value()[2]["probability"] == pytest.approx(expected, abs=1e-6)
 

@@ -136,7 +136,7 @@ def assert_answers_are_those_of_the_service(server):
     probable = server.request("POST", "/predict_proba", BODY, JSON_TYPE)
     card = server.request("GET", "/model")
     assert json.loads(predicted.body) == {"prediction": [0, 1, 1, 0]}, "another prediction"
-    assert json.loads(probable.body) == {"probability": service.predict_proba(passengers).values}, "another probability"
+    assert json.loads(probable.body) == {"probability": service.predict_proba(passengers)}, "another probability"
     assert json.loads(card.body) == service.model_card(), "another model card"
 
 

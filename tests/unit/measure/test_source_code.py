@@ -108,15 +108,16 @@ def test_a_route_is_a_decorator_with_a_method_and_a_path(decorators, routes):
 
 
 def test_a_source_is_read_from_a_folder_and_those_below_without_variants(write):
-    folder = write("app", app="a", variants="b", other="c")
+    folder = write("app", app="a", other="c")
     write("app/more", deep="d")
+    write("app/variants", __init__="b", other="b")
     (folder / "notes.txt").write_text("e")
     assert list(read_source(folder).items()) == [("app.py", "a"), ("more/deep.py", "d"), ("other.py", "c")]
 
 
 def test_the_difference_is_that_of_files_of_one_name_in_their_order(write):
-    before = write("before", b="same\nold\n", a="one\n", variants="x\n", alone="x\n", equal="x\n")
-    after = write("after", b="same\nnew\n", a="two\n", variants="y\n", single="y\n", equal="x\n")
+    before = write("before", b="same\nold\n", a="one\n", alone="x\n", equal="x\n")
+    after = write("after", b="same\nnew\n", a="two\n", single="y\n", equal="x\n")
     assert diff_sources(before, after).splitlines() == [
         "--- before/a.py",
         "+++ after/a.py",

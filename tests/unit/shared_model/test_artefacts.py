@@ -11,7 +11,7 @@ import time
 import pytest
 
 from shared_model import Options, Service
-from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SERVING, SUMS, ArtefactError, Serving, load_set, save_set
+from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SERVING, SUMS, ArtefactError, Serving, load_set, resolve_set, save_set
 from shared_model.contract import Failure, Kind
 from shared_model.features import COLUMNS
 
@@ -196,11 +196,10 @@ def test_an_estimator_that_is_no_pickle_is_refused_when_it_is_asked_for(folder):
 
 
 @pytest.mark.parametrize("engine", ["numpy", "sklearn"])
-def test_a_service_with_a_model_of_another_scikit_learn_lives_but_is_not_ready(folder, capsys, engine):
+def test_a_service_with_a_model_of_another_scikit_learn_lives_but_is_not_ready(folder, engine):
     change_json(folder, CARD, libraries={"scikit-learn": "0.1"})
     service = Service(Options(engine=engine, model_dir=folder))
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("The model is not ready: The model was made with scikit-learn 0.1;")
+    assert service.describe().startswith("The model is not ready: The model was made with scikit-learn 0.1;")
     with pytest.raises(Failure) as caught:
         service.check_ready()
     assert caught.value.kind is Kind.NOT_READY
@@ -234,20 +233,45 @@ def test_the_checksums_satisfy_the_sha256sum_tool(folder):
     subprocess.run(check, cwd=folder / LINK, check=True)
 
 
-def test_only_the_new_set_stays(folder):
-    [old] = folder.glob("set-*")
+def in_use(folder):
+    return (folder / LINK).readlink().name
+
+
+def test_the_new_set_stays_and_the_one_before_which_a_server_may_still_start_workers_with(folder):
+    names = [in_use(folder)]
+    for _ in range(3):
+        save(folder)
+        names.append(in_use(folder))
+    assert sets(folder) == sorted([LINK, *names[-2:]])
+
+
+def test_a_set_is_loaded_by_its_own_folder_whatever_is_in_use_now(folder):
+    pinned, digest = resolve_set(folder), load_set(folder).digest
     save(folder)
-    assert not old.exists()
-    assert sets(folder) == [LINK, (folder / LINK).readlink().name]
+    assert load_set(pinned).digest == digest != load_set(folder).digest
+    assert resolve_set(pinned) == pinned
+
+
+def test_a_set_that_is_gone_is_refused_and_no_other_is_taken(folder):
+    pinned = resolve_set(folder)
+    save(folder)
+    save(folder)
+    with pytest.raises(ArtefactError) as caught:
+        load_set(pinned)
+    assert str(caught.value) == (
+        f"There is no trained model in {pinned} ({SUMS} cannot be read). Start the server again, or send its main process HUP, "
+        "so that it serves the set in use now."
+    )
 
 
 def test_what_a_killed_training_left_behind_breaks_nothing_and_goes_with_the_next(folder):
     (folder / "set-killed").mkdir()
     (folder / "set-killed" / "model.joblib").write_bytes(b"half a fi")
     (folder / "set-killed" / LINK).symlink_to("set-killed")
+    before = in_use(folder)
     load_set(folder)
     save(folder)
-    assert sets(folder) == [LINK, (folder / LINK).readlink().name]
+    assert sets(folder) == sorted([LINK, before, in_use(folder)])
 
 
 def test_an_object_that_cannot_be_saved_leaves_the_old_set(folder):
@@ -282,8 +306,9 @@ def test_after_a_kill_in_the_middle_of_saving_a_whole_set_is_in_use(tmp_path):
             marks = [saver.stdout.readline() for _ in range(kill_after)]
             saver.send_signal(signal.SIGKILL)
         assert load_set(tmp_path).card["mark"] >= int(marks[-1])
+    before = in_use(tmp_path)
     save(tmp_path)
-    assert sets(tmp_path) == [LINK, (tmp_path / LINK).readlink().name]
+    assert sets(tmp_path) == sorted([LINK, before, in_use(tmp_path)])
 
 
 def test_a_reader_sees_an_old_set_or_a_new_one_while_sets_are_swapped(tmp_path):
@@ -300,10 +325,10 @@ def test_a_reader_sees_an_old_set_or_a_new_one_while_sets_are_swapped(tmp_path):
     assert len(seen) == 20
 
 
-def test_two_trainings_at_once_both_succeed_and_one_set_stays(tmp_path):
+def test_two_trainings_at_once_both_succeed_and_the_last_two_sets_stay(tmp_path):
     savers = [saving(tmp_path, 20), saving(tmp_path, 20)]
     for saver in savers:
         saver.communicate(timeout=60)
     assert [saver.returncode for saver in savers] == [0, 0]
     assert load_set(tmp_path).card["mark"] == 19
-    assert sets(tmp_path) == [LINK, (tmp_path / LINK).readlink().name]
+    assert len(sets(tmp_path)) == len({LINK, in_use(tmp_path), "the one before"})

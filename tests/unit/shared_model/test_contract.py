@@ -198,7 +198,7 @@ def test_another_request_id_is_not_echoed():
 
 def judge(size, content_type="application/json", encoding=None):
     with pytest.raises(Failure) as caught:
-        contract.judge_body(b"x" * size, content_type, encoding)
+        contract.judge_body(size, content_type, encoding)
     return caught.value.kind
 
 
@@ -210,4 +210,4 @@ def test_size_is_judged_before_type_and_type_before_emptiness():
 
 
 def test_a_body_of_exactly_the_limit_is_taken():
-    contract.judge_body(b"x" * contract.MAX_BODY_BYTES, "application/json", "identity")
+    contract.judge_body(contract.MAX_BODY_BYTES, "application/json", "identity")

@@ -31,11 +31,11 @@ def service(engine):
 
 
 def probabilities(engine, records):
-    return service(engine).predict_proba(validate_passengers(records)).values
+    return service(engine).predict_proba(validate_passengers(records))
 
 
 def predictions(engine, records):
-    return service(engine).predict(validate_passengers(records)).values
+    return service(engine).predict(validate_passengers(records))
 
 
 @pytest.mark.parametrize("engine", SAME_MODEL)
@@ -116,7 +116,7 @@ def test_spinning_changes_no_probability():
 def test_an_extreme_model_gives_0_or_1_and_no_warning():
     weights = (1000.0, *(0.0 for _ in COLUMNS[1:]))
     serving = Serving(COLUMNS, weights, -50_000.0, median_age=28.0, base_rate=0.5)
-    engine = NumpyEngine(Artefacts(load_set().folder, serving, {}, {}))
+    engine = NumpyEngine(Artefacts(load_set().folder, serving, {}, "", {}))
     with warnings.catch_warnings(action="error"):
         assert engine.predict_proba(engine.preprocess(validate_passengers([{"Age": 0}, {"Age": 100}]))) == [0.0, 1.0]
 

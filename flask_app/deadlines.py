@@ -1,0 +1,51 @@
+"""An end to waiting for what a client sends, for servers that give the connection to the application and set no time of their own."""
+
+import contextlib
+import socket
+import threading
+import time
+
+LOOK_EVERY_S = 1.0
+
+
+class Deadline:
+    """The time that a block has for its connection."""
+
+    def __init__(self, ends_s: dict[socket.socket, float], connection: socket.socket | None, end_s: float) -> None:
+        self._ends_s, self._connection, self._end_s = ends_s, connection, end_s
+
+    def __enter__(self) -> None:
+        if self._connection is not None:
+            self._ends_s[self._connection] = self._end_s
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            del self._ends_s[self._connection]
+
+
+class Deadlines:
+    """Ends the reading from a connection that takes longer than `limit_s`: what waits for it goes on as if the client had closed.
+
+    One thread per process looks each second. To keep the time of each read instead would not end a client that sends a byte now and then.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._ends_s: dict[socket.socket, float] = {}
+        self._watch: threading.Thread | None = None
+
+    def over(self, connection: socket.socket | None) -> "Deadline":
+        """Return the time of a block that reads from a connection; without one there is no limit."""
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._end_late_ones, daemon=True)
+            self._watch.start()
+        return Deadline(self._ends_s, connection, time.monotonic() + self._limit_s)
+
+    def _end_late_ones(self) -> None:
+        while True:
+            time.sleep(min(LOOK_EVERY_S, self._limit_s))
+            now_s = time.monotonic()
+            for connection, end_s in list(self._ends_s.items()):
+                if end_s < now_s:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RD)

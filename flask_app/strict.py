@@ -1,0 +1,113 @@
+"""What exact parity of the HTTP contract costs in Flask, on top of `app.py`: `make_strict(app)`.
+
+The body is counted and judged in the order of the contract, no thread waits for it for ever, paths with more slashes are other paths,
+OPTIONS is a method like any other, and a request id is echoed.
+"""
+
+import contextlib
+import socket
+from typing import Any
+
+from flask import Flask, Request, Response, request
+
+from flask_app.deadlines import Deadlines
+from shared_model import contract
+from shared_model.contract import Failure, Kind
+from shared_model.service import TIMINGS
+
+deadlines = Deadlines(contract.BODY_TIMEOUT_S)
+
+
+def make_strict(app: Flask, *, timing: bool = False) -> Flask:
+    """Return the application with the whole contract on top of what it does by itself; with `timing` it sends Server-Timing."""
+    app.request_class = StrictRequest
+    app.url_map.merge_slashes = False
+    for rule in app.url_map.iter_rules():
+        (rule.methods or set()).discard("OPTIONS")
+    app.before_request(refuse_slashes)
+    app.after_request(complete_headers)
+    if timing:
+        app.before_request(begin_timing)
+        app.after_request(send_timing)
+    return app
+
+
+class StrictRequest(Request):
+    """A request whose body is read once, in time, and no further than one byte beyond the limit."""
+
+    is_json = True  # the type is judged after the size, with the body
+    is_body_judged = False
+
+    def get_json(self, *args: Any, **options: Any) -> Any:
+        """Return the document; raise `Failure` for one that is nested deeper than the parser goes, which Flask lets through."""
+        try:
+            return super().get_json(*args, **options)
+        except RecursionError:
+            raise Failure(Kind.MALFORMED) from None
+
+    def get_data(self, *_args: Any, **_options: Any) -> bytes:  # type: ignore[override]  # text is never asked for
+        """Return the body; raise `Failure` if it is too large, broken off, late, not JSON by its headers, or empty."""
+        self.is_body_judged = True
+        try:
+            announced = contract.judge_length(self.headers.get("Content-Length"))
+            body = self.read_in_time()
+            contract.judge_body(len(body), self.headers.get("Content-Type"), self.headers.get("Content-Encoding"))
+        except Failure as failure:
+            if failure.kind is Kind.TOO_LARGE:
+                self.take_no_more()
+            raise
+        if len(body) < announced:
+            raise Failure(Kind.MALFORMED)
+        return body
+
+    def read_in_time(self) -> bytes:
+        """Return the body as far as it is needed; raise `Failure` (MALFORMED) if it breaks off, which one that takes too long does too."""
+        connection = self.environ.get("gunicorn.socket") or self.environ.get("werkzeug.socket")  # granian keeps its own
+        try:
+            with deadlines.over(connection):
+                return self.stream.read(contract.MAX_BODY_BYTES + 1)
+        except Exception as error:  # each server has its own errors for a body that breaks off
+            raise Failure(Kind.MALFORMED) from error
+
+    def take_no_more(self) -> None:
+        """Close the connection for reading where Werkzeug serves: it would take what is still sent after the answer, up to 10 GB of it."""
+        connection = self.environ.get("werkzeug.socket")
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Read a body that nobody asked for before the answer goes out; what a WSGI server does with the rest differs."""
+        if not self.is_body_judged:
+            with contextlib.suppress(Failure):
+                self.read_in_time()
+        super().close()
+
+
+def refuse_slashes() -> None:
+    """Raise `Failure` for //predict, which Werkzeug takes for /predict, and its server for a host's name."""
+    if request.environ["PATH_INFO"].startswith("//") or request.environ.get("REQUEST_URI", "").startswith("//"):
+        raise Failure(Kind.NOT_FOUND)
+
+
+def complete_headers(response: Response) -> Response:
+    """Name the methods that are allowed as the contract does, and echo the X-Request-ID that the client sent, if it may be."""
+    if "Allow" in response.headers:
+        response.headers["Allow"] = contract.allowed_methods(response.headers["Allow"])
+    request_id = request.headers.get("X-Request-ID")
+    if request_id is not None:
+        response.headers.update(contract.echoed_headers(request_id))
+    return response
+
+
+def begin_timing() -> None:
+    """Let the service put its times where `send_timing` finds them."""
+    TIMINGS.set([])
+
+
+def send_timing(response: Response) -> Response:
+    """Send the times of a prediction."""
+    timings = TIMINGS.get()
+    if timings:
+        response.headers["Server-Timing"] = timings[0]
+    return response
