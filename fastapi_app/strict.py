@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,78 +38,50 @@ def strict(inner: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await inner(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        body, reply = StrictBody(headers, receive), StrictReply(headers, send, is_head=scope["method"] == "HEAD")
+        exchange = Exchange(scope, receive, send)
         if scope["path"].endswith("\n"):  # the pattern of a route ends with "$", which lets a last line feed through
-            await problem_response(Failure(Kind.NOT_FOUND))(scope, receive, reply.send)
+            await problem_response(Failure(Kind.NOT_FOUND))(scope, receive, exchange.send)
             return
         try:
-            await inner({**scope, "method": "GET"} if reply.is_head else scope, body.receive, reply.send)
+            await inner({**scope, "method": "GET"} if exchange.is_head else scope, exchange.receive, exchange.send)
         except Exception:
-            if not reply.status:
-                await problem_response(Failure(Kind.INTERNAL))(scope, receive, reply.send)
+            if not exchange.status:
+                await problem_response(Failure(Kind.INTERNAL))(scope, receive, exchange.send)
             raise
-        if reply.status == Kind.TOO_LARGE.status:
-            await body.take_surplus()
-            await reply.end()
+        if exchange.status == Kind.TOO_LARGE.status:
+            await exchange.end()
 
     return answer
 
 
-class StrictBody:
-    """The body of a request: counted as it comes, refused in the order of the contract."""
+class Exchange:
+    """One request and its answer: the body counted as it comes, the answer completed as it goes."""
 
-    def __init__(self, headers: Headers, receive: Receive) -> None:
-        self._headers = headers
-        self._receive = receive
-        self._size = 0
-        self._has_more = True
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._fields = dict(reversed(list(scope["headers"])))  # of fields of one name the first, as Starlette takes it
+        self._size, self._has_more = 0, True
+        self.is_head = scope["method"] == "HEAD"
+        self.status = 0
 
     async def receive(self) -> Message:
         """Return the next part of the body; raise `HTTPException`, all that FastAPI lets through, where the contract refuses it."""
         try:
-            return await self._take_judged()
+            if not self._size:
+                contract.judge_length(self._field(b"content-length"))
+            message = await self._take()
+            is_end = message["type"] == "http.request" and not self._has_more
+            if is_end or self._size > contract.MAX_BODY_BYTES:
+                contract.judge_body(self._size, self._field(b"content-type"), self._field(b"content-encoding"))
         except Failure as failure:
             raise HTTPException(failure.kind.status) from None
-
-    async def take_surplus(self) -> None:
-        """Take what is still sent, up to a limit, so that a client that sends a little too much can read why it is refused."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SURPLUS_S):
-                while self._has_more and self._size < contract.MAX_BODY_BYTES + SURPLUS_BYTES:
-                    await self._take()
-
-    async def _take_judged(self) -> Message:
-        if not self._size:
-            contract.judge_length(self._headers.get("Content-Length"))
-        message = await self._take()
-        if self._size > contract.MAX_BODY_BYTES:
-            raise Failure(Kind.TOO_LARGE)
-        if message["type"] == "http.request" and not self._has_more:
-            contract.judge_body(self._size, self._headers.get("Content-Type"), self._headers.get("Content-Encoding"))
         return message
-
-    async def _take(self) -> Message:
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
-        self._has_more = message.get("more_body", False)
-        return message
-
-
-class StrictReply:
-    """The answer to a request: its headers completed; without a body for HEAD, and the last of its connection if the body was too large."""
-
-    def __init__(self, headers: Headers, send: Send, *, is_head: bool) -> None:
-        self._echoed = contract.echoed_headers(headers.get("X-Request-ID"))
-        self._send = send
-        self.is_head = is_head
-        self.status = 0
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer; a body that was too large leaves it open, until `end`."""
+        """Send a part of the answer: none of its body for HEAD, and not yet the end of it if the body of the request was too large."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._complete(MutableHeaders(scope=message))
+            self._complete(message)
         elif self.is_head:
             message = {**message, "body": b""}
         elif self.status == Kind.TOO_LARGE.status:
@@ -117,15 +89,31 @@ class StrictReply:
         await self._send(message)
 
     async def end(self) -> None:
-        """End an answer that was left open."""
+        """Take a little more of a body that was too large, so that its client can read the answer; then end it, and the connection."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SURPLUS_S):
+                while self._has_more and self._size < contract.MAX_BODY_BYTES + SURPLUS_BYTES:
+                    await self._take()
         await self._send({"type": "http.response.body", "body": b""})
 
-    def _complete(self, headers: MutableHeaders) -> None:
-        headers.update(self._echoed)
+    async def _take(self) -> Message:
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        self._has_more = message.get("more_body", False)
+        return message
+
+    def _complete(self, start: Message) -> None:
+        more = contract.echoed_headers(self._field(b"x-request-id"))
         if self.status == Kind.METHOD_NOT_ALLOWED.status:
-            headers["Allow"] = contract.allowed_methods(headers["Allow"])
-        elif self.status == Kind.TOO_LARGE.status:
-            headers["Connection"] = "close"
+            more["Allow"] = contract.allowed_methods(MutableHeaders(scope=start).get("Allow", ""))
+        if self.status == Kind.TOO_LARGE.status:
+            more["Connection"] = "close"
+        if more:
+            MutableHeaders(scope=start).update(more)
+
+    def _field(self, name: bytes) -> str | None:
+        value = self._fields.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 def send_timing(inner: ASGIApp) -> ASGIApp:

@@ -49,9 +49,9 @@ class StrictRequest(Request):
         """Return the body; raise `Failure` if it is too large, broken off, late, not JSON by its headers, or empty."""
         self.is_body_judged = True
         try:
-            announced = contract.judge_length(self.headers.get("Content-Length"))
+            announced = contract.judge_length(self.environ.get("CONTENT_LENGTH"))
             body = self.read_in_time()
-            contract.judge_body(len(body), self.headers.get("Content-Type"), self.headers.get("Content-Encoding"))
+            contract.judge_body(len(body), self.environ.get("CONTENT_TYPE"), self.environ.get("HTTP_CONTENT_ENCODING"))
         except Failure as failure:
             if failure.kind is Kind.TOO_LARGE:
                 self.take_no_more()
@@ -86,15 +86,16 @@ class StrictRequest(Request):
 
 def refuse_slashes() -> None:
     """Raise `Failure` for //predict, which Werkzeug takes for /predict, and its server for a host's name."""
-    if request.environ["PATH_INFO"].startswith("//") or request.environ.get("REQUEST_URI", "").startswith("//"):
+    environ = request.environ
+    if environ["PATH_INFO"].startswith("//") or environ.get("REQUEST_URI", "").startswith("//"):
         raise Failure(Kind.NOT_FOUND)
 
 
 def complete_headers(response: Response) -> Response:
     """Name the methods that are allowed as the contract does, and echo the X-Request-ID that the client sent, if it may be."""
-    if "Allow" in response.headers:
-        response.headers["Allow"] = contract.allowed_methods(response.headers["Allow"])
-    request_id = request.headers.get("X-Request-ID")
+    if response.status_code == Kind.METHOD_NOT_ALLOWED.status:
+        response.headers["Allow"] = contract.allowed_methods(response.headers.get("Allow", ""))
+    request_id = request.environ.get("HTTP_X_REQUEST_ID")
     if request_id is not None:
         response.headers.update(contract.echoed_headers(request_id))
     return response

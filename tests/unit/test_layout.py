@@ -22,7 +22,7 @@ FASTAPI_ALONE = {
     "__main__.py": {"__init__", "handle_hup"},  # gunicorn reads its settings again by itself
     "app.py": {"lifespan"},  # Flask's factory loads the model itself
     "strict.py": {
-        *("strict", "answer", "__init__", "receive", "take_surplus", "_take_judged", "_take", "send", "end", "_complete", "send_timed"),
+        *("strict", "answer", "__init__", "receive", "send", "end", "_take", "_complete", "_field", "send_timed"),
     },
 }
 MODEL_LIBRARIES = {"joblib", "numpy", "pandas", "pydantic", "sklearn"}
