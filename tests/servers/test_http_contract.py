@@ -19,6 +19,7 @@ ARTICLE = (
 PLAIN = b'[{"Age": 24, "Sex": "female", "Embarked": "Q"}]'
 LIMIT = 1024 * 1024
 STALL_S = 1.5  # shorter than the 2 s for which gunicorn may wait for a client to close
+ENDLESS_BYTES = 32 * LIMIT  # what is sent of a body without end, and far more than the buffers of a connection hold
 READ_ROUTES = ["/", "/livez", "/readyz", "/model"]
 WRITE_ROUTES = ["/predict", "/predict_proba"]
 
@@ -176,6 +177,11 @@ def test_an_encoded_path_is_the_path(stack):
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_a_path_with_more_slashes_is_another_path(stack):
+    paths = ["//livez", "///livez", "//", "/livez//", "//localhost/livez", "//predict"]
+    assert_answers(stack, [(message("GET", path), NOT_FOUND) for path in paths])
 
 
 def test_an_unknown_path_is_not_found(stack):
@@ -619,6 +625,31 @@ def assert_answers_go_on(stack, connection, other):
         assert connection.ask(message("POST", "/predict", ARTICLE)).value() == PREDICTED
     except ConnectionError:
         assert connection.received == b""
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_a_body_without_an_end_is_refused_and_its_connection_closed(stack, framing):
+    piece = b" " * 65536
+    fields, piece = (
+        ({"Content_Length": "1000000000"}, piece) if framing == "length" else ({"Transfer_Encoding": "chunked"}, b"10000\r\n%b\r\n" % piece)
+    )
+    with stack.connect() as connection:
+        connection.socket.sendall(message("POST", "/predict", Content_Type=JSON, **fields))
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while taken < ENDLESS_BYTES:
+                connection.socket.sendall(piece)
+                taken += len(piece)
+        assert taken < ENDLESS_BYTES
+        assert connection.read_answer().value() == TOO_LARGE
+        with pytest.raises(ConnectionError):
+            connection.read_answer()
+
+
+def test_a_body_a_little_over_the_limit_can_be_sent_whole_before_the_refusal_is_read(stack):
+    for surplus in (1, 10_000):
+        answer = stack.ask(message("POST", "/predict", b" " * (LIMIT + surplus)))
+        assert answer.value() == TOO_LARGE, surplus
 
 
 # --- both at once ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,136 @@
+"""The strict layer of each application, called without a server: what servers of today keep away from it, and what it is without."""
+
+import asyncio
+import contextlib
+import io
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+import fastapi_app.app
+import flask_app.app
+from flask_app.deadlines import Deadlines
+from shared_model import contract
+
+BODY = json.dumps(contract.EXAMPLE).encode()
+PROBLEM = "application/problem+json"
+
+
+def ask_flask(app, path="/predict", length=None, body=BODY, **fields):
+    """Return status, headers and body that a WSGI application answers; fields as the environment has them."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": path,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": length or str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+        **fields,
+    }
+    started = []
+    body = b"".join(app(environ, lambda *start: started.append(start)))
+    status, headers = started[0][:2]
+    return int(status[:3]), {name.lower(): value for name, value in headers}, body
+
+
+def ask_fastapi(app, path="/predict", length=None, parts=(BODY,), **fields):
+    """Return status, headers and body that an ASGI application answers, which may raise after its answer."""
+    names = {"Content_Type": "application/json", "Content_Length": length or str(sum(map(len, parts))), **fields}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.lower().replace("_", "-").encode(), value.encode("latin-1")) for name, value in names.items()],
+    }
+    coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    coming[-1]["more_body"] = False
+    sent = []
+
+    async def receive():
+        return coming.pop(0) if coming else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    async def answer():
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    try:
+        asyncio.run(answer())
+    except ZeroDivisionError:
+        assert sent
+    headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent)
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "+13", "1 3", "0x0d", "13.0", "13, 13", "\u00b2", "\u00b9\u00b3"])
+def test_a_length_that_cannot_be_read_is_malformed(length):
+    for status, headers, _ in (ask_flask(flask_app.create_app(), length=length), ask_fastapi(fastapi_app.create_app(), length=length)):
+        assert (status, headers["content-type"]) == (400, PROBLEM)
+
+
+@pytest.mark.parametrize("length", ["1048577", "9" * 20, "9" * 5000])
+def test_a_length_over_the_limit_is_too_large_however_long_it_is(length):
+    for status, headers, _ in (ask_flask(flask_app.create_app(), length=length), ask_fastapi(fastapi_app.create_app(), length=length)):
+        assert (status, headers["content-type"]) == (413, PROBLEM)
+
+
+def test_an_error_of_ours_is_answered_with_the_request_id_and_raised_on_for_the_log():
+    flask, fastapi = flask_app.create_app(), fastapi_app.create_app()
+    flask.post("/broken")(lambda: 1 / 0)
+    fastapi.post("/broken")(lambda: 1 / 0)
+    answers = [ask_flask(flask, "/broken", HTTP_X_REQUEST_ID="r-1"), ask_fastapi(fastapi, "/broken", X_Request_ID="r-1")]
+    for status, headers, body in answers:
+        assert (status, headers["content-type"], headers["x-request-id"]) == (500, PROBLEM, "r-1")
+        assert b"ZeroDivision" not in body
+
+
+def test_without_it_an_application_predicts_as_well_and_answers_what_its_framework_decides():
+    plain = [ask_flask(flask_app.app.create_app()), ask_fastapi(fastapi_app.app.create_app())]
+    assert [(status, json.loads(body)) for status, _, body in plain] == [(200, {"prediction": [0, 1, 1, 0]})] * 2
+    assert ask_flask(flask_app.app.create_app(), body=b"", length="0")[0] == 400
+    assert ask_fastapi(fastapi_app.app.create_app(), parts=[b""])[0] == 422  # FastAPI misses the body, Flask finds no JSON in it
+
+
+def test_a_read_that_takes_too_long_ends_although_something_comes_now_and_then():
+    ours, theirs = socket.socketpair()
+    stopped = threading.Event()
+
+    def drip():
+        while not stopped.wait(0.02):
+            with contextlib.suppress(OSError):
+                theirs.sendall(b"x")
+
+    sender = threading.Thread(target=drip)
+    sender.start()
+    with ours, theirs:
+        read = b""
+        with Deadlines(limit_s=0.2).over(ours):
+            while part := ours.recv(1):
+                read += part
+        stopped.set()
+        sender.join()
+    assert len(read) > 1
+
+
+def test_a_read_in_time_leaves_the_connection_as_it_is():
+    ours, theirs = socket.socketpair()
+    deadlines = Deadlines(limit_s=0.1)
+    with ours, theirs:
+        for _ in range(3):
+            with deadlines.over(ours):
+                theirs.sendall(b"x")
+                assert ours.recv(1) == b"x"
+        time.sleep(0.3)
+        theirs.sendall(b"y")
+        assert ours.recv(1) == b"y"
