@@ -8,6 +8,8 @@ from uvicorn.supervisors import Multiprocess
 
 from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_socket, run_alone
 
+APP = "fastapi_app.docs:create_app"
+PROTOCOL = "fastapi_app.upgrade:DecliningProtocol"
 WORKER_TIMEOUT_S = 30  # as gunicorn's; by default a worker whose imports take 5 s is killed
 
 
@@ -29,9 +31,9 @@ def serve(options: Options) -> None:
     listener = bind_socket(options)
     announce("FastAPI (uvicorn)", options)
     config = uvicorn.Config(
-        "fastapi_app:create_app",
+        APP,
         factory=True,
-        http="fastapi_app.upgrade:DecliningProtocol",
+        http=PROTOCOL,
         workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
@@ -50,9 +52,9 @@ def serve_dev(options: Options) -> None:
     announce("FastAPI (uvicorn, reloading)", options)
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared_model")]
     uvicorn.run(
-        "fastapi_app:create_app",
+        APP,
         factory=True,
-        http="fastapi_app.upgrade:DecliningProtocol",
+        http=PROTOCOL,
         host=options.host,
         port=options.port,
         reload=True,

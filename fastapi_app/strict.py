@@ -42,8 +42,10 @@ def strict(inner: ASGIApp) -> ASGIApp:
         if scope["path"].endswith("\n"):  # the pattern of a route ends with "$", which lets a last line feed through
             await problem_response(Failure(Kind.NOT_FOUND))(scope, receive, exchange.send)
             return
+        if scope["method"] == "POST":  # others may look for the end of the connection, and have no body that is judged
+            receive = exchange.receive
         try:
-            await inner({**scope, "method": "GET"} if exchange.is_head else scope, exchange.receive, exchange.send)
+            await inner({**scope, "method": "GET"} if exchange.is_head else scope, receive, exchange.send)
         except Exception:
             if not exchange.status:
                 await problem_response(Failure(Kind.INTERNAL))(scope, receive, exchange.send)

@@ -94,7 +94,7 @@ def is_identity(content_encoding: str | None) -> bool:
 
 def allowed_methods(allow: str) -> str:
     """Return the methods of a route exactly as the contract has them, from those that a framework lists."""
-    return READ_METHODS if "GET" in allow else WRITE_METHODS
+    return WRITE_METHODS if "POST" in allow else READ_METHODS
 
 
 def echoed_headers(request_id: str | None) -> dict[str, str]:

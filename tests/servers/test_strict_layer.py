@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from serving import JSON, message, running
 
 import fastapi_app.app
 import flask_app.app
@@ -134,3 +135,16 @@ def test_a_read_in_time_leaves_the_connection_as_it_is():
         time.sleep(0.3)
         theirs.sendall(b"y")
         assert ours.recv(1) == b"y"
+
+
+@pytest.mark.slow
+def test_bodies_that_never_come_hold_the_threads_of_gunicorn_for_a_time_and_no_longer(tmp_path):
+    head = message("POST", "/predict", Content_Type=JSON, Content_Length="13")
+    with running("flask-gthread", tmp_path) as server, contextlib.ExitStack() as connections:
+        waiting = [connections.enter_context(server.connect()) for _ in range(9)]  # of eight threads
+        for connection in waiting:
+            connection.socket.sendall(head)
+        with server.connect() as other:
+            assert other.ask(message("GET", "/livez"), contract.BODY_TIMEOUT_S + 5).status == 200
+        waiting[0].socket.settimeout(5)
+        assert waiting[0].read_answer().status == 400
