@@ -1,9 +1,13 @@
 """`python -m bench readme`: the part of README.md that shows the reference run, written from its files and never by hand."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.errors import ConfigError
+from bench.plan.served import digest_served
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.folder import RESULTS, RunFolder
 from bench.show.finished import read_run
 from bench.show.five_lines import answer_lines, trust_lines
@@ -19,8 +23,17 @@ def render_reference(path: Path) -> str:
     """Return the chart and the lines of a run in Markdown, with `path` as the README would link to it."""
     run = read_run(RunFolder.open(path))
     lines = [*notices(run.summary), *answer_lines(run.summary, run.stacks, run.price), *trust_lines(run.summary, run.stacks)]
+    lines += version_lines(run.manifest)
     picture = f"![{escape(ratios_words(run.summary, run.stacks))}]({path.as_posix()}/charts/answer.png)"
     return "\n".join([picture, "", *(f"- {escape(line)}" for line in lines)])
+
+
+def version_lines(manifest: Mapping[str, Any]) -> list[str]:
+    """Return which version a run measured, where it is not the one at hand."""
+    environment = manifest["environment"]
+    if environment.get("served_sha256") == digest_served(load_stacks(BUNDLED_STACKS).values()):
+        return []
+    return [f"This run measured the applications of commit {environment['commit'][:12]}; they have changed since."]
 
 
 def replace_reference(text: str, reference: str) -> str:

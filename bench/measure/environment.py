@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 
 from bench.errors import ConfigError, MachineError
+from bench.plan.served import digest_served
+from bench.plan.stacks import Stack
 from bench.records import RunWarning
 
 PACKAGES = (
@@ -96,8 +98,8 @@ def allowed_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def describe_machine(cores: Cores) -> dict[str, Any]:
-    """Return what a reader needs to know to place the numbers."""
+def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
+    """Return what a reader needs to know to place the numbers: the machine, and the version of what it serves."""
     allowed = allowed_cores() or list(range(os.cpu_count() or 1))
     return {
         "cpu": _read_cpu_name(),
@@ -110,6 +112,7 @@ def describe_machine(cores: Cores) -> dict[str, Any]:
         "os": _read_os_name(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "commit": read_commit(),
+        "served_sha256": digest_served(stacks),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "governor": _read_first(f"/sys/devices/system/cpu/cpu{allowed[0]}/cpufreq/scaling_governor"),
         "busy_cores": measure_busy_cores(),

@@ -36,7 +36,7 @@ def run(
     refuse_system()
     refuse_lack_of_room(plan.launch_sizes(), count_slices(plan), results)
     cores = choose_cores()
-    machine = describe_machine(cores)
+    machine = describe_machine(cores, plan.stacks.values())
     spoilers = find_spoilers(machine)
     refuse_slow_uvicorn(spoilers, is_allowed=plan.allow_unequal)
     with stopped_by_signals(), Progress(len(schedule_run(plan.parts)), count_slices(plan)) as progress:

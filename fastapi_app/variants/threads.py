@@ -26,6 +26,11 @@ def predict_proba(passengers: Passengers, service: Model) -> contract.Probabilit
     return contract.Probability(probability=service.predict_proba(passengers))
 
 
+@routes.get("/livez")
+def livez() -> dict[str, str]:
+    return contract.OK
+
+
 @routes.get("/readyz")
 def readyz(service: Model) -> dict[str, str]:
     service.check_ready()

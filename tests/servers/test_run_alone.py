@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -199,6 +200,21 @@ def test_two_workers_answer_and_stop_at_a_signal_to_the_parent_alone(tmp_path, a
 def test_the_ecosystems_commands_give_the_same_answers_from_any_folder(tmp_path, starter):
     with started(starter, tmp_path, cwd=Path("/")) as server:
         assert_answers_are_those_of_the_service(server)
+
+
+def test_the_page_of_documentation_asks_no_other_host_and_gets_all_that_it_asks_for(tmp_path):
+    with started("fastapi_app", tmp_path) as server:
+        page = server.request("GET", "/docs")
+        asked = re.findall(r"""(?:src|href|url)[=:] ?["']([^"']+)""", page.body.decode())
+        answers = {address: server.request("GET", address) for address in asked}
+        assert {address: answer.status for address, answer in answers.items()} == dict.fromkeys(asked, 200)
+        assert {address.rpartition(".")[2]: answer.headers["content-type"].partition(";")[0] for address, answer in answers.items()} == {
+            "js": "text/javascript",
+            "css": "text/css",
+            "png": "image/png",
+            "json": "application/json",
+        }
+        assert "Traceback" not in log_of(server)
 
 
 # --- servers that are not ready -------------------------------------------------------------------------------------

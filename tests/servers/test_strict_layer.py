@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 import socket
 import threading
 import time
 
 import pytest
-from serving import JSON, message, running
+from serving import JSON, ROOT, message, running
 
 import fastapi_app.app
 import flask_app.app
@@ -42,12 +43,12 @@ def ask_flask(app, path="/predict", length=None, body=BODY, **fields):
     return int(status[:3]), {name.lower(): value for name, value in headers}, body
 
 
-def ask_fastapi(app, path="/predict", length=None, parts=(BODY,), **fields):
+def ask_fastapi(app, path="/predict", length=None, parts=(BODY,), method="POST", **fields):
     """Return status, headers and body that an ASGI application answers, which may raise after its answer."""
     names = {"Content_Type": "application/json", "Content_Length": length or str(sum(map(len, parts))), **fields}
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": method,
         "path": path,
         "query_string": b"",
         "headers": [(name.lower().replace("_", "-").encode(), value.encode("latin-1")) for name, value in names.items()],
@@ -148,3 +149,40 @@ def test_bodies_that_never_come_hold_the_threads_of_gunicorn_for_a_time_and_no_l
             assert other.ask(message("GET", "/livez"), contract.BODY_TIMEOUT_S + 5).status == 200
         waiting[0].socket.settimeout(5)
         assert waiting[0].read_answer().status == 400
+
+
+# --- what docs/servers.md tells those who run one of them --------------------------------------------------------------
+
+
+def recipe(framework):
+    """Return `create_app` as the page has it."""
+    page = (ROOT / "docs" / "servers.md").read_text("utf-8")
+    [code] = re.findall(rf"```python\n# {framework}\n(.*?)```", page, flags=re.DOTALL)
+    names = {}
+    exec(code, names)  # noqa: S102 - our own page
+    return names["create_app"]
+
+
+PREFLIGHT = {"Origin": "https://example.org", "Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "content-type"}
+
+
+def test_with_the_recipes_a_browser_on_another_origin_may_ask():
+    environ = {f"HTTP_{name.upper()}": value for name, value in PREFLIGHT.items()}
+    asked = [
+        ask_flask(recipe("Flask")(), REQUEST_METHOD="OPTIONS", body=b"", **environ),
+        ask_fastapi(recipe("FastAPI")(), method="OPTIONS", parts=[b""], **PREFLIGHT),
+    ]
+    for status, headers, _ in asked:
+        assert status in {200, 204}
+        assert headers["access-control-allow-origin"] == "https://example.org"
+        assert "POST" in headers["access-control-allow-methods"]
+        assert "content-type" in headers["access-control-allow-headers"].lower()
+    answered = [ask_flask(recipe("Flask")(), **environ), ask_fastapi(recipe("FastAPI")(), **PREFLIGHT)]
+    for status, headers, body in answered:
+        assert (status, headers["access-control-allow-origin"]) == (200, "https://example.org")
+        assert json.loads(body) == {"prediction": [0, 1, 1, 0]}
+
+
+def test_without_them_it_may_not():
+    assert ask_flask(flask_app.create_app(), REQUEST_METHOD="OPTIONS", body=b"")[0] == 405
+    assert ask_fastapi(fastapi_app.create_app(), method="OPTIONS", parts=[b""])[0] == 405

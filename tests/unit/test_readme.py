@@ -7,8 +7,10 @@ import sys
 import pytest
 from serving import ROOT
 
-from bench.commands.readme import BEGIN, END, REFERENCE, render_reference, replace_reference
+from bench.commands.readme import BEGIN, END, REFERENCE, render_reference, replace_reference, version_lines
 from bench.errors import ConfigError
+from bench.plan.served import digest_served
+from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 
 README = (ROOT / "README.md").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
@@ -30,6 +32,15 @@ def test_every_subcommand_is_in_the_readme():
 def test_the_part_on_the_reference_run_is_what_its_files_say(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert replace_reference(README, render_reference(REFERENCE)) == README
+
+
+def test_a_reference_run_of_another_version_names_it_and_one_of_this_version_does_not():
+    environment = {"commit": "0123456789abcdef", "served_sha256": digest_served(load_stacks(BUNDLED_STACKS).values())}
+    assert version_lines({"environment": environment}) == []
+    for other in ({**environment, "served_sha256": "0" * 64}, {"commit": environment["commit"]}):
+        assert version_lines({"environment": other}) == [
+            "This run measured the applications of commit 0123456789ab; they have changed since."
+        ]
 
 
 def test_the_part_on_the_reference_run_is_replaced_and_nothing_else():

@@ -99,7 +99,7 @@ def test_a_system_without_what_the_bench_measures_with_is_refused_in_one_line(mo
 
 
 def test_the_machine_is_described_with_the_versions_of_what_is_measured():
-    machine = describe_machine(Cores((0,), (1,)))
+    machine = describe_machine(Cores((0,), (1,)), [])
     assert {"flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn"} <= set(machine["packages"])
     assert (machine["server_cores"], machine["generator_cores"]) == ([0], [1])
 

@@ -1,0 +1,33 @@
+"""Which version of the applications a run measures: one digest of the sources that are served, and of the versions that are installed.
+
+Two runs with the same digest measured the same code, whatever else has changed in the project between them.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import shared_model
+from bench.plan.stacks import Stack
+
+MODEL = Path(shared_model.__file__).parent
+LOCK = "requirements.lock"
+
+
+def digest_served(stacks: Iterable[Stack]) -> str:
+    """Return the SHA-256 of the Python files of what the stacks serve, of the shared model and of its data, and of the lock file."""
+    return digest_folders(MODEL.parent, [MODEL, *(stack.source for stack in stacks if stack.source)])
+
+
+def digest_folders(root: Path, folders: Iterable[Path]) -> str:
+    """Return the SHA-256 over name and content of the Python and CSV files of folders, and of the lock file in `root` if there is one."""
+    files = {
+        path.relative_to(folder.parent).as_posix(): path
+        for folder in folders
+        for pattern in ("*.py", "*.csv")
+        for path in folder.rglob(pattern)
+    }
+    if (root / LOCK).exists():
+        files[LOCK] = root / LOCK
+    lines = [f"{hashlib.sha256(files[name].read_bytes()).hexdigest()}  {name}\n" for name in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
