@@ -36,7 +36,7 @@ class Deadlines:
 
     def over(self, connection: socket.socket | None) -> "Deadline":
         """Return the time of a block that reads from a connection; without one there is no limit."""
-        if self._watch is None:
+        if connection is not None and self._watch is None:
             self._watch = threading.Thread(target=self._end_late_ones, daemon=True)
             self._watch.start()
         return Deadline(self._ends_s, connection, time.monotonic() + self._limit_s)
@@ -47,5 +47,10 @@ class Deadlines:
             now_s = time.monotonic()
             for connection, end_s in list(self._ends_s.items()):
                 if end_s < now_s:
-                    with contextlib.suppress(OSError):
-                        connection.shutdown(socket.SHUT_RD)
+                    read_no_more(connection)
+
+
+def read_no_more(connection: socket.socket) -> None:
+    """Close a connection for reading alone. An encrypted one goes on encrypting its answer, which its own method would end."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RD)

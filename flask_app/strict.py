@@ -5,12 +5,11 @@ OPTIONS is a method like any other, and a request id is echoed.
 """
 
 import contextlib
-import socket
 from typing import Any
 
 from flask import Flask, Request, Response, request
 
-from flask_app.deadlines import Deadlines
+from flask_app.deadlines import Deadlines, read_no_more
 from shared_model import contract
 from shared_model.contract import Failure, Kind
 from shared_model.service import TIMINGS
@@ -53,8 +52,8 @@ class StrictRequest(Request):
             body = self.read_in_time()
             contract.judge_body(len(body), self.environ.get("CONTENT_TYPE"), self.environ.get("HTTP_CONTENT_ENCODING"))
         except Failure as failure:
-            if failure.kind is Kind.TOO_LARGE:
-                self.take_no_more()
+            if failure.kind is Kind.TOO_LARGE and "werkzeug.socket" in self.environ:
+                read_no_more(self.environ["werkzeug.socket"])  # it would take what is still sent after the answer, up to 10 GB of it
             raise
         if len(body) < announced:
             raise Failure(Kind.MALFORMED)
@@ -68,13 +67,6 @@ class StrictRequest(Request):
                 return self.stream.read(contract.MAX_BODY_BYTES + 1)
         except Exception as error:  # each server has its own errors for a body that breaks off
             raise Failure(Kind.MALFORMED) from error
-
-    def take_no_more(self) -> None:
-        """Close the connection for reading where Werkzeug serves: it would take what is still sent after the answer, up to 10 GB of it."""
-        connection = self.environ.get("werkzeug.socket")
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         """Read a body that nobody asked for before the answer goes out; what a WSGI server does with the rest differs."""

@@ -16,7 +16,7 @@ MAX_LINES = 260
 
 FLASK_ALONE = {
     "__main__.py": {"load_config", "load", "make_environ"},  # gunicorn is configured by a class; Werkzeug's server changes the address
-    "strict.py": {"get_json", "get_data", "read_in_time", "take_no_more", "close", "refuse_slashes", "complete_headers", "begin_timing"},
+    "strict.py": {"get_json", "get_data", "read_in_time", "close", "refuse_slashes", "complete_headers", "begin_timing"},
 }
 FASTAPI_ALONE = {
     "__main__.py": {"__init__", "handle_hup"},  # gunicorn reads its settings again by itself
