@@ -23,6 +23,7 @@ from bench.plan.stacks import Stack
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
 GROUP_TIMEOUT_S = 2.0
+LOOKS = 2
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 1_000_000
 # What a process that we start keeps of our environment. All else could change the plan unseen (GUNICORN_CMD_ARGS, WEB_CONCURRENCY,
@@ -140,10 +141,24 @@ def stop_stacks(stacks: Sequence[RunningStack]) -> None:
         for running in stacks:
             kill_group(running.process)
         if stacks:
-            end_processes(find_marked([running.mark for running in stacks]))
+            end_marked([running.mark for running in stacks])
         left = [pid for running in stacks if running.process.poll() is None for pid in running.pids()]
         if left:
             raise StackError(another_users(left))
+
+
+def end_marked(marks: Sequence[str]) -> None:
+    """End the processes that were started with these marks: ask first, then insist, until none is found twice in a row.
+
+    A daemon forks, and its parent ends: what was listed may be gone before it is looked at, and what took its place is not on the list.
+    """
+    unseen, deadline = 0, time.monotonic() + STOP_TIMEOUT_S
+    insist = False
+    while unseen < LOOKS and time.monotonic() < deadline:
+        found = find_marked(marks)
+        unseen = 0 if found else unseen + 1
+        end_processes(found, insist=insist)
+        insist = insist or bool(found)
 
 
 def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
@@ -157,12 +172,12 @@ def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
     return found
 
 
-def end_processes(processes: Sequence[psutil.Process]) -> None:
-    """End processes that are no children of ours: ask first, and after a while insist."""
-    for insist in (False, True):
+def end_processes(processes: Sequence[psutil.Process], *, insist: bool = False) -> None:
+    """End processes that are no children of ours: ask first, unless told to `insist`, and insist after a while."""
+    for kill in (True,) if insist else (False, True):
         for process in processes:
             with contextlib.suppress(psutil.Error):
-                process.kill() if insist else process.terminate()
+                process.kill() if kill else process.terminate()
         _, processes = psutil.wait_procs(processes, GROUP_TIMEOUT_S)
 
 

@@ -20,7 +20,7 @@ from odd_servers import odd_server
 from bench.errors import StackError
 from bench.measure.conditions import read_conditions
 from bench.measure.environment import choose_cores
-from bench.measure.processes import free_port, listeners, server_environment, spawn_stack, stop_stacks
+from bench.measure.processes import find_marked, free_port, listeners, server_environment, spawn_stack, stop_stacks
 from bench.measure.ready import await_ready, launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 
@@ -185,6 +185,33 @@ def test_a_command_that_goes_into_the_background_is_refused_and_nothing_of_it_is
     assert re.match(r"daemon: its command ended and left \d processes behind, as a daemon does\.", said)
     assert "\n" not in said
     assert [one for one in psutil.process_iter(["cmdline"]) if "--daemon" in (one.info["cmdline"] or ())] == []
+
+
+# Goes into the background at the moment at which it is stopped: it forks, and forks again, as daemons do.
+FORKING = """
+import os, signal, time
+def fork(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for _ in range(2):
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+        time.sleep({seconds})
+    time.sleep(60)
+signal.signal(signal.SIGTERM, fork)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 0.005, 0.02])
+def test_what_goes_into_the_background_while_it_is_stopped_does_not_stay(tmp_path, seconds):
+    running = spawn_stack(Stack(name="forking", command=(sys.executable, "-c", FORKING.format(seconds=seconds), "{port}")), (), tmp_path)
+    while b"ready" not in running.log.read_bytes():
+        time.sleep(0.01)
+    stop_stacks([running])
+    assert find_marked([running.mark]) == []
 
 
 def test_a_server_that_a_supervisor_runs_is_refused_in_one_line_and_ended(tmp_path):
