@@ -23,11 +23,11 @@ def make_strict(app: Flask, *, timing: bool = False) -> Flask:
     app.url_map.merge_slashes = False
     for rule in app.url_map.iter_rules():
         (rule.methods or set()).discard("OPTIONS")
-    app.before_request(refuse_slashes)
-    app.after_request(complete_headers)
-    if timing:
+    if timing:  # first, since what refuses a request ends the row of those that see it before its handler
         app.before_request(begin_timing)
         app.after_request(send_timing)
+    app.before_request(refuse_slashes)
+    app.after_request(complete_headers)
     return app
 
 

@@ -15,7 +15,7 @@ from serving import JSON, ROOT, message, running
 import fastapi_app.app
 import flask_app.app
 from flask_app.deadlines import Deadlines
-from shared_model import contract
+from shared_model import Options, contract
 
 BODY = json.dumps(contract.EXAMPLE).encode()
 PROBLEM = "application/problem+json"
@@ -95,6 +95,16 @@ def test_an_error_of_ours_is_answered_with_the_request_id_and_raised_on_for_the_
     for status, headers, body in answers:
         assert (status, headers["content-type"], headers["x-request-id"]) == (500, PROBLEM, "r-1")
         assert b"ZeroDivision" not in body
+
+
+def test_a_refused_path_has_no_times_least_of_all_those_of_the_request_before():
+    timed = Options(timing=True)
+    asked = [(ask_flask, flask_app.create_app(timed), "//predict"), (ask_fastapi, fastapi_app.create_app(timed), "/predict\n")]
+    for ask, app, refused in asked:
+        for _ in range(2):
+            status, headers, _ = ask(app, refused)
+            assert (status, "server-timing" in headers) == (404, False)
+            assert "server-timing" in ask(app)[1]
 
 
 def test_without_it_an_application_predicts_as_well_and_answers_what_its_framework_decides():
