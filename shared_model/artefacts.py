@@ -190,7 +190,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 def _load_checked(folder: Path, current: Path) -> Artefacts:
     sums, digest = _read_sums(folder, current)
-    contents = {name: _read_checked(folder, current / name, digest) for name, digest in sums.items()}
+    contents = {name: _read_checked(folder, current / name, expected) for name, expected in sums.items()}
     try:
         card = json.loads(contents[CARD])
         _check_versions(folder, card)

@@ -23,7 +23,7 @@ from bench.plan.stacks import Stack
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
 GROUP_TIMEOUT_S = 2.0
-LOOKS = 2
+LOOKS = 3
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 1_000_000
 # What a process that we start keeps of our environment. All else could change the plan unseen (GUNICORN_CMD_ARGS, WEB_CONCURRENCY,
@@ -148,28 +148,28 @@ def stop_stacks(stacks: Sequence[RunningStack]) -> None:
 
 
 def end_marked(marks: Sequence[str]) -> None:
-    """End the processes that were started with these marks: ask first, then insist, until none is found twice in a row.
-
-    A daemon forks, and its parent ends: what was listed may be gone before it is looked at, and what took its place is not on the list.
-    """
-    unseen, deadline = 0, time.monotonic() + STOP_TIMEOUT_S
-    insist = False
-    while unseen < LOOKS and time.monotonic() < deadline:
-        found = find_marked(marks)
-        unseen = 0 if found else unseen + 1
+    """End the processes that were started with these marks, and what they leave behind: ask first, then insist, until none is found."""
+    deadline, insist = time.monotonic() + STOP_TIMEOUT_S, False
+    while time.monotonic() < deadline and (found := find_marked(marks)):
         end_processes(found, insist=insist)
-        insist = insist or bool(found)
+        insist = True
 
 
 def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
-    """Return the processes that were started with these marks, wherever in the tree they are now."""
-    wanted = [f"{MARK}={mark}".encode() for mark in marks]
-    found = []
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError, psutil.Error):
-            if any(word in wanted for word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
-                found.append(psutil.Process(pid))
-    return found
+    """Return the processes that were started with these marks, wherever in the tree they are now; looked for more than once.
+
+    A daemon forks twice, and its parents end: what was listed may be gone before it is looked at, what took its place is not listed.
+    """
+    wanted = {f"{MARK}={mark}".encode() for mark in marks}
+    for _ in range(LOOKS):
+        found = []
+        for pid in psutil.pids():
+            with contextlib.suppress(OSError, psutil.Error):
+                if not wanted.isdisjoint(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
+                    found.append(psutil.Process(pid))
+        if found:
+            return found
+    return []
 
 
 def end_processes(processes: Sequence[psutil.Process], *, insist: bool = False) -> None:

@@ -31,7 +31,6 @@ from bench.plan.stacks import Stack
 REQUEST_TIMEOUT_S = 2.0
 PORT_ATTEMPTS = 5
 STRANGERS = 2
-DAEMON_S = 0.5
 LOOK_EVERY_S = 1.0
 NAMED_VARIABLES = 12
 ASKED_HOSTS = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - what a server listens on that answers there
@@ -98,14 +97,8 @@ def await_ready(running: RunningStack) -> bool:
 
 
 def refuse_daemon(running: RunningStack) -> None:
-    """Raise `StackError` if a command has ended well and left processes of its own behind.
-
-    They are looked for more than once: a daemon forks twice, and what was listed may have gone, and left another, before it is looked at.
-    """
-    left: list[psutil.Process] = []
-    end_s = time.monotonic() + DAEMON_S
-    while running.process.returncode == 0 and not left and time.monotonic() < end_s:
-        left = find_marked([running.mark])
+    """Raise `StackError` if a command has ended well and left processes of its own behind."""
+    left = find_marked([running.mark]) if running.process.returncode == 0 else []
     if left:
         message = (
             f"{running.stack.name}: its command ended and left {len(left)} processes behind, "
