@@ -1,20 +1,19 @@
 """All workers of an application run alone serve one model, whatever is trained and whichever of them is started again, until HUP."""
 
+import contextlib
 import json
 import math
 import re
 import signal
 import sys
-import time
 
 import psutil
 import pytest
-from serving import message, reserved_port, running
+from serving import message, reserved_port, running, wait_for
 
 from shared_model.artefacts import Serving, load_set, save_set
 from shared_model.features import COLUMNS
 
-TIMEOUT_S = 30
 ASK = message("POST", "/predict_proba", b'[{"Age": 30}]')
 NOT_READY = 503
 
@@ -25,13 +24,6 @@ def train(folder, probability):
     card = {"libraries": load_set().card["libraries"]}
     save_set(folder, {"model.joblib": 1, "model_columns.joblib": 2, "forest.joblib": 3}, serving, card)
     return load_set(folder).digest[:12]
-
-
-def wait_until(condition):
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 class Workers:
@@ -53,20 +45,28 @@ class Workers:
             seen.add(round(json.loads(answer.body)["probability"][0], 2) if answer.status == 200 else answer.status)
         return seen
 
+    def pids(self):
+        """Return the ids of the workers; multiprocessing has a process of its own beside them."""
+        found = set()
+        for child in psutil.Process(self.server.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # it ended meanwhile
+                if "resource_tracker" not in str(child.cmdline()):
+                    found.add(child.pid)
+        return found
+
     def kill_one(self):
         """End a worker, and wait until the one that replaces it has started."""
         before = len(self.said())
-        workers = [child for child in psutil.Process(self.server.process.pid).children() if "resource_tracker" not in str(child.cmdline())]
-        workers[0].kill()
-        wait_until(lambda: len(self.said()) > before)
+        psutil.Process(min(self.pids())).kill()
+        wait_for(lambda: len(self.said()) > before)
 
     def hang_up(self):
         """Send HUP to the parent, and wait until both workers have been replaced."""
         before = len(self.said())
-        old = {child.pid for child in psutil.Process(self.server.process.pid).children()}
+        old = self.pids()
         self.server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(self.said()) >= before + 2)
-        wait_until(lambda: len(old & {child.pid for child in psutil.Process(self.server.process.pid).children()}) <= 1)
+        wait_for(lambda: len(self.said()) >= before + 2)
+        wait_for(lambda: not old & self.pids())
 
 
 @pytest.mark.parametrize("app", ["flask_app", "fastapi_app"])
@@ -77,12 +77,12 @@ def test_all_workers_serve_one_model_until_hup(tmp_path, app):
         command = [sys.executable, "-m", app, str(port), "--workers", "2", "--model-dir", str(folder)]
     with running(app, tmp_path, command=command, port=port) as server:
         workers = Workers(server)
-        wait_until(lambda: len(workers.said()) == 2)
+        wait_for(lambda: len(workers.said()) == 2)
         second = train(folder, 0.85)
         workers.kill_one()
-        wait_until(lambda: workers.answers() == {0.15})
+        wait_for(lambda: workers.answers() == {0.15})
         workers.hang_up()
-        wait_until(lambda: workers.answers() == {0.85})
+        wait_for(lambda: workers.answers() == {0.85})
         assert workers.said() == [first] * 3 + [second] * 2
 
         train(folder, 0.25)
@@ -91,5 +91,5 @@ def test_all_workers_serve_one_model_until_hup(tmp_path, app):
         assert workers.said()[5:] == [NOT_READY]
         assert workers.answers() <= {0.85, NOT_READY}
         workers.hang_up()
-        wait_until(lambda: workers.answers() == {0.35})
+        wait_for(lambda: workers.answers() == {0.35})
         assert workers.said()[6:] == [last] * 2

@@ -13,13 +13,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
 import pytest
-from serving import BIN, ROOT, free_port, running
+from serving import BIN, ROOT, free_port, running, wait_for
 
 from shared_model import Options, Service
 from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SUMS
@@ -72,13 +71,6 @@ def started(command, folder, **settings):
 
 def log_of(server):
     return server.log.read_text(errors="replace")
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def family(server):
