@@ -80,6 +80,7 @@ def plan_of():
             warm_up_ms=60,
             starts=0,
             repeats=0,
+            limit_s=600,
             seed=1,
             pairs=(Pair("a pair", names[1], names[0], judged),) if len(names) > 1 else (),
             parts=(Part("headline", names, ("predict-1",), loads, launches, blocks),),

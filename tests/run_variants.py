@@ -6,7 +6,20 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from bench.records import Aa, BreakEven, BreakEvenPoint, Cell, Comparison, Interval, Quantile, Resources, SliceRecord, Summary
+from bench.records import (
+    Aa,
+    BreakEven,
+    BreakEvenPoint,
+    Cell,
+    Comparison,
+    Interval,
+    Noise,
+    Quantile,
+    Resources,
+    RunWarning,
+    SliceRecord,
+    Summary,
+)
 from bench.records.folder import RunFolder
 
 MINI_RUN = Path(__file__).parent / "fixtures" / "mini_run"
@@ -52,10 +65,11 @@ def partial_run(folder: Path) -> RunFolder:
 
 
 def invalid_run(folder: Path) -> RunFolder:
-    """A/A has failed: every verdict is withheld."""
+    """The load generator did not have its core: every verdict is withheld."""
 
     def change(summary: Summary) -> Summary:
-        validity = replace(summary.validity, valid=False, aa=replace(summary.validity.aa, verdict="fail"))
+        starved = RunWarning("starved-generator", "The load generator had its core for 50%. Rates are lower bounds.", "Run again.")
+        validity = replace(summary.validity, valid=False, warnings=(*summary.validity.warnings, starved))
         rows = tuple(
             row if row.role == "exploratory" else replace(row, verdict="withheld", smallest_seen=None, reason="the run is not valid")
             for row in summary.comparisons
@@ -67,9 +81,7 @@ def invalid_run(folder: Path) -> RunFolder:
 
 def smoke_run(folder: Path) -> RunFolder:
     """Two launches of three stacks in one part: no interval, no p99, no open loop, no resources, nothing judged."""
-    no_figures = dict.fromkeys(
-        ("throughput_ci_low", "throughput_ci_high", "throughput_level", "p99_ms", "p99_upper_ms", "p999_ms", "p999_upper_ms")
-    )
+    no_figures = dict.fromkeys(("throughput_ci_low", "throughput_ci_high", "throughput_level", "p99_ms", "p999_ms"))
 
     def change(summary: Summary) -> Summary:
         cells = tuple(
@@ -77,7 +89,9 @@ def smoke_run(folder: Path) -> RunFolder:
             for cell in summary.cells
             if cell.stack in FIRST_STACKS and cell.load == "closed-16"
         )
-        validity = replace(summary.validity, aa=replace(summary.validity.aa, verdict="not judged", ci_low=None, ci_high=None))
+        validity = replace(
+            summary.validity, aa=replace(summary.validity.aa, state="not judged", ci_low=None, ci_high=None, resolution=None)
+        )
         comparisons, floor = (
             tuple(_unjudged(row) for row in rows if {row.contender, row.baseline} <= {*FIRST_STACKS} and row.load == "closed-16")
             for rows in (summary.comparisons, summary.noise_floor)
@@ -96,8 +110,8 @@ def smoke_run(folder: Path) -> RunFolder:
 
 
 def _unjudged(row: Comparison) -> Comparison:
-    reason = "2 launches; verdicts need 8" if row.role != "exploratory" else "exploratory"
-    bare = replace(row, ci_low=None, ci_high=None, level=None, smallest_seen=None)
+    reason = "needs 8 launches, has 2" if row.role != "exploratory" else "exploratory"
+    bare = replace(row, ci_low=None, ci_high=None, level=None, smallest_seen=None, aa_state="not judged", aa_low=None, aa_high=None)
     return replace(bare, launches=2, launch_ratios=row.launch_ratios[:2], verdict="not judged", reason=reason)
 
 
@@ -157,9 +171,7 @@ def null_run(folder: Path) -> RunFolder:
             "p50_ms",
             "p95_ms",
             "p99_ms",
-            "p99_upper_ms",
             "p999_ms",
-            "p999_upper_ms",
             "max_ms",
             "service_p50_ms",
             "service_p95_ms",
@@ -170,27 +182,33 @@ def null_run(folder: Path) -> RunFolder:
             "cpu_ci_high",
             "cpu_level",
             "kernel_ratio",
+            "achieved_ratio",
+            "busy_share",
         )
     )
-    no_ratio = dict.fromkeys(("ratio", "ci_low", "ci_high", "level", "smallest_seen"))
+    no_ratio = dict.fromkeys(
+        ("ratio", "ci_low", "ci_high", "level", "smallest_seen", "contender_value", "baseline_value", "aa_low", "aa_high")
+    )
     nothing = {
         name: 0 if name in ("starts", "launches") else None for name in (field.name for field in fields(Resources)) if name != "stack"
     }
 
+    nothing_judged: dict[str, Any] = {"launches": 0, "launch_ratios": (), "verdict": "not judged", "reason": "", "aa_state": "not judged"}
+
     def change(summary: Summary) -> Summary:
         rows, floor, changes = (
-            tuple(replace(row, **no_ratio, launches=0, launch_ratios=(), verdict="not judged", reason="") for row in rows)
+            tuple(replace(row, **no_ratio, **nothing_judged) for row in rows)
             for rows in (summary.comparisons, summary.noise_floor, summary.changes)
         )
         no_interval = dict.fromkeys(("ci_low", "ci_high", "level"))
-        ladder = tuple(replace(row, **no_interval, cpu_us=None, kernel_us=None, launches=0) for row in summary.ladder)
+        ladder = tuple(replace(row, **no_interval, cpu_us=None, launches=0) for row in summary.ladder)
         capacity = tuple(replace(row, **no_interval, capacity_rps=None) for row in summary.capacity)
         break_even = tuple(map(_without_intervals, summary.break_even))
         findings = {"changes": changes, "ladder": ladder, "break_even": break_even, "capacity": capacity, "knees": ()}
         failed = {"samples": 0, "errors": 40, "unfinished": 0, "not_sent": 0, "launches": 0}
         cells = tuple(replace(cell, **no_figures, **failed) for cell in summary.cells)
         resources = tuple(replace(row, **nothing) for row in summary.resources)
-        validity = replace(summary.validity, aa=NO_AA, gates=(), warnings=())
+        validity = replace(summary.validity, aa=NO_AA, gates=(), warnings=(), noise=Noise())
         environment = {**summary.environment, "server_cores": [], "packages": {}}
         measured = {"cells": cells, "comparisons": rows, "noise_floor": floor, "resources": resources, "validity": validity}
         return replace(summary, profile="smoke", environment=environment, **measured, **findings)
@@ -239,7 +257,7 @@ def overloaded_run(folder: Path) -> RunFolder:
 
     def change(summary: Summary) -> Summary:
         cells = [cell for cell in summary.cells if (cell.part, cell.stack, cell.load) != ("headline", "fastapi-def", "open-60")]
-        late = {**dict.fromkeys(("p95_ms", "p99_ms", "p99_upper_ms", "p999_ms", "p999_upper_ms")), "unfinished": 1700}
+        late = {**dict.fromkeys(("p95_ms", "p99_ms", "p999_ms")), "unfinished": 1700}
         cells = [replace(cell, **late) if (cell.part, cell.stack, cell.load) in (OVERLOADED, UNANSWERED) else cell for cell in cells]
         return replace(summary, cells=tuple(cells))
 

@@ -7,7 +7,7 @@ from bench.commands.arguments import add_run
 from bench.commands.main import terminal_columns
 from bench.errors import ConfigError
 from bench.judge.break_even import ratio_at
-from bench.plan.plan import read_rules
+from bench.plan.described import read_rules
 from bench.records.folder import RunFolder
 from bench.show.sentences import notices
 from bench.show.terminal import fold

@@ -1,4 +1,4 @@
-"""`python -m bench list`: stacks, scenarios, profiles and runs, as their files name them."""
+"""`python -m bench list`: stacks, scenarios, profiles and runs, as their files name them; with `--plan`, how long a profile will take."""
 
 import argparse
 from pathlib import Path
@@ -8,16 +8,29 @@ from bench.plan.scenarios import SCENARIOS
 from bench.plan.toml import read_toml
 from bench.records.folder import RESULTS
 
+REFERENCE = "reference"
 STACKS = Path(__file__).parents[1] / "stacks.toml"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Take the folder of the runs."""
+    """Take the folder of the runs, and the profile whose plan is asked for."""
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the runs are (default: %(default)s)")
+    command.add_argument("--plan", choices=profile_purposes(), metavar="PROFILE", help="print how long each part of this profile will take")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the lists. No stack is checked here: that would take longer than to print it."""
+    """Print the lists, or the plan that is asked for."""
+    if chosen.plan:
+        from bench.commands.planned import plan_lines, read_rates
+        from bench.plan.plan import make_plan
+
+        print("\n".join(plan_lines(make_plan(chosen.plan), read_rates(RESULTS / REFERENCE))))
+        return 0
+    return print_lists(chosen.results)
+
+
+def print_lists(results: Path) -> int:
+    """Print what there is. No stack is checked here: that would take longer than to print it."""
     print("Profiles")
     for name, purpose in profile_purposes().items():
         print(f"  {name:18} {purpose}")
@@ -28,6 +41,6 @@ def run(chosen: argparse.Namespace) -> int:
     for name, scenario in SCENARIOS.items():
         print(f"  {name:18} {scenario.method} {scenario.path}, {len(scenario.body)} bytes")
     print("Runs")
-    runs = sorted(str(path.parent) for path in chosen.results.glob("*/manifest.json") if not path.parent.is_symlink())
+    runs = sorted(str(path.parent) for path in results.glob("*/manifest.json") if not path.parent.is_symlink())
     print("\n".join(f"  {run}" for run in runs or ["none yet: make bench"]))
     return 0

@@ -16,7 +16,7 @@ from statistics import median
 import numpy as np
 
 from bench.judge.estimates import exponential, hodges_lehmann
-from bench.judge.index import SlicesByCell, rates_of
+from bench.judge.index import SlicesByCell, total_rate_rps
 from bench.plan.plan import Plan
 from bench.plan.profiles import Pair, Part
 from bench.plan.rules import Rules
@@ -42,9 +42,9 @@ def judge_break_even(plan: Plan, slices: SlicesByCell, times: Sequence[ModelTime
                 for load in (load for load in part.loads if not parse_load(load).is_open):
                     seconds = {
                         (stack, engine): {
-                            launch: 1 / float(np.mean(rates))
+                            launch: 1 / rate
                             for launch, own in slices.get(CellKey(part.name, with_engine(stack, engine), scenario, load), {}).items()
-                            if (rates := rates_of(own))
+                            if (rate := total_rate_rps(own))
                         }
                         for stack in pair.stacks
                         for engine in engines

@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from bench.judge.comparisons import BlockValues
+from bench.judge.comparisons import LaunchValues
 from bench.judge.estimates import hodges_lehmann
 from bench.plan.plan import Plan
 from bench.plan.rules import Rules
@@ -26,7 +26,7 @@ from bench.records.loads import parse_load
 UNANSWERED_LIMITS = 1000
 
 
-def judge_capacity(plan: Plan, blocks: BlockValues, slices: Iterable[SliceRecord]) -> list[Capacity]:
+def judge_capacity(plan: Plan, values: LaunchValues, slices: Iterable[SliceRecord]) -> list[Capacity]:
     """Return a row for every stack and scenario that was offered enough shares of the stack's own saturation throughput."""
     unanswered = _unanswered_shares(slices)
     rows = []
@@ -36,7 +36,7 @@ def judge_capacity(plan: Plan, blocks: BlockValues, slices: Iterable[SliceRecord
             for stack in part.stacks:
                 keys = [CellKey(part.name, stack, scenario, load) for load in loads]
                 rates = {key: rate for key in keys if (rate := plan.offered_rps(stack, key.load))}
-                curves = _curves(rates, blocks, unanswered, plan.rules)
+                curves = _curves(rates, values, unanswered, plan.rules)
                 rows += [_judge(keys[0], curves, plan.rules)] if curves else []
     return rows
 
@@ -81,23 +81,17 @@ def _unanswered_shares(slices: Iterable[SliceRecord]) -> dict[tuple[int, CellKey
 
 
 def _curves(
-    rates: Mapping[CellKey, float], blocks: BlockValues, unanswered: Mapping[tuple[int, CellKey], float], rules: Rules
+    rates: Mapping[CellKey, float], values: LaunchValues, unanswered: Mapping[tuple[int, CellKey], float], rules: Rules
 ) -> dict[int, list[tuple[float, float]]]:
     """Return per launch (rate, p99 in ms) by rate, without rates that gave too few samples for a p99."""
-    values: dict[tuple[int, CellKey], list[float]] = {}
-    for key in rates:
-        for (launch, _), metrics in blocks.get(key, {}).items():
-            p99_ms = metrics.get("p99_ms")
-            if p99_ms is not None:
-                values.setdefault((launch, key), []).append(p99_ms)
     curves: dict[int, list[tuple[float, float]]] = {}
     most_ms = UNANSWERED_LIMITS * rules.limit_p99_ms
     for launch, key in unanswered:
         if key in rates:
             lost = unanswered[launch, key] > rules.unanswered_share
-            own = [most_ms] if lost else values.get((launch, key))
-            if own:
-                curves.setdefault(launch, []).append((rates[key], min(median(own), most_ms)))
+            p99_ms = most_ms if lost else values.get(key, {}).get(launch, {}).get("p99_ms")
+            if p99_ms:
+                curves.setdefault(launch, []).append((rates[key], min(p99_ms, most_ms)))
     return {launch: sorted(curve) for launch, curve in sorted(curves.items()) if len(curve) >= rules.least_rates}
 
 

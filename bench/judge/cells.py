@@ -1,14 +1,16 @@
-"""From slices and their requests to one row per cell, and to the value of each block. Pure: takes records, gives records."""
+"""From slices and their requests to one row per cell, and to the totals of each launch. Pure: takes records, gives records."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bench.judge.estimates import exponential, hodges_lehmann
-from bench.judge.index import rates_of
+from bench.judge.index import total_rate_rps
 from bench.judge.ordered import Ordered
 from bench.judge.requests import Times
+from bench.plan.rules import GateRules
 from bench.records import METRICS, Cell, CellKey, Interval, Metric, Quantile, SliceRecord, TimeKind
 from bench.records.loads import parse_load
 from bench.records.samples import MIN_SAMPLES, Floats, supported_percentile
@@ -20,21 +22,26 @@ QUANTILES = (
 )  # fmt: skip
 
 
-def block_values(slices: Sequence[SliceRecord], response_ms: Floats) -> dict[Metric, float | None]:
-    """Return the value of each metric for one stack in one block: its two mirrored slices taken together.
+PERCENTILES: Mapping[Metric, float] = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
-    Throughput is the mean rate of the slices; CPU is their CPU time over their answers; percentiles are of their pooled
-    response times, None where there are too few.
+
+def launch_totals(slices: Sequence[SliceRecord], response_ms: Floats) -> dict[Metric, float | None]:
+    """Return the value of each metric for one stack in one launch: all its slices of a cell taken together.
+
+    Throughput is all their answers over all their time, and CPU all their CPU time over all answers: a pause, for garbage say, is
+    a cost that the median of slices would hide. Percentiles are of their pooled response times, None where there are too few.
     """
-    rates = rates_of(slices)
     values: dict[Metric, float | None] = {
-        "throughput_rps": float(np.mean(rates)) if rates and len(rates) == len(slices) else None,
+        "throughput_rps": total_rate_rps(slices),
         "cpu_us_per_request": cpu_us_per_request(slices),
-        "p50_ms": supported_percentile(response_ms, 0.5),
-        "p95_ms": supported_percentile(response_ms, 0.95),
-        "p99_ms": supported_percentile(response_ms, 0.99),
+        **percentiles(response_ms),
     }
     return {metric: values[metric] or None for metric in METRICS}
+
+
+def percentiles(times_ms: Floats) -> dict[Metric, float | None]:
+    """Return the percentiles in which stacks are compared, None where there are too few times."""
+    return {metric: supported_percentile(times_ms, quantile) for metric, quantile in PERCENTILES.items()}
 
 
 def cpu_us_per_request(slices: Sequence[SliceRecord]) -> float | None:
@@ -54,13 +61,20 @@ def split_cpu(slices: Sequence[SliceRecord]) -> tuple[int, int]:
 
 
 def make_cell(
-    key: CellKey, slices: Sequence[SliceRecord], launches: Mapping[int, Sequence[SliceRecord]], times: Times, level: float, cpu_limit: float
+    key: CellKey,
+    slices: Sequence[SliceRecord],
+    launches: Mapping[int, Sequence[SliceRecord]],
+    times: Times,
+    level: float,
+    gates: GateRules,
+    cores: int,
 ) -> Cell:
     """Return the row of a cell from all its slices, its counted ones by launch, and its requests; intervals have this level.
 
     Failures of its warm-up count, too: they tell of the server. All else comes from the counted slices. The generator is what limits a
-    cell in which it used more than `cpu_limit` of its core.
+    cell in which it used more of its core than its gate allows, or waited for it in more of the slices. The servers have so many cores.
     """
+    is_open = parse_load(key.load).is_open
     counted = [record for own in launches.values() for record in own]
     elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
     generator_ns = sum(record.generator_cpu_ns for record in counted)
@@ -72,18 +86,16 @@ def make_cell(
         scenario=key.scenario,
         load=key.load,
         offered_rps=counted[0].offered_rps if counted else None,
-        throughput=_over_launches(launch_rates(launches), level),
+        throughput=_throughput(launches, level, is_open=is_open),
         p50_ms=response_ms.supported_percentile(0.5),
         p95_ms=response_ms.supported_percentile(0.95),
         p99_ms=response_ms.supported_percentile(0.99),
-        p99_upper_ms=response_ms.upper_bound(0.99),
         p999_ms=response_ms.supported_percentile(0.999),
-        p999_upper_ms=response_ms.upper_bound(0.999),
         max_ms=response_ms.largest_finite(),
         service_p50_ms=service_ms.supported_percentile(0.5),
         service_p95_ms=service_ms.supported_percentile(0.95),
         service_p99_ms=service_ms.supported_percentile(0.99),
-        send_lag_p99_ms=times.send_lag_ms.supported_percentile(0.99) if parse_load(key.load).is_open else None,
+        send_lag_p99_ms=times.send_lag_ms.supported_percentile(0.99) if is_open else None,
         cpu=_over_launches(_launch_cpu_us(launches), level),
         kernel_ratio=kernel_ns / (user_ns + kernel_ns) if user_ns + kernel_ns else None,
         samples=response_ms.count_finite(),
@@ -91,13 +103,34 @@ def make_cell(
         unfinished=sum(record.unfinished for record in slices),
         not_sent=sum(record.not_sent for record in slices),
         launches=len(launches),
-        generator_limited=bool(elapsed_ns) and generator_ns / elapsed_ns > cpu_limit,
+        generator_limited=bool(elapsed_ns)
+        and (generator_ns / elapsed_ns > gates.generator_cpu_ratio or starved_share(counted, gates) > gates.starved_slices),
+        achieved_ratio=sum(record.settled_answers for record in counted) / times.due if is_open and times.due else None,
+        busy_share=_busy_share(counted, cores),
     )
 
 
 def launch_rates(launches: Mapping[int, Sequence[SliceRecord]]) -> Floats:
-    """Return the throughput of each launch that gave one: the median of its slices."""
-    return np.array([float(np.median(rates)) for own in launches.values() if (rates := rates_of(own))])
+    """Return the throughput of each launch that gave one: all its answers over all its time."""
+    return np.array([rate for own in launches.values() if (rate := total_rate_rps(own))])
+
+
+def starved_share(slices: Sequence[SliceRecord], gates: GateRules) -> float:
+    """Return in which share of the slices the generator waited for its core for longer than its gate allows."""
+    return sum(record.generator_wait_ratio > gates.slice_wait_ratio for record in slices) / len(slices) if slices else 0.0
+
+
+def _throughput(launches: Mapping[int, Sequence[SliceRecord]], level: float, *, is_open: bool) -> Interval | None:
+    """Return the throughput; in an open loop it varies as arrivals do, and an interval would say nothing of the server."""
+    found = _over_launches(launch_rates(launches), level)
+    return replace(found, low=None, high=None, level=None) if found and is_open else found
+
+
+def _busy_share(slices: Sequence[SliceRecord], cores: int) -> float | None:
+    """Return the CPU time of the server over wall time x its cores; None where it is not known of a slice."""
+    cpu_ns = [record.server_cpu_ns for record in slices if record.server_cpu_ns is not None]
+    elapsed_ns = cores * sum(record.drained_ns - record.start_ns for record in slices)
+    return sum(cpu_ns) / elapsed_ns if elapsed_ns and len(cpu_ns) == len(slices) else None
 
 
 def _over_launches(values: Floats, level: float) -> Interval | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.records import CellKey, SliceRecord
+from bench.records import CellKey, SliceRecord, rate_of
 
 # Cell -> launch -> its slices, in the order in which they were measured.
 SlicesByCell = Mapping[CellKey, Mapping[int, Sequence[SliceRecord]]]
@@ -15,6 +15,14 @@ def index_slices(slices: Iterable[SliceRecord]) -> dict[CellKey, dict[int, list[
         if not record.warm_up:
             found.setdefault(record.key, {}).setdefault(record.launch, []).append(record)
     return found
+
+
+def total_rate_rps(slices: Iterable[SliceRecord]) -> float | None:
+    """Return all settled answers of some slices over all their settled time; None where none came."""
+    answers = length_ns = 0
+    for record in slices:
+        answers, length_ns = answers + record.settled_answers, length_ns + record.settled_time_ns
+    return rate_of(answers, length_ns)
 
 
 def rates_of(slices: Iterable[SliceRecord]) -> list[float]:

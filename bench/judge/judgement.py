@@ -3,22 +3,24 @@
 The files of a run are all that is asked, so a run may be judged again at any time: by a better estimator, or because it was cut off.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bench.judge.break_even import judge_break_even
 from bench.judge.capacity import find_knees, judge_capacity
-from bench.judge.cells import block_values, distributions, make_cell
-from bench.judge.comparisons import BlockValues, are_precise, compare_all, compare_changes, judge_aa, withhold_all
+from bench.judge.cells import distributions, launch_totals, make_cell, percentiles
+from bench.judge.comparisons import Failures, Measured, are_precise, compare_all, compare_changes, judge_aa, withhold_all
 from bench.judge.index import SlicesByCell, index_slices
 from bench.judge.ladder import judge_ladder
 from bench.judge.requests import Requests, spooled
 from bench.judge.resources import summarise_resources
 from bench.judge.speed import warm_up_curves
-from bench.judge.validity import JUDGED, Evidence, check_launch, judge_validity, reasons_against
-from bench.plan.plan import Plan, read_plan
+from bench.judge.validity import JUDGED, Evidence, judge_validity, reasons_against
+from bench.plan.described import method_of, read_plan
+from bench.plan.plan import METHOD, Plan
 from bench.plan.stacks import TWIN
 from bench.records import (
     AppCode,
@@ -37,13 +39,13 @@ from bench.records import (
     StartUp,
     Summary,
     WarmUpPoint,
+    rate_of,
 )
 from bench.records.folder import RunFolder
-from bench.records.loads import parse_load
-from bench.records.samples import Ints
-from bench.records.summary import Action
+from bench.records.samples import Ints, join_settled
 
 NOTHING = np.empty(0)
+JUDGED_FILES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
 
 
 def judge(folder: RunFolder) -> Summary:
@@ -52,14 +54,17 @@ def judge(folder: RunFolder) -> Summary:
     Raises `RunFolderError` if a file of the run cannot be read, its samples above all: a run without them stays as it was judged.
     """
     manifest = folder.read_manifest()
-    plan = read_plan(manifest["plan"])
+    plan, method = read_plan(manifest["plan"]), method_of(manifest["plan"])
     slices = folder.read_rows("slices.csv", SliceRecord)
     requests = Requests(folder)
+    if method != METHOD:
+        folder.set_aside(JUDGED_FILES, f"former-{method}")
+        slices = [_count_anew(record, requests) for record in slices]
     warm_up = warm_up_curves(_warm_ups(slices, requests), plan.rules.warm_up_bin_ms)
     index = index_slices(slices)
-    cells, quantiles, blocks = _judge_cells(plan, slices, index, requests)
-    wrong = sum(requests.count_wrong(record) for record in slices if record.errors)
-    summary = _summarise(folder, manifest, plan, slices, index, cells, blocks, wrong)
+    cores = len(manifest["environment"].get("server_cores") or (0,))
+    cells, quantiles, measured = _judge_cells(plan, slices, index, requests, cores)
+    summary = _summarise(folder, manifest, plan, slices, index, cells, measured)
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)
@@ -73,63 +78,62 @@ def is_precise(folder: RunFolder, plan: Plan, part: str) -> bool:
     wanted = {
         CellKey(name, stack, scenario, load)
         for name, contender, baseline, scenario, load, _ in plan.roles
-        for stack in (contender, baseline, f"{baseline}{TWIN}")
+        for stack in (contender, f"{contender}{TWIN}", baseline, f"{baseline}{TWIN}")
         if name == part
     }
     slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.key in wanted]
-    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, index_slices(slices), Requests(folder))[2], {})
+    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, index_slices(slices), Requests(folder))[2])
     return are_precise([row for row in comparisons if row.part == part], plan.rules)
-
-
-def find_tripped(folder: RunFolder, plan: Plan, slices: Sequence[SliceRecord], attempt: int, action: Action) -> list[Gate]:
-    """Return the gates that a try of a launch did not pass, from its slices and its samples; see `check_launch`."""
-    requests = Requests(folder)
-    opened = [record for record in slices if parse_load(record.load).is_open and not record.warm_up]
-    return check_launch(slices, [requests.settled(record).send_lag_ms for record in opened], plan.rules.gates, attempt, action)
 
 
 def preliminary_ratio(plan: Plan, slices: Sequence[SliceRecord]) -> Comparison | None:
     """Return the first throughput ratio of the slices so far; None where there is none yet."""
-    blocks = {
-        key: {place: block_values(own, NOTHING) for place, own in _by_block(launches).items()}
-        for key, launches in index_slices(slices).items()
+    values = {
+        key: {launch: launch_totals(own, NOTHING) for launch, own in launches.items()} for key, launches in index_slices(slices).items()
     }
-    comparisons, _ = compare_all(plan, blocks, {})
+    comparisons, _ = compare_all(plan, Measured(values))
     return next((row for row in comparisons if row.metric == "throughput_rps" and row.ratio), None)
 
 
 def _judge_cells(
-    plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests
-) -> tuple[list[Cell], list[Quantile], BlockValues]:
-    """Return all cells with their distributions, and the values of their blocks; the requests of one block are in memory at a time."""
+    plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests, cores: int = 1
+) -> tuple[list[Cell], list[Quantile], Measured]:
+    """Return all cells with their distributions, and what comparisons are made from; the requests of one launch are in memory at a time."""
     of_cell: dict[CellKey, list[SliceRecord]] = {}
     for record in slices:
         of_cell.setdefault(record.key, []).append(record)
     cells: list[Cell] = []
     quantiles: list[Quantile] = []
-    blocks: dict[CellKey, dict[tuple[int, int], dict[Metric, float | None]]] = {}
-    level, cpu_limit = plan.rules.levels["primary"], plan.rules.gates.generator_cpu_ratio
+    values: dict[CellKey, dict[int, dict[Metric, float | None]]] = {}
+    lags_ms: dict[CellKey, dict[int, dict[Metric, float | None]]] = {}
+    failures: dict[CellKey, Failures] = {}
+    level, gates = plan.rules.levels["primary"], plan.rules.gates
     for key in plan.cells():
         launches = index.get(key, {})
         with spooled() as spool:
-            for place, own in _by_block(launches).items():
-                found = [requests.settled(record) for record in own]
-                blocks.setdefault(key, {})[place] = block_values(own, np.concatenate([settled.response_ms for settled in found]))
-                for settled in found:
-                    spool.add(settled)
+            for launch, own in launches.items():
+                settled = join_settled([requests.settled(record) for record in own])
+                values.setdefault(key, {})[launch] = launch_totals(own, settled.response_ms)
+                lags_ms.setdefault(key, {})[launch] = percentiles(settled.send_lag_ms)
+                spool.add(settled)
             times = spool.times()
-            cells.append(make_cell(key, of_cell.get(key, []), launches, times, level, cpu_limit))
+            cells.append(make_cell(key, of_cell.get(key, []), launches, times, level, gates, cores))
             quantiles += distributions(key, times)
-    return cells, quantiles, blocks
+        failures[key] = _count_failures(of_cell.get(key, []), requests)
+    return cells, quantiles, Measured(values, lags_ms, failures)
 
 
-def _by_block(launches: Mapping[int, Sequence[SliceRecord]]) -> dict[tuple[int, int], list[SliceRecord]]:
-    """Return the slices of a cell by launch and block."""
-    found: dict[tuple[int, int], list[SliceRecord]] = {}
-    for launch, own in launches.items():
-        for record in own:
-            found.setdefault((launch, record.block), []).append(record)
-    return found
+def _count_failures(slices: Sequence[SliceRecord], requests: Requests) -> Failures:
+    """Return what became of the requests of a cell without a correct answer, its warm-ups included: they tell of the server."""
+    wrong = sum(requests.count_wrong(record) for record in slices if record.errors)
+    failed = sum(record.failures for record in slices)
+    return Failures(failed + sum(record.answers for record in slices), wrong, failed - wrong)
+
+
+def _count_anew(record: SliceRecord, requests: Requests) -> SliceRecord:
+    """Return a slice of an older version with its rate as a count."""
+    answered = requests.settled(record).answered
+    return replace(record, settled_answers=answered, throughput_rps=rate_of(answered, record.settled_time_ns))
 
 
 def _warm_ups(slices: Sequence[SliceRecord], requests: Requests) -> Iterator[tuple[SliceRecord, Ints]]:
@@ -144,27 +148,26 @@ def _summarise(
     slices: Sequence[SliceRecord],
     index: SlicesByCell,
     cells: Sequence[Cell],
-    blocks: BlockValues,
-    wrong: int,
+    measured: Measured,
 ) -> Summary:
-    """Return what a run says, from its cells, the values of its blocks, its wrong answers, and what was measured beside them."""
-    failures = {CellKey(cell.part, cell.stack, cell.scenario, cell.load): cell.failures for cell in cells}
-    comparisons, noise_floor = compare_all(plan, blocks, failures)
+    """Return what a run says, from its cells, the totals of its launches, and what was measured beside them."""
+    comparisons, noise_floor = compare_all(plan, measured)
     ladder = judge_ladder(plan, index)
-    aa, aa_row = judge_aa(noise_floor, comparisons, plan.rules)
+    warned = [RunWarning(**warning) for warning in manifest["warnings"] if warning["code"] not in JUDGED]
+    warned += _warn_of_method(method_of(manifest["plan"]))
     validity = judge_validity(
         Evidence(
             rules=plan.rules,
             cells=cells,
             slices=index,
             ladder=ladder,
-            aa=aa,
-            aa_row=aa_row,
+            aa=judge_aa(noise_floor, comparisons),
+            comparisons=comparisons,
             gates=[Gate(**gate) for gate in manifest["gates"]],
             launches=sum(launch["kept"] for launch in manifest["launches"]),
-            warned=[RunWarning(**warning) for warning in manifest["warnings"] if warning["code"] not in JUDGED],
+            warned=warned,
             partial=manifest["partial"],
-            wrong=wrong,
+            wrong=sum(failed.wrong for failed in measured.failures.values()),
         )
     )
     if not validity.valid:
@@ -178,13 +181,22 @@ def _summarise(
         cells=tuple(cells),
         comparisons=tuple(comparisons),
         noise_floor=tuple(noise_floor),
-        changes=tuple(compare_changes(plan, blocks)),
+        changes=tuple(compare_changes(plan, measured.values)),
         ladder=tuple(ladder),
         break_even=tuple(judge_break_even(plan, index, read("model_times.csv", ModelTime))),
         resources=tuple(summarise_resources(read("starts.csv", StartUp), read("memory.csv", Memory))),
-        capacity=tuple(judge_capacity(plan, blocks, slices)),
+        capacity=tuple(judge_capacity(plan, measured.values, slices)),
         knees=tuple(find_knees(cells, plan.rules)),
         server_timing=tuple(read("server_timing.csv", ServerTiming)),
         complexity=tuple(read("complexity.csv", AppCode)),
         features=tuple(read("features.csv", Feature)),
     )
+
+
+def _warn_of_method(method: str) -> Iterable[RunWarning]:
+    if method != METHOD:
+        yield RunWarning(
+            "judged-anew",
+            f"This run was planned for another method of taking ratios ({method}) and is judged by today's ({METHOD}).",
+            f"Its former tables are kept beside these, in former-{method}.",
+        )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.judge.cells import cpu_us_per_request, split_cpu
+from bench.judge.cells import cpu_us_per_request
 from bench.judge.estimates import hodges_lehmann
 from bench.judge.index import SlicesByCell
 from bench.plan.plan import Plan
@@ -52,12 +52,10 @@ def _steps(
     """Yield server, framework and model of one stack, and their total; `rungs` are slices by launch: bare server, no model, whole."""
     launches = sorted(set.intersection(*(set(rung) for rung in rungs)))
     cpu_us = [[cpu_us_per_request(rung[launch]) for launch in launches] for rung in rungs]
-    kernel_us = [_kernel_us([record for launch in launches for record in rung[launch]]) for rung in rungs]
     steps: tuple[tuple[Step, int, int | None], ...] = (("server", 0, None), ("framework", 1, 0), ("model", 2, 1), ("total", 2, None))
     for step, upper, lower in steps:
         lows = cpu_us[lower] if lower is not None else [0.0] * len(launches)
         values = [high - low for high, low in zip(cpu_us[upper], lows, strict=True) if high is not None and low is not None]
-        kernels = (kernel_us[upper], kernel_us[lower] if lower is not None else 0.0)
         yield LadderRow(
             part=key.part,
             stack=key.stack,
@@ -66,12 +64,5 @@ def _steps(
             offered_rps=offered_rps,
             step=step,
             cpu=hodges_lehmann(np.array(values), level),
-            kernel_us=kernels[0] - kernels[1] if kernels[0] is not None and kernels[1] is not None else None,
             launches=len(values),
         )
-
-
-def _kernel_us(slices: Sequence[SliceRecord]) -> float | None:
-    """Return the kernel's part of the CPU time per answer."""
-    (user_ns, kernel_ns), cpu_us = split_cpu(slices), cpu_us_per_request(slices)
-    return cpu_us * kernel_ns / (user_ns + kernel_ns) if cpu_us is not None and user_ns + kernel_ns else None

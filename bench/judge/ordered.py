@@ -11,11 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 import numpy as np
-from scipy.special import bdtrik
 
 from bench.records.samples import MIN_SAMPLES, Floats, Ints, rank_of
-
-UPPER_BOUND_MISSES = 0.05
 
 
 class Ordered:
@@ -57,15 +54,6 @@ class Ordered:
     def supported_percentile(self, quantile: float) -> float | None:
         """Return a percentile if there are enough numbers for it (see `MIN_SAMPLES`) and it is finite, else None."""
         return _finite(self.percentiles([quantile])) if len(self) >= MIN_SAMPLES[quantile] else None
-
-    def upper_bound(self, quantile: float) -> float | None:
-        """Return the smallest number that the true percentile exceeds with a chance of 5 % at most, if the numbers are independent.
-
-        It is the k-th smallest of n, k the smallest with P(Binomial(n, quantile) < k) >= 0.95. None where no number is large enough
-        (n < 299 for p99, 2,995 for p99.9) or that number is infinite. Source: Hahn & Meeker, Statistical Intervals, 5.2.
-        """
-        place = math.ceil(bdtrik(1 - UPPER_BOUND_MISSES, len(self), quantile)) if len(self) else 0
-        return _finite(self.at([place]).tolist()) if place < len(self) else None
 
 
 class Spool:

@@ -1,4 +1,4 @@
-"""The requests of a run, read from its samples one slice at a time: those of a block are in memory at a time."""
+"""The requests of a run, read from its samples one slice at a time: those of one launch of a cell are in memory at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,9 @@ from bench.records.samples import SampleFile, Settled, settled_requests
 
 @dataclass(frozen=True)
 class Times:
-    """The settled requests of all slices of a cell, in ms; see `Settled`."""
+    """The settled requests of all slices of a cell, in ms, and how many were due; see `Settled`."""
 
+    due: int
     response_ms: Ordered
     service_ms: Ordered
     send_lag_ms: Ordered
@@ -51,17 +52,19 @@ class TimesSpool:
     """The settled requests of a cell, on their way to be `Times`."""
 
     def __init__(self) -> None:
+        self._due = 0
         self._response, self._service, self._lag = Spool(), Spool(), Spool()
 
     def add(self, settled: Settled) -> None:
         """Take in the requests of a slice."""
+        self._due += settled.due
         self._response.add(settled.response_ms)
         self._service.add(settled.service_ms)
         self._lag.add(settled.send_lag_ms)
 
     def times(self) -> Times:
         """Return what was taken in."""
-        return Times(self._response.ordered(), self._service.ordered(), self._lag.ordered())
+        return Times(self._due, self._response.ordered(), self._service.ordered(), self._lag.ordered())
 
     def close(self) -> None:
         """Forget everything."""

@@ -1,8 +1,8 @@
 """How speed changes over a run: stacks that warm up, and a machine that is not equally fast in every launch. Pure."""
 
 import math
-from collections.abc import Iterable
-from statistics import median
+from collections.abc import Iterable, Sequence
+from statistics import mean, median
 
 import numpy as np
 
@@ -33,12 +33,12 @@ def warm_up_curves(warm_ups: Iterable[tuple[SliceRecord, Ints]], bin_ms: int) ->
 def still_warming(slices: SlicesByCell, rules: Rules) -> list[tuple[CellKey, float]]:
     """Return the cells that got faster within their launches by more than the margin, each with the ratio of last to first.
 
-    One value per launch: log(rate of the last counted slice / of the first) of a closed loop; the whole interval must lie
-    above the margin. Drift of the machine has either sign from launch to launch, a warm-up has one.
+    One value per launch: log(mean rate of the last third of the counted slices / of the first) of a closed loop; the whole interval
+    must lie above the margin. Drift of the machine has either sign from launch to launch, a warm-up has one.
     """
     found = []
     for key, rates in _closed_rates(slices).items():
-        logs = np.array([math.log(own[-1] / own[0]) for own in rates.values() if len(own) > 1])
+        logs = np.array([math.log(mean(own[-_third(own) :]) / mean(own[: _third(own)])) for own in rates.values() if len(own) > 1])
         interval = hodges_lehmann(logs, rules.levels["primary"])
         if interval and interval.low is not None and interval.low > math.log1p(rules.margins["throughput_rps"]):
             found.append((key, math.exp(interval.estimate)))
@@ -64,6 +64,22 @@ def launch_speeds(slices: SlicesByCell, rules: Rules) -> dict[str, list[float]]:
         for part, of_launch in launches.items()
         if len(stacks[part]) >= rules.least_stacks
     }
+
+
+def slice_spread(slices: SlicesByCell, part: str) -> float | None:
+    """Return the standard deviation of the log rates of slices within a stack and launch, in the first closed loop of a part.
+
+    None where no launch has two slices of a stack.
+    """
+    rates = {key: own for key, own in _closed_rates(slices).items() if key.part == part}
+    load = next((key.load for key in rates), "")
+    groups = [np.log(own) for key, launches in rates.items() if key.load == load for own in launches.values() if len(own) > 1]
+    freedom = sum(len(group) - 1 for group in groups)
+    return math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom) if freedom else None
+
+
+def _third(rates: Sequence[float]) -> int:
+    return max(1, len(rates) // 3)
 
 
 def _closed_rates(slices: SlicesByCell) -> dict[CellKey, dict[int, list[float]]]:

@@ -3,51 +3,45 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from bench.judge.cells import starved_share
 from bench.judge.index import SlicesByCell
 from bench.judge.ladder import find_impossible
-from bench.judge.speed import launch_speeds, still_warming
+from bench.judge.speed import launch_speeds, slice_spread, still_warming
 from bench.plan.rules import GateRules, Rules
-from bench.records import Aa, Cell, CellKey, Comparison, Gate, LadderRow, RunWarning, SliceRecord, Validity
+from bench.records import Aa, Cell, CellKey, Comparison, Gate, LadderRow, Noise, RunWarning, SliceRecord, Validity
 from bench.records.loads import parse_load
-from bench.records.samples import Floats, percentile
 from bench.records.summary import WRONG_ANSWERS, Action
 
-FORMER_GATE = "steal_ratio"
+FORMER_GATES = ("steal_ratio", "send_lag_p99_ms", "generator_wait_ratio")
+STARVED = "starved_slices_ratio"
 REPEATED: Action = "repeated"
 MARKED: Action = "kept and marked"
-# The warnings that withhold every verdict, as a reason in a few words.
+# The warnings that withhold every verdict, as a reason in a few words: what makes numbers wrong, not what makes their intervals wide.
 INVALIDATING = {
     "one-core": "servers and load generator shared a core",
-    "noise-floor": "two copies of the baseline differed too much",
-    "marked-launches": "too many launches did not pass a gate",
+    "starved-generator": "the load generator did not have its core, so rates are lower bounds",
+    WRONG_ANSWERS: "answers were wrong",
 }
 
 # All warnings that judging itself gives; others were given while measuring.
 JUDGED = frozenset({
-    "partial", "repeated-launches", "marked-launches", "noise-floor", "errors", "not-sent", "generator-limited", "not-warm", "unsteady",
-    "layering", "steal", "foreign-work", WRONG_ANSWERS,
+    "partial", "repeated-launches", "starved-generator", "copies-differ", "coarse", "errors", "not-sent", "generator-limited", "not-warm",
+    "unsteady", "layering", "steal", "foreign-work", WRONG_ANSWERS,
 })  # fmt: skip
 
 
-def check_launch(
-    slices: Sequence[SliceRecord], send_lag_ms: Sequence[Floats], rules: GateRules, attempt: int, action: Action
-) -> list[Gate]:
-    """Return the gates that a try of a launch did not pass: faults of the generator, never of a server.
+def check_launch(slices: Sequence[SliceRecord], rules: GateRules, attempt: int, action: Action) -> list[Gate]:
+    """Return the gates that a try of a launch, of these slices, did not pass: faults of the generator, never of a server.
 
-    Takes its slices, and how late the settled requests of the open loops among them were sent. All are taken over the launch as a
-    whole: on a virtual machine a core is taken away for some milliseconds a few times a second, so that some slice of some cell
-    always has its share of that. What hits all stacks alike, such as steal, is no gate: it is warned of. A generator that is busy in a
-    closed loop is no fault either: the server outruns it, and the cell is marked as a lower bound.
+    Taken over the launch as a whole: on a virtual machine a core is taken away for some milliseconds a few times a second, so that some
+    slice of some cell always has its share of that. What hits all stacks alike, such as steal, is no gate: it is warned of. A generator
+    that is busy in a closed loop is no fault either: the server outruns it, and the cell is marked as a lower bound.
     """
     every = [record for record in slices if not record.warm_up]
     open_loops = [record for record in every if parse_load(record.load).is_open]
-    lag_ms = percentile(np.concatenate(send_lag_ms), 0.99) if send_lag_ms else None  # whatever their number: a gate must not stay open
     found = (
-        ("generator_wait_ratio", "all slices", _share(every, lambda record: record.generator_wait_ratio), rules.generator_wait_ratio),
+        (STARVED, "all slices", starved_share(every, rules), rules.starved_slices),
         ("generator_cpu_ratio", "open loops", _share(open_loops, _generator_cpu_ratio), rules.generator_cpu_ratio),
-        ("send_lag_p99_ms", "open loops", lag_ms or 0.0, rules.send_lag_p99_ms),
     )
     launch = every[0].launch if every else 0
     return [Gate(launch, attempt, gate, where, value, limit, action) for gate, where, value, limit in found if value > limit]
@@ -65,7 +59,7 @@ class Evidence:
     slices: SlicesByCell
     ladder: Sequence[LadderRow]
     aa: Aa
-    aa_row: Comparison | None
+    comparisons: Sequence[Comparison]
     gates: Sequence[Gate]
     launches: int
     warned: Sequence[RunWarning]
@@ -91,6 +85,23 @@ def judge_validity(found: Evidence) -> Validity:
         gates=tuple(found.gates),
         warnings=tuple(warnings),
         aa=found.aa,
+        noise=measure_noise(found),
+    )
+
+
+def measure_noise(found: Evidence) -> Noise:
+    """Return what widened the intervals: measured in all slices, whatever it did."""
+    records = [record for launches in found.slices.values() for own in launches.values() for record in own]
+    if not records:
+        return Noise()
+    speeds = [speed for own in launch_speeds(found.slices, found.rules).values() for speed in own]
+    foreign = [record for record in records if record.foreign_ratio is not None]
+    return Noise(
+        slice_sd_ratio=slice_spread(found.slices, records[0].part),
+        steal_ratio=_share(records, lambda record: record.steal_ratio),
+        foreign_ratio=_share(foreign, lambda record: record.foreign_ratio or 0.0) if foreign else None,
+        slowest_ratio=min(speeds, default=None),
+        fastest_ratio=max(speeds, default=None),
     )
 
 
@@ -114,7 +125,7 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
         yield RunWarning(
             "partial", f"The run was stopped after {found.launches} launches; what it had measured is kept.", "Run it again to its end."
         )
-    gates = [gate for gate in found.gates if gate.gate != FORMER_GATE]  # of older versions
+    gates = [gate for gate in found.gates if gate.gate not in FORMER_GATES]
     repeated = len({(gate.launch, gate.attempt) for gate in gates if gate.action == REPEATED})
     if repeated:
         yield RunWarning(
@@ -125,20 +136,41 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
     marked = len({gate.launch for gate in gates if gate.action == MARKED})
     if found.launches and marked / found.launches > found.rules.gates.marked_share:
         yield RunWarning(
-            "marked-launches",
-            f"{marked} of {found.launches} launches did not pass a gate; more than one in four.",
-            "Look at the gates; run again when the machine is quieter; until then verdicts are withheld.",
+            "starved-generator",
+            f"{marked} of {found.launches} launches did not pass a gate, more than one in four: of the time that it asked for its core, "
+            f"the load generator had it for {_share_had(found.slices):.0%}. Rates are lower bounds.",
+            "Stop what else runs on its core, and run again; until then verdicts are withheld.",
         )
+
+
+def _share_had(slices: SlicesByCell) -> float:
+    """Return for which share of the time that it asked for its core the generator had it, over all slices."""
+    had_ns = waited_ns = 0.0
+    for record in (record for launches in slices.values() for own in launches.values() for record in own):
+        had_ns += record.generator_cpu_ns
+        waited_ns += record.generator_wait_ratio * (record.drained_ns - record.start_ns)
+    return had_ns / (had_ns + waited_ns) if had_ns else 0.0
 
 
 def _warn_of_aa(found: Evidence) -> Iterable[RunWarning]:
-    row = found.aa_row
-    if found.aa.verdict == "fail" and row is not None and row.ratio is not None:
+    judged = [row for row in found.comparisons if row.role != "exploratory"]
+    differed = {(row.baseline, row.metric, row.load): row for row in judged if row.aa_state == "unequal"}
+    for row in differed.values():
         yield RunWarning(
-            "noise-floor",
-            f"Two copies of {row.baseline} differed by a factor of {row.ratio:.3f}, more than {found.rules.aa_tolerance:.0%} from 1.",
-            "Find what else runs on this machine and repeat the run; until then verdicts are withheld.",
+            "copies-differ",
+            f"Two copies of {row.baseline} differed in {row.metric} under {row.load}: {_aa_words(row)}.",
+            "Every verdict beside it had to clear that far end; find what else runs on this machine for a finer answer.",
         )
+    if found.aa.state == "coarse" and found.aa.resolution is not None:
+        yield RunWarning(
+            "coarse",
+            f"Two copies of the primary baseline are not told apart, to no better than {found.aa.resolution:.1%}.",
+            "Differences smaller than that cannot be told by this run; more launches or a quieter machine make it finer.",
+        )
+
+
+def _aa_words(row: Comparison) -> str:
+    return f"their ratio is {row.aa_low:.3f} to {row.aa_high:.3f}"
 
 
 def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
@@ -152,14 +184,14 @@ def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
             found.rules.gates.steal_ratio,
             lambda record: record.steal_ratio,
             "The host took cores from this virtual machine: of one core's time under load",
-            "Ratios are taken between neighbours in time and hold; for narrower intervals run again when the host is quieter.",
+            "It makes intervals wider, not wrong: ratios are of neighbours in time. Run again when the host is quieter for narrower ones.",
         ),
         (
             "foreign-work",
             found.rules.foreign_ratio,
             lambda record: record.foreign_ratio or 0.0,
             "Other programs used the servers' core: of its time under load",
-            "Stop them and run again: all servers answered slower for it, and not all by as much.",
+            "It makes intervals wider, and rates those of a busy machine. Stop those programs and run again for finer ones.",
         ),
     )
     for code, limit, ratio, what, next_step in limits:
@@ -189,7 +221,8 @@ def _warn_of_cells(cells: Sequence[Cell], rules: Rules) -> Iterable[RunWarning]:
         yield RunWarning(
             "errors",
             f"{', '.join(said)}, most of them in {_name(worst)}.",
-            "Their rows get no verdict; find their cause in the servers before trusting those cells.",
+            f"A row with wrong answers, or without an answer to more than {rules.unanswered_share:.0%} of its requests, gets no verdict; "
+            "find their cause in the servers.",
         )
     crowded = [cell for cell in cells if cell.not_sent]
     if crowded:
@@ -198,7 +231,7 @@ def _warn_of_cells(cells: Sequence[Cell], rules: Rules) -> Iterable[RunWarning]:
             "not-sent",
             f"{sum(cell.not_sent for cell in crowded):,} requests not sent, since {rules.open_loop.max_in_flight} were under way already, "
             f"most of them in {_name(worst)}.",
-            "The server fell behind the rate for a while; such requests count as slower than any other, and their rows get no verdict.",
+            "The server fell behind the rate for a while; such requests count as slower than any other.",
         )
     limited = [cell.stack for cell in cells if cell.generator_limited]
     if limited:
@@ -235,6 +268,6 @@ def _warn_of_speed(found: Evidence) -> Iterable[RunWarning]:
             "unsteady",
             f"The machine was not equally fast all the time: all stacks of part {part} together answered {min(own):.2f} to {max(own):.2f} "
             "times what is usual for them, launch by launch.",
-            "Ratios are taken within a launch and hold; read requests per second and milliseconds as of that hour, and run again when the "
-            "machine is quieter for narrower intervals.",
+            "Ratios are of neighbours in time; read requests per second and milliseconds as of that hour, those of a tail above all; "
+            "run again when the machine is quieter for narrower intervals.",
         )

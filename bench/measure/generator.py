@@ -30,6 +30,7 @@ import numpy as np
 from locust import FastHttpUser, User, task
 from locust.env import Environment
 
+from bench.measure.blocks import is_kept
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 from bench.measure.clocks import read_clocks
 
@@ -213,7 +214,22 @@ class Controller:
                 fields = {name: bytes.fromhex(accepted[name]) for name in ("request", "body")}
                 self._exchanges[stack, scenario] = Exchange(status=accepted["status"], **fields)
         self._lengths_ms: dict[tuple[str, str, str], float] = {}
+        self._stretches: dict[tuple[str, str], float] = {}
         self.samples: list[Any] = []
+
+    def is_needed(self, planned: dict[str, Any]) -> bool:
+        """Whether the block of a slice is measured: where slices must be longer than planned, so many fewer blocks take the planned time.
+
+        The blocks that stay are spread evenly; the first one always does.
+        """
+        if planned["warm_up"] or not planned["block"]:
+            return True
+        cell = planned["scenario"], planned["load"]
+        if cell not in self._stretches:
+            own = [place for place in self._plan["slices"] if (place["scenario"], place["load"], place["block"]) == (*cell, 0)]
+            lengths_ms = [self._lengths_ms[place["stack"], *cell] for place in own if place["length_ms"] is None]
+            self._stretches[cell] = sum(lengths_ms) / len(lengths_ms) / self._plan["pace"]["slice_ms"] if lengths_ms else 1.0
+        return is_kept(planned["block"], self._stretches[cell])
 
     def run_slice(self, planned: dict[str, Any], users: list[Any]) -> dict[str, Any]:
         """Give one stack all the load for one slice; return its record."""
@@ -296,6 +312,8 @@ def main(plan_path: Path, samples_path: Path) -> None:
     gc.disable()
     controller = Controller(plan)
     for planned in plan["slices"]:
+        if not controller.is_needed(planned):
+            continue
         print(json.dumps(controller.run_slice(planned, user_class.everyone)), flush=True)  # noqa: T201 - the way to the runner
         if not sys.stdin.buffer.readline():
             os._exit(1)  # the bench has gone

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -74,13 +74,13 @@ def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_s
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
         deaths: dict[str, str] = {}
-        for place, fact in enumerate(generate(plan, folder, exits)):
+        for fact in generate(plan, folder, exits):
             for stack in (*services, *running):
                 if death := stack.describe_death():
                     deaths.setdefault(stack.stack.name, death)
                 stack.bound_log()
             facts.append(fact)
-            on_slice(launch.slices[place])
+            on_slice(launch.slices[fact["slice"]])
         samples: Ints = np.load(folder / "samples.npy")
         memory = tuple(
             Memory(launch.number, stack.stack.name, *at_rest, *read_memory(stack))
@@ -147,6 +147,7 @@ def generator_plan(
 def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
     """Run the generator on a plan, yield its record of each slice as it ends; afterwards `samples.npy` is in `folder`.
 
+    Blocks for which there is no time have no slices: see `Pace`.
     The next slice begins when the next record is asked for: nothing that is done with one takes time from a slice.
     Raises `GeneratorError` with the end of its output if it fails or falls silent.
     """
@@ -165,11 +166,9 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
         exits.callback(kill_group, process)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - asked for above
+    longest_s = _longest_s(plan["slices"], plan["pace"])
     with process.stdin, process.stdout:
-        for planned in plan["slices"]:
-            line = _read_line(process.stdout, _longest_s(planned, plan["pace"]))
-            if not line:
-                break
+        while line := _read_line(process.stdout, longest_s):
             yield json.loads(line)
             with contextlib.suppress(BrokenPipeError):  # it has ended: its status tells
                 os.write(process.stdin.fileno(), b"\n")
@@ -184,10 +183,10 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
         raise GeneratorError(message)
 
 
-def _longest_s(planned: Mapping[str, Any], pace: Mapping[str, Any]) -> float:
+def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) -> float:
     """Return the longest time that a slice may take, and the generator to start before its first one."""
-    length_ms: float = planned["length_ms"] or pace["max_slice_ms"]
-    return length_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
+    longest_ms: float = max([pace["max_slice_ms"], *(place["length_ms"] or 0.0 for place in planned)])
+    return longest_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
 
 
 def _read_line(stream: IO[bytes], timeout_s: float) -> bytes:

@@ -1,32 +1,30 @@
 """A checked plan: what will be measured, how often and how it will be judged. Nothing is started before it has passed.
 
-It is written into the manifest, hashed, and read back from there by those who judge a run: `describe` and `read_plan`.
+How it is written into the manifest, hashed and read back: see `described`.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from bench.errors import ConfigError, RunFolderError
+from bench.errors import ConfigError
 from bench.plan.expected import check_scenario
-from bench.plan.profiles import MOST_LAUNCHES, Change, Pair, Part, Profile, read_profile
-from bench.plan.rules import Rules
-from bench.plan.scenarios import SCENARIOS
+from bench.plan.profiles import MOST_LAUNCHES, Change, JudgedRow, Pair, Part, Profile, read_profile
+from bench.plan.rules import Rules, share_level
 from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack, with_engine
 from bench.records import NO_MODEL, CellKey, Metric, Role
 from bench.records.loads import parse_load
 from bench.records.price import Price
-from bench.records.record import STRICT, adapter
+from bench.records.record import STRICT
 
 DEFAULT_SEED = 20261125
-MAX_SLICES = 100_000
+MAX_SLICES = 200_000
+# How ratios come from slices: what a launch answered in all its time, contender over baseline. A run is judged again by another name.
+METHOD = "totals-1"
 _SIGNIFICANT_DIGITS = 3
 
 # Part, contender, baseline, scenario, load and metric of a row.
@@ -47,12 +45,13 @@ class Plan(Profile):
     saturation_rps: Mapping[str, float] = Field(default_factory=dict)
     allow_unequal: bool = False
     price: Price = Price()
+    method: str = METHOD
 
     @property
     def roles(self) -> dict[RoleKey, Role]:
         """The rows that are judged, all of the first part; every other row is exploratory."""
         part = self.parts[0].name
-        return {(part, *pair.stacks, row.scenario, row.load, row.metric): row.role for pair in self.pairs for row in pair.judged}
+        return {(part, *pair.stacks, row.scenario, row.load, row.metric): row.role for pair, row in judged_rows(self)}
 
     def cells(self) -> list[CellKey]:
         """Return the key of every cell of the run, in the order of the plan; those that `left_out` names are none."""
@@ -161,62 +160,15 @@ class Ladder:
     no_model: str
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain data, as the manifest keeps it: all that decides what is done and how it is judged."""
-    document: dict[str, Any] = adapter(Plan).dump_python(plan)
-    offered = {(key.load, key.stack): plan.offered_rps(key.stack, key.load) for key in plan.cells()}
-    return {
-        **document,
-        "pairs": [list(pair.stacks) for pair in plan.pairs],
-        "pair_names": [pair.name for pair in plan.pairs],
-        "changes": [[change.name, change.contender, change.baseline] for change in plan.changes],
-        "stacks": {name: _describe_stack(stack, document["stacks"][name]) for name, stack in plan.stacks.items()},
-        "bodies": {name: SCENARIOS[name].body.decode() for part in plan.parts for name in part.scenarios},
-        "roles": [{"row": list(row), "role": role, "level": plan.rules.levels[role]} for row, role in plan.roles.items()],
-        "offered_rps": [{"load": load, "stack": stack, "rps": rate} for (load, stack), rate in offered.items() if rate],
-    }
-
-
-def read_plan(document: Mapping[str, Any]) -> Plan:
-    """Return the plan that `describe` wrote, also in an older version; rules that it does not name are as they are now.
-
-    Raises `RunFolderError` if it is no plan.
-    """
-    try:
-        return _read_plan(document)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error.errors()[0]['loc']}" if isinstance(error, ValidationError) else f"{error}"
-        message = f"The plan of this run lacks what this version expects ({reason}), so it cannot be judged again."
-        raise RunFolderError(message) from None
-
-
-def read_rules(document: Mapping[str, Any]) -> Rules:
-    """Return the rules of a plan that `describe` wrote."""
-    rules: Rules = adapter(Rules).validate_python(document.get("rules", {}))
-    return rules
-
-
-def _read_plan(document: Mapping[str, Any]) -> Plan:
-    kept = {key: value for key, value in document.items() if key not in ("pair_names", "bodies", "roles", "offered_rps")}
-    names = document.get("pair_names") or [" / ".join(pair) for pair in document["pairs"]]
-    judged: dict[tuple[str, str], list[Mapping[str, str]]] = {}
-    for entry in document["roles"]:
-        _, contender, baseline, scenario, load, metric = entry["row"]
-        row = {"role": entry["role"], "metric": metric, "scenario": scenario, "load": load}
-        judged.setdefault((contender, baseline), []).append(row)
-    pairs = [
-        {"name": name, "contender": pair[0], "baseline": pair[1], "judged": judged.get(tuple(pair), ())}
-        for name, pair in zip(names, document["pairs"], strict=True)
+def judged_rows(profile: Profile) -> list[tuple[Pair, JudgedRow]]:
+    """Return the rows that get a verdict with their pairs: those that the first part measures."""
+    part = profile.parts[0]
+    return [
+        (pair, row)
+        for pair in profile.pairs
+        for row in pair.judged
+        if row.scenario in part.scenarios and row.load in part.loads and set(pair.stacks) <= set(part.stacks_under(row.load))
     ]
-    changes = [dict(zip(("name", "contender", "baseline"), change, strict=True)) for change in document.get("changes", ())]
-    stacks = {name: {**_without(stack, "floor"), "bare": stack["floor"]} for name, stack in document["stacks"].items()}
-    plan: Plan = adapter(Plan).validate_python({**kept, "pairs": pairs, "changes": changes, "stacks": stacks})
-    return plan
-
-
-def hash_plan(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical JSON of a plan as plain data."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def make_plan(
@@ -249,21 +201,12 @@ def make_plan(
         **vars(chosen),
         seed=seed,
         stacks={name: resolve_stack(name, stacks) for name in used},
+        rules=share_level(sum(row.role == "secondary" for _, row in judged_rows(chosen))),
         allow_unequal=allow_unequal,
         price=price or Price(),
     )
     _check_parts(plan)
     return plan
-
-
-def _describe_stack(stack: Stack, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stack as plain data, without where its folders lie: the plan is the same on every machine."""
-    folders = {name: path.name if path else None for name, path in (("folder", stack.folder), ("source", stack.source))}
-    return {**_without(document, "bare"), "floor": stack.bare, **folders}
-
-
-def _without(table: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if name != key}
 
 
 def _compare_instead(profile: Profile, compare: Sequence[tuple[str, str]]) -> Profile:

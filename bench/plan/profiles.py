@@ -19,6 +19,7 @@ BUNDLED_PROFILES = Path(__file__).parent.parent / "profiles.toml"
 MOST_LAUNCHES = 200
 Launches = Annotated[Whole, within(1, MOST_LAUNCHES)]
 Blocks = Annotated[Whole, within(1, 1000)]
+SliceMs = Annotated[Whole, within(20, 10_000)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -59,10 +60,11 @@ class Change(Record):
 class Part(Record):
     """Stacks that are started and measured together: every scenario and load on each, in `blocks` blocks per launch.
 
-    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. Where not every
+    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. `trio_turns` says how many
+    turns the first pair with both copies of its baseline has in each block of a load, where the other stacks have one. Where not every
     stack is put under every load, `stacks_by_load` has those of each: one start then serves several purposes. With a `first_look` the
-    part may end before its last launch, see `Rules`. Blocks that are not `mirrored` hold one slice of every stack
-    instead of two: enough for what is explored, not for what is judged.
+    part may end before its last launch, see `Rules`. `slice_ms` is the part's own instead of the profile's. Blocks that are not
+    `mirrored` hold one slice of every stack instead of two: enough for what is explored, not for what is judged.
     """
 
     name: str
@@ -72,9 +74,11 @@ class Part(Record):
     launches: Launches
     blocks: Blocks
     more_blocks: Mapping[str, Blocks] = Field(default_factory=dict)
+    trio_turns: Mapping[str, Blocks] = Field(default_factory=dict)
     stacks_by_load: Mapping[str, Names] = Field(default_factory=dict)
     first_look: Whole | None = None
     mirrored: YesNo = True
+    slice_ms: SliceMs | None = None
 
     def count_blocks(self, load: str) -> int:
         """Return in how many blocks of a launch a load has its turn."""
@@ -86,7 +90,7 @@ class Part(Record):
 
     def count_slices(self) -> int:
         """Return how many counted slices a launch has, at most: a stack that cannot carry a load has none under it."""
-        turns = sum(self.count_blocks(load) * len(self.stacks_under(load)) for load in self.loads)
+        turns = sum(self.count_blocks(load) * self.trio_turns.get(load, 1) * len(self.stacks_under(load)) for load in self.loads)
         return turns * len(self.scenarios) * (1 + self.mirrored)
 
 
@@ -95,17 +99,18 @@ class Profile(Record):
     """One profile.
 
     `starts` is how often each stack of the first part is started alone, for its start-up time; `repeats` how often a launch that
-    trips a gate is measured again. With `complexity` the code and the features of the first pair are looked at, and stacks are asked
-    for their own account of time.
+    trips a gate is measured again at most, while the run, judged and drawn, still ends within `limit_s`. With `complexity` the code and
+    the features of the first pair are looked at, and stacks are asked for their own account of time.
     """
 
     profile: str
     purpose: str
-    slice_ms: Annotated[Whole, within(20, 10_000)]
+    slice_ms: SliceMs
     settle_ms: Annotated[Whole, within(0, 5_000)]
     warm_up_ms: Annotated[Whole, within(0, 10_000)]
     starts: Annotated[Whole, within(0, 100)]
     repeats: Annotated[Whole, within(0, 2)]
+    limit_s: Annotated[Whole, within(1, 86_400)]
     pairs: tuple[Pair, ...]
     changes: tuple[Change, ...] = ()
     complexity: YesNo = False
@@ -130,8 +135,9 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
     if isinstance(parts, list):
         named["parts"] = tuple(_read_part(f"{place} part {number}", part) for number, part in enumerate(parts, start=1))
     profile = make_record(Profile, place, {**table, **named} if isinstance(table, dict) else table, profile=name)
-    if profile.settle_ms * 2 > profile.slice_ms:
-        message = f"{place}: settle_ms {profile.settle_ms} leaves too little of slice_ms {profile.slice_ms}; at most half."
+    shortest_ms = min([profile.slice_ms, *(part.slice_ms for part in profile.parts if part.slice_ms)])
+    if profile.settle_ms * 2 > shortest_ms:
+        message = f"{place}: settle_ms {profile.settle_ms} leaves too little of slice_ms {shortest_ms}; at most half."
         raise ConfigError(message)
     if not profile.parts or len({part.name for part in profile.parts}) < len(profile.parts):
         message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
@@ -170,10 +176,11 @@ def _read_part(place: str, part: object) -> Part:
         parse_load(load)
     stacks = tuple(dict.fromkeys(stack for stacks in by_load.values() for stack in stacks))
     made = make_record(Part, place, {**part, "stacks": stacks, "loads": tuple(by_load)})
-    unknown = next((load for load in made.more_blocks if load not in by_load), None)
-    if unknown is not None:
-        message = f"{place} more_blocks: unknown key {unknown!r}; allowed are {', '.join(by_load)}."
-        raise ConfigError(message)
+    for key in ("more_blocks", "trio_turns"):
+        unknown = next((load for load in getattr(made, key) if load not in by_load), None)
+        if unknown is not None:
+            message = f"{place} {key}: unknown key {unknown!r}; allowed are {', '.join(by_load)}."
+            raise ConfigError(message)
     least = Rules().min_first_look
     if made.first_look is not None and not least <= made.first_look <= made.launches:
         message = f"{place}: first_look is {made.first_look}; allowed are {least} to its launches, {made.launches}."

@@ -13,13 +13,16 @@ from bench.records import Metric, Role
 from bench.records.record import STRICT, Record
 
 _MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
-_LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 1 - 0.05 / 3, "exploratory": 0.95}
+_LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 0.95, "exploratory": 0.95}
+# What all secondary rows together may miss.
+_SECONDARY_MISSES = 0.05
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class SliceRules(Record):
     """How long a slice is: longer than the profile's where that gives too few answers, or where its drain would weigh too much.
 
+    An open loop begins with an empty queue: its slices last `open_slice_ms` at least.
     `capacity_answers`: where each stack has rates of its own, every launch needs a p99: 662 settled samples of the two slices of a
     block. `explored_share` of both is enough where blocks are not mirrored: launches differ by more there than slices are uncertain,
     and six still have the answers that a p99 needs. `later_warm_up_share` is the warm-up of a further closed loop of the same
@@ -30,6 +33,7 @@ class SliceRules(Record):
     capacity_answers: int = 400
     drains_per_slice: int = 10
     max_slice_ms: int = 4000
+    open_slice_ms: int = 250
     explored_share: float = 0.7
     later_warm_up_share: float = 1 / 3
 
@@ -49,18 +53,21 @@ class OpenLoopRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class GateRules(Record):
-    """Faults of the load generator: a launch beyond one of these is repeated, kept and marked at the last try.
+    """Faults of the load generator: a launch beyond one of these is repeated while the run still ends in time, else kept and marked.
 
-    All repeats together take no more than `repeat_share` of the time that the launches of the plan take: a run ends in time anywhere. A run
-    with more than `marked_share` of its launches marked gives no verdict. `steal_ratio` repeats nothing: beyond it a launch is warned of.
+    It used more than `generator_cpu_ratio` of its core in open loops, or it waited for its core for more than `slice_wait_ratio` of a slice
+    in more than `starved_slices` of the slices. A run with more than `marked_share` of its launches marked gives no verdict: its rates are
+    lower bounds. Two faults touch single rows. A latency has no verdict where requests were sent late by more than `late_share` of the
+    latency itself in more than `late_launches` of the launches. `steal_ratio` repeats nothing: beyond it a launch is warned of.
     """
 
     generator_cpu_ratio: float = 0.8
-    generator_wait_ratio: float = 0.05
-    send_lag_p99_ms: float = 1.0
-    steal_ratio: float = 0.02
+    slice_wait_ratio: float = 0.1
+    starved_slices: float = 0.5
     marked_share: float = 0.25
-    repeat_share: float = 0.15
+    late_share: float = 0.25
+    late_launches: float = 0.25
+    steal_ratio: float = 0.02
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -75,9 +82,10 @@ class RateRules(Record):
 class Rules(Record):
     """All rules.
 
-    `margins` are differences that do not matter, as ratio minus 1, symmetric on the log scale. `levels` are those of the intervals;
-    three secondary rows share 5 %. A verdict needs `min_launches`. A pair is called equal only if its A/A, too, lies within
-    `aa_margins` margins; A/A fails if it excludes 1 and is off by more than `aa_tolerance`.
+    `margins` are differences that do not matter, as ratio minus 1, symmetric on the log scale. `levels` are those of the intervals; the
+    secondary rows share 5 %. A verdict needs `min_launches`, and no answer in more than `unanswered_share` of a row's requests withholds
+    it. Two copies of a baseline are unequal if their interval excludes 1 and is off by more than `aa_tolerance`, equal if it lies within
+    the margin or `aa_equal`, whichever is more. A pair is called equivalent only if its A/A lies within `aa_margins` margins.
 
     A part that names a first look, `min_first_look` or later, ends there or every `look_every` launches after it, once every judged
     row is known to `precise_margins` of its margin. Intervals of earlier looks would hold less often than they say (0.88 to 0.93 of
@@ -96,6 +104,7 @@ class Rules(Record):
     min_launches: int = 8
     aa_margins: float = 1.5
     aa_tolerance: float = 0.01
+    aa_equal: float = 0.03
     min_first_look: int = 12
     look_every: int = 2
     precise_margins: float = 0.5
@@ -114,3 +123,8 @@ class Rules(Record):
     least_stacks: int = 3
     steady_range: float = 1.25
     foreign_ratio: float = 0.05
+
+
+def share_level(secondary: int) -> Rules:
+    """Return the rules of a run with so many secondary rows: each interval of theirs misses its share of 5 %."""
+    return Rules(levels={**_LEVELS, "secondary": 1 - _SECONDARY_MISSES / max(1, secondary)})

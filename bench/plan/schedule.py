@@ -1,21 +1,26 @@
 """The schedule of a run: which part is launched when, which stack has the load when, and when requests are due. Pure, seeded.
 
-A block holds one slice of every stack in random order and then the same mirrored, so that linear drift cancels within it (a part
-that is only explored may do without); cells of several scenarios and loads take their turns block by block,
-as often as the part has blocks for the load. The launches of
-several parts are spread over the run.
+A block holds one slice of every stack and then the same mirrored, so that linear drift cancels within it (a part that is only
+explored may do without). In a pass the contender of a pair stands directly between the two copies of its baseline, since noise between
+neighbours in time is smaller. The first pair may have further turns in a block. Blocks of several scenarios and loads take turns,
+each spread evenly over the launch; the launches of several parts are spread over the run.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.rules import SliceRules
 from bench.plan.scenarios import SCENARIOS, Scenario
-from bench.plan.stacks import Stack
+from bench.plan.stacks import TWIN, Stack
 from bench.records.loads import Load, parse_load
+
+# Scenario and load.
+Cell = tuple[str, str]
+# Baseline, contender, second copy of the baseline.
+Trio = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class PlannedSlice:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed."""
+    """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed.
+
+    Where that makes the slices of a load longer than `slice_ms`, a launch has fewer blocks of it: its time stays as planned.
+    """
 
     slice_ms: float
     settle_ms: int
@@ -118,8 +126,8 @@ def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
     """
     seed = f"{plan.seed}/{part.name}/{ordinal}"
     draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
-    rules = plan.rules
-    stacks: dict[tuple[str, str], list[str]] = {}
+    rules, slice_ms = plan.rules, part.slice_ms or plan.slice_ms
+    stacks: dict[Cell, list[str]] = {}
     for key in plan.cells():
         if key.part == part.name:
             stacks.setdefault((key.scenario, key.load), []).append(key.stack)
@@ -127,11 +135,11 @@ def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
 
     warmed: set[tuple[str, str]] = set()
 
-    def add(cell: tuple[str, str], block: int, order: Sequence[str], turn: str) -> None:
+    def add(cell: Cell, block: int, order: Sequence[str], turn: str) -> None:
         load = parse_load(cell[1])
         for stack in order:
             offered = plan.offered_rps(stack, load.name)
-            length_ms = open_length_ms(rules.slices, plan.slice_ms, offered, load) if offered else None
+            length_ms = open_length_ms(rules.slices, slice_ms, offered, load) if offered else None
             if block < 0:
                 length_ms = plan.warm_up_ms * (rules.slices.later_warm_up_share if (cell[0], stack) in warmed else 1)
                 warmed.add((cell[0], stack))
@@ -143,20 +151,57 @@ def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
     for cell, able in stacks.items():
         cold = [stack for stack in able if not parse_load(cell[1]).is_open or (cell[0], stack) not in closed]
         add(cell, -1, draw.sample(cold, len(cold)), "warm-up")
-    for block in range(max(part.count_blocks(load) for load in part.loads)):
-        turns = [cell for cell in stacks if block < part.count_blocks(cell[1])]
-        for cell in draw.sample(turns, len(turns)):
-            order = draw.sample(stacks[cell], len(stacks[cell]))
-            add(cell, block, order, f"{block}/there")
+    for cell, block in _take_turns({cell: part.count_blocks(cell[1]) for cell in stacks}, draw):
+        trios = find_trios([pair.stacks for pair in plan.pairs], stacks[cell])
+        further = [trios[:1]] * (part.trio_turns.get(cell[1], 1) - 1) if trios else []
+        for number, passed in enumerate([(trios, _others(trios, stacks[cell])), *((first, []) for first in further)]):
+            order = order_pass(*passed, draw)
+            add(cell, block, order, f"{block}/{number}/there")
             if part.mirrored:
-                add(cell, block, order[::-1], f"{block}/back")
+                add(cell, block, order[::-1], f"{block}/{number}/back")
     return slices
+
+
+def find_trios(pairs: Iterable[tuple[str, str]], stacks: Collection[str]) -> list[Trio]:
+    """Return baseline, contender and second copy of the baseline, for each [contender, baseline] of which all three are among the stacks.
+
+    A stack has one place in a pass: of a pair that shares one with an earlier pair there is no trio.
+    """
+    trios: list[Trio] = []
+    for contender, baseline in pairs:
+        trio = (baseline, contender, f"{baseline}{TWIN}")
+        placed = {name for other in trios for name in other}
+        # A contender with a copy of its own is the baseline of another pair and has its place there.
+        if set(trio) <= set(stacks) and f"{contender}{TWIN}" not in stacks and not placed & set(trio):
+            trios.append(trio)
+    return trios
+
+
+def order_pass(trios: Sequence[Trio], others: Sequence[str], draw: random.Random) -> list[str]:
+    """Return the order of one pass: the trios beside each other, their order and that of their copies random; the others at its ends."""
+    middle: list[str] = []
+    for trio in draw.sample(trios, len(trios)):
+        middle += trio[:: draw.choice((1, -1))]
+    ends = draw.sample(others, len(others))
+    split = draw.randint(0, len(ends))
+    return [*ends[:split], *middle, *ends[split:]]
+
+
+def _others(trios: Iterable[Trio], stacks: Sequence[str]) -> list[str]:
+    placed = {name for trio in trios for name in trio}
+    return [name for name in stacks if name not in placed]
+
+
+def _take_turns(blocks: Mapping[Cell, int], draw: random.Random) -> list[tuple[Cell, int]]:
+    """Return every block of every cell in order, those of each cell spread evenly; which comes first of two at one place is random."""
+    places = [((block + 0.5) / count, draw.random(), cell, block) for cell, count in blocks.items() for block in range(count)]
+    return [(cell, block) for _, _, cell, block in sorted(places)]
 
 
 def open_length_ms(rules: SliceRules, slice_ms: float, offered_rps: float, load: Load) -> float:
     """Return the length of a counted slice of an open loop: long enough for the shortest allowed and for enough answers."""
     answers = rules.capacity_answers if load.is_own else rules.min_answers
-    return max(slice_ms, min(rules.max_slice_ms, answers / offered_rps * 1e3))
+    return max(slice_ms, rules.open_slice_ms, min(rules.max_slice_ms, answers / offered_rps * 1e3))
 
 
 def count_slices(plan: Plan) -> int:
@@ -167,7 +212,7 @@ def count_slices(plan: Plan) -> int:
 def _pace(plan: Plan, part: Part) -> Pace:
     rules, share = plan.rules.slices, 1.0 if part.mirrored else plan.rules.slices.explored_share
     return Pace(
-        slice_ms=plan.slice_ms,
+        slice_ms=part.slice_ms or plan.slice_ms,
         settle_ms=plan.settle_ms,
         min_answers=share * rules.min_answers,
         drains_per_slice=share * rules.drains_per_slice,

@@ -83,7 +83,7 @@ class Testbed:
 def make_plan(*stacks: Stack, load: str, launches: int = 1, blocks: int = 1, pairs: Sequence[Pair] = (), **settings: Any) -> Plan:
     """Return a plan that measures stubs under one load; `settings` are fields of `Plan`, short slices by default."""
     part = Part(PART, tuple(stack.name for stack in stacks), (SCENARIO,), (load,), launches, blocks)
-    fields: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 100, "repeats": 0, **settings}
+    fields: dict[str, Any] = {"slice_ms": 250, "settle_ms": 20, "warm_up_ms": 100, "repeats": 0, "limit_s": 3600, **settings}
     named = {stack.name: stack for stack in stacks}
     return Plan(
         profile="verify",

@@ -47,7 +47,7 @@ def refuse_busy_core(bed: Testbed) -> None:
     if not bed.cores.generator:
         message = "Servers and load generator cannot be kept on cores of their own here, so nothing can be verified."
         raise NothingVerifiedError(message)
-    limit = GateRules().generator_wait_ratio
+    limit = GateRules().slice_wait_ratio
     slices = bed.launch(make_plan(bed.stub("quiet"), load="closed-4", slice_ms=1000)).slices
     waited = mean(record.generator_wait_ratio for record in slices if not record.warm_up)
     if waited > limit:

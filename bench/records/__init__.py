@@ -2,7 +2,20 @@
 
 from bench.records.cells import Cell, Quantile, TimeKind, WarmUpPoint
 from bench.records.code import AppCode, Feature
-from bench.records.comparisons import AS_DEPLOYED, HIGHER_IS_BETTER, METRICS, SAME_SERVER, Comparison, Metric, Role, Verdict
+from bench.records.comparisons import (
+    AS_DEPLOYED,
+    HIGHER_IS_BETTER,
+    METRICS,
+    SAME_SERVER,
+    SERVER_ALONE,
+    AaState,
+    Comparison,
+    Metric,
+    Role,
+    Verdict,
+    far_end,
+    find_floor,
+)
 from bench.records.findings import (
     NO_MODEL,
     Bound,
@@ -18,8 +31,8 @@ from bench.records.findings import (
 )
 from bench.records.record import Interval
 from bench.records.resources import Memory, ModelTime, Resources, ServerTiming, StartUp
-from bench.records.slices import CellKey, SliceRecord
-from bench.records.summary import RESULTS_SCHEMA, Aa, Gate, RunWarning, Summary, Validity
+from bench.records.slices import CellKey, SliceRecord, rate_of
+from bench.records.summary import RESULTS_SCHEMA, Aa, Gate, Noise, RunWarning, Summary, Validity
 
 __all__ = [
     "AS_DEPLOYED",
@@ -28,7 +41,9 @@ __all__ = [
     "NO_MODEL",
     "RESULTS_SCHEMA",
     "SAME_SERVER",
+    "SERVER_ALONE",
     "Aa",
+    "AaState",
     "AppCode",
     "Bound",
     "BreakEven",
@@ -46,6 +61,7 @@ __all__ = [
     "Memory",
     "Metric",
     "ModelTime",
+    "Noise",
     "OfferedPoint",
     "Quantile",
     "Resources",
@@ -61,4 +77,7 @@ __all__ = [
     "Validity",
     "Verdict",
     "WarmUpPoint",
+    "far_end",
+    "find_floor",
+    "rate_of",
 ]

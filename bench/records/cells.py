@@ -13,11 +13,12 @@ TimeKind = Literal["response", "service"]
 class Cell(Record):
     """Stack x scenario x load: one row of the results.
 
-    Throughput and CPU time are Hodges-Lehmann estimates over launches with their intervals. Percentiles are of all settled samples pooled,
-    None where there are too few samples for them; p50_ms to max_ms are of the response time (from when a request was due),
-    in which unfinished and not sent requests count as longer than any other, service_*_ms of the service time (from when it
-    was sent). In a closed loop both are the same. An upper bound is one that the true percentile exceeds with a chance of 5 %
-    if samples are independent. `kernel_ratio` is the kernel's share of the CPU time.
+    Throughput and CPU time are Hodges-Lehmann estimates over the totals of launches with their intervals; the throughput of an open
+    loop is what was offered, so that it has none: `achieved_ratio` says which share of what was due in the settled time was answered.
+    Percentiles are of all settled samples pooled, None where there are too few samples for them; p50_ms to max_ms are of the response
+    time (from when a request was due), in which unfinished and not sent requests count as longer than any other, service_*_ms of the
+    service time (from when it was sent). In a closed loop both are the same. `kernel_ratio` is the kernel's share of the CPU time,
+    `busy_share` that time over wall time x the server's cores.
     """
 
     part: str
@@ -29,9 +30,7 @@ class Cell(Record):
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
-    p99_upper_ms: float | None
     p999_ms: float | None
-    p999_upper_ms: float | None
     max_ms: float | None
     service_p50_ms: float | None
     service_p95_ms: float | None
@@ -45,6 +44,8 @@ class Cell(Record):
     not_sent: int
     launches: int
     generator_limited: bool
+    achieved_ratio: float | None = None
+    busy_share: float | None = None
 
     @property
     def throughput_rps(self) -> float | None:

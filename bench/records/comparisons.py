@@ -1,5 +1,7 @@
 """Contender against baseline: the metrics, the rows, and what may be said of them. `ratio` is contender / baseline."""
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -9,9 +11,12 @@ from bench.records.record import STRICT, Ratio, Record, ends_of, estimate_of
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
 Role = Literal["primary", "secondary", "exploratory"]
 Verdict = Literal["better", "worse", "equivalent", "undecided", "withheld", "not judged"]
+# What two copies of a baseline said of each other, by first match: they differed, they are equal as far as matters, neither is known.
+AaState = Literal["unequal", "equal", "coarse", "not judged"]
 
-# [contender, baseline] of the two rows of the answer: the framework changes in both, the server in the first alone.
+# [contender, baseline] of the three rows of the answer: framework and server change, the server alone, the framework alone.
 AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
+SERVER_ALONE = ("flask-granian", "flask-gthread")
 SAME_SERVER = ("fastapi-granian", "flask-granian")
 
 METRICS: tuple[Metric, ...] = ("throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms")
@@ -24,7 +29,10 @@ class Comparison(Record):
     """Contender against baseline in one metric of one scenario and load; also the shape of a noise-floor row (twin / baseline).
 
     `level` is the level that the interval attains; `margin` and `smallest_seen` are ratios minus 1 (0.02 = 2 %);
-    `smallest_seen` is set where the verdict is undecided. `reason` says why a row is not judged or withheld.
+    `smallest_seen` is set where the verdict is undecided: a true difference that four runs of five would have found. `reason` says why a
+    row is not judged or withheld. `pair` names what the comparison stands for. `contender_value` and `baseline_value` are both sides of
+    the ratio in the metric's unit, estimated over launches each by itself (the baseline: the geometric mean of its copies).
+    `aa_state`, `aa_low` and `aa_high` are its own A/A: the ratio of two copies of its baseline in this metric under this load.
     """
 
     part: str
@@ -41,6 +49,12 @@ class Comparison(Record):
     role: Role
     verdict: Verdict
     reason: str
+    pair: str = ""
+    contender_value: float | None = None
+    baseline_value: float | None = None
+    aa_state: AaState = "not judged"
+    aa_low: float | None = None
+    aa_high: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -51,3 +65,19 @@ class Comparison(Record):
     def ends(self) -> tuple[float, float] | None:
         """Both ends of the interval; None where there is none."""
         return ends_of(self.interval)
+
+    @property
+    def aa_resolution(self) -> float | None:
+        """How far from 1 the far end of its A/A is, as ratio minus 1: smaller differences cannot be told; None without an interval."""
+        return None if self.aa_low is None or self.aa_high is None else far_end(self.aa_low, self.aa_high)
+
+
+def find_floor(row: Comparison, noise_floor: Iterable[Comparison]) -> Comparison | None:
+    """Return the A/A row of a comparison: same part, scenario, load, metric and baseline."""
+    key = (row.part, row.scenario, row.load, row.metric, row.baseline)
+    return next((aa for aa in noise_floor if (aa.part, aa.scenario, aa.load, aa.metric, aa.baseline) == key), None)
+
+
+def far_end(low: float, high: float) -> float:
+    """Return how far from 1 the far end of an interval of a ratio is, as ratio minus 1, the same for a ratio and its inverse."""
+    return math.exp(max(abs(math.log(low)), abs(math.log(high)))) - 1

@@ -21,7 +21,7 @@ class LadderRow(Record):
     """One step of the CPU time of a request of a stack.
 
     `server` is its bare server, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
-    `kernel_us` is the kernel's part of it. All at the one rate `offered_rps`; the interval is over launches.
+    All at the one rate `offered_rps`; the interval is over launches.
     """
 
     part: str
@@ -31,7 +31,6 @@ class LadderRow(Record):
     offered_rps: float | None
     step: Step
     cpu: Annotated[Interval | None, Flat("cpu_us", "ci_low", "ci_high", "level")]
-    kernel_us: float | None
     launches: int
 
     @property

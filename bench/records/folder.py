@@ -16,12 +16,14 @@ import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from bench.errors import RunFolderError
+from bench.records.former import OLDEST_SCHEMA, modern_manifest, modern_names, modern_summary
 from bench.records.record import Record, adapter, added_later, columns, from_text, to_text
 from bench.records.summary import RESULTS_SCHEMA, Summary
 
@@ -63,9 +65,8 @@ class RunFolder:
     def open(cls, path: Path) -> "RunFolder":
         """Return an existing run; raise `RunFolderError` if there is none or another version wrote it."""
         folder = cls(path.resolve())
-        manifest = folder.read_manifest()
-        if manifest.get("schema") != RESULTS_SCHEMA:
-            formats = f"{path} has results format {manifest.get('schema')}; this version reads {RESULTS_SCHEMA}"
+        if folder.schema not in range(OLDEST_SCHEMA, RESULTS_SCHEMA + 1):
+            formats = f"{path} has results format {folder.schema}; this version reads {OLDEST_SCHEMA} to {RESULTS_SCHEMA}"
             message = f"{formats}. The report in its folder stays as it is."
             raise RunFolderError(message)
         return folder
@@ -105,6 +106,20 @@ class RunFolder:
         tail = "" if repeated_attempt is None else f"-repeated-{repeated_attempt}"
         return self.path / "samples" / f"launch-{launch:02d}{tail}.parquet"
 
+    def set_aside(self, names: Sequence[str], folder: str) -> None:
+        """Keep files of the run in a folder of its own, unless it is there: those that another version made."""
+        kept = self.path / folder
+        if kept.exists():
+            return
+        try:
+            kept.mkdir()
+            for name in names:
+                if (self.path / name).exists():
+                    shutil.copy2(self.path / name, kept / name)
+        except OSError as error:
+            message = f"Cannot write {kept} ({error.strerror})."
+            raise RunFolderError(message) from None
+
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Write a file of the run atomically and return its path; raise `RunFolderError` if that fails."""
         path = self.path / name
@@ -139,8 +154,14 @@ class RunFolder:
         self.write_text("manifest.json", to_json({"schema": RESULTS_SCHEMA, **manifest}))
 
     def read_manifest(self) -> dict[str, Any]:
-        """Return manifest.json."""
-        return self._read_json("manifest.json")
+        """Return manifest.json, of an older format with today's names."""
+        manifest = self._read_json("manifest.json")
+        return manifest if manifest.get("schema") == RESULTS_SCHEMA else modern_manifest(manifest)
+
+    @cached_property
+    def schema(self) -> Any:
+        """The results format of the run, as its manifest has it."""
+        return self._read_json("manifest.json").get("schema")
 
     def write_rows(self, name: str, rows: Sequence[Row], kind: type[Row]) -> None:
         """Write records of one kind as a CSV file; None is an empty cell, a tuple its items with blanks between them."""
@@ -158,7 +179,8 @@ class RunFolder:
                 reader = csv.DictReader(file)
                 missing = added_later(kind) - set(reader.fieldnames or ())
                 declared = {key: value for key, value in columns(kind).items() if key not in missing}
-                rows = [{key: from_text(row[key], value) for key, value in declared.items()} for row in reader]
+                found = reader if self._is_modern() else map(modern_names, reader)
+                rows = [{key: from_text(row[key], value) for key, value in declared.items()} for row in found]
                 return [adapter(kind).validate_python(row) for row in rows]
         except (OSError, KeyError, ValueError) as error:
             message = f"{self.path / name} cannot be read ({_reason(error)})."
@@ -178,13 +200,17 @@ class RunFolder:
             message = f"{self.path} was cut off before it was judged; 'python -m bench judge {shlex.quote(str(self.path))}' does that."
             raise RunFolderError(message)
         document = self._read_json("summary.json")
-        document.pop("schema", None)
         try:
+            if document.pop("schema", None) != RESULTS_SCHEMA:
+                document = modern_summary(document)
             summary: Summary = adapter(Summary).validate_python(document)
-        except ValidationError as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"{self.path / 'summary.json'} lacks what this version expects ({_reason(error)})."
             raise RunFolderError(message) from None
         return summary
+
+    def _is_modern(self) -> bool:
+        return not (self.path / "manifest.json").exists() or self.schema == RESULTS_SCHEMA
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name

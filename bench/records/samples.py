@@ -39,7 +39,7 @@ class Sample(Record):
 
 SAMPLE_COLUMNS = tuple(columns(Sample))
 # What judging needs of them.
-JUDGED_COLUMNS = ("connection", "intended_ns", "sent_ns", "done_ns", "correct")
+JUDGED_COLUMNS = ("intended_ns", "sent_ns", "done_ns", "correct")
 
 # Fewest samples for which a percentile is shown: with fewer, even one sample above it may be chance (confidence 0.99).
 # Source: MLPerf LoadGen, early_stopping.cc.
@@ -48,14 +48,16 @@ MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """What became of the requests of a slice that were due after settling and before its end.
+    """What became of the requests of a slice that were due after settling and before its end; `due` is their number.
 
-    `connections` and `done_ns` have one entry per correct answer, `send_lag_ms` (sent - intended) one per request that was
-    sent. `response_ms` (from intended) and `service_ms` (from sent) have one per correct answer and an infinite one per
+    `answered` are the correct answers that came between settling and the end, whenever their requests were sent: a count that no order
+    of answers biases. `done_ns` has one entry per correct answer of the requests, `send_lag_ms` (sent - intended) one per request that
+    was sent. `response_ms` (from intended) and `service_ms` (from sent) have one per correct answer and an infinite one per
     request that was unfinished when waiting ended; `response_ms` also one per request that was not sent.
     """
 
-    connections: Ints
+    due: int
+    answered: int
     done_ns: Ints
     response_ms: Floats
     service_ms: Floats
@@ -72,7 +74,8 @@ def settled_requests(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) 
     unfinished = np.full(int((is_sent & (done == 0)).sum()), np.inf)
     not_sent = np.full(int((within & (sent == 0)).sum()), np.inf)
     return Settled(
-        connections=samples["connection"][correct],
+        due=int(within.sum()),
+        answered=int(((samples["correct"] == 1) & (done >= settled_ns) & (done < end_ns)).sum()),
         done_ns=done[correct],
         response_ms=np.concatenate([(done[correct] - intended[correct]) / 1e6, unfinished, not_sent]),
         service_ms=np.concatenate([(done[correct] - sent[correct]) / 1e6, unfinished]),
@@ -80,22 +83,12 @@ def settled_requests(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) 
     )
 
 
-def closed_loop_rate(connections: Ints, done_ns: Ints) -> float | None:
-    """Return answers per second of a closed loop: U x sum(n_u - 1) / sum(last_u - first_u) over the U connections u.
-
-    `connections` and `done_ns` have one entry per answer. None if no connection has two answers. A connection that got no
-    answer at all is none of the U: it adds nothing. A count in a window would carry the quantisation of its edges, and
-    (n - 1) / (last - first) of the pooled answers is too high where answers come in lockstep.
-    """
-    answered = np.unique(connections)
-    gaps, span_ns = 0, 0
-    for connection in answered:
-        own = done_ns[connections == connection]
-        gaps += len(own) - 1
-        span_ns += int(own.max() - own.min())
-    if not gaps or not span_ns:
-        return None
-    return len(answered) * gaps / span_ns * 1e9
+def join_settled(parts: Sequence[Settled]) -> Settled:
+    """Return the settled requests of several slices as one."""
+    done_ns, *times_ms = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("done_ns", "response_ms", "service_ms", "send_lag_ms")
+    )
+    return Settled(sum(part.due for part in parts), sum(part.answered for part in parts), done_ns, *times_ms)
 
 
 def percentile(values: Floats, quantile: float) -> float | None:

@@ -5,6 +5,11 @@ from pydantic.dataclasses import dataclass
 from bench.records.record import STRICT, Record
 
 
+def rate_of(answers: int, length_ns: int) -> float | None:
+    """Return answers per second; None where none came."""
+    return answers / length_ns * 1e9 if answers and length_ns > 0 else None
+
+
 @dataclass(frozen=True, config=STRICT)
 class CellKey(Record):
     """What one row of the results stands for."""
@@ -20,9 +25,9 @@ class SliceRecord(Record):
     """One measured slice: exactly one stack had all the load. One row of slices.csv.
 
     Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
-    `settled_answers` are of requests due after settling; `throughput_rps` comes from these, `server_cpu_ns` (whole process
-    tree) covers all answers from start to drained, None if one of its processes ended. Its split into user and kernel time
-    comes in ticks of 10 ms.
+    `settled_answers` came between settling and the end; `throughput_rps` is their number over that time, None where none came.
+    `server_cpu_ns` (whole process tree) covers all answers from start to drained, None if one of its processes ended. Its split
+    into user and kernel time comes in ticks of 10 ms.
     `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
     generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure), servers'
     cores at work for other programs than this stack (foreign; in ticks, like the split; None where that was not measured).
@@ -56,6 +61,11 @@ class SliceRecord(Record):
     steal_ratio: float
     pressure_ratio: float
     foreign_ratio: float | None = None
+
+    @property
+    def settled_time_ns(self) -> int:
+        """How long the counted time of this slice is."""
+        return self.end_ns - self.settled_ns
 
     @property
     def failures(self) -> int:

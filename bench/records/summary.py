@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.records.cells import Cell
 from bench.records.code import AppCode, Feature
-from bench.records.comparisons import Comparison
+from bench.records.comparisons import AaState, Comparison
 from bench.records.findings import BreakEven, Capacity, Knee, LadderRow
 from bench.records.record import STRICT, Flat, Interval, Record, adapter
 from bench.records.resources import Resources, ServerTiming
@@ -18,7 +18,9 @@ from bench.records.resources import Resources, ServerTiming
 #               upper bounds of tail percentiles, kernel share; warm-up curves, starts, memory, resources.
 #   3 (2026-11) time of a prediction by engine, break-even, ladder, single changes, capacity, knees, Server-Timing, complexity.
 #   4 (2026-11) p99 per launch at each offered rate; overheads of both stacks with each engine.
-RESULTS_SCHEMA = 4
+#   5 (2026-11) rates are counts and ratios are of totals (`method` of the plan); each row has its own A/A in three states and both sides
+#               of its ratio; bare servers are called so; no bounds of p99, no kernel time of a step. Format 4 is read, see `former`.
+RESULTS_SCHEMA = 5
 
 
 Action = Literal["repeated", "kept and marked"]
@@ -71,10 +73,30 @@ class RunWarning(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Aa(Record):
-    """The A/A that belongs to the primary comparison; `verdict` is pass, fail or not judged."""
+    """The A/A that belongs to the primary comparison.
 
-    verdict: Literal["pass", "fail", "not judged"]
+    `resolution` is how far from 1 the far end of its interval is, as ratio minus 1: this run cannot tell smaller differences.
+    """
+
+    state: AaState
     interval: Annotated[Interval | None, Flat("estimate", "ci_low", "ci_high")]
+    resolution: float | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Noise(Record):
+    """What widened the intervals of a run, and hit all its stacks alike; None where it is not known.
+
+    `slice_sd_ratio` is by how much the rates of slices vary within a launch, of one stack in the first part's first closed loop.
+    `steal_ratio` is the share of one core's time under load that the host kept from the machine, `foreign_ratio` that of the servers' core
+    that other programs used. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together.
+    """
+
+    slice_sd_ratio: float | None = None
+    steal_ratio: float | None = None
+    foreign_ratio: float | None = None
+    slowest_ratio: float | None = None
+    fastest_ratio: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,6 +107,7 @@ class Validity(Record):
     gates: tuple[Gate, ...]
     warnings: tuple[RunWarning, ...]
     aa: Aa
+    noise: Noise = Noise()
 
 
 @dataclass(frozen=True, config=STRICT)

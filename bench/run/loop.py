@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import BenchError, Interrupted, as_bench_error
-from bench.judge.judgement import find_tripped, is_precise, judge, preliminary_ratio
-from bench.judge.validity import MARKED, REPEATED
+from bench.judge.judgement import is_precise, judge, preliminary_ratio
+from bench.judge.validity import MARKED, REPEATED, check_launch
 from bench.measure.complexity import measure_complexity
 from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn, refuse_system
 from bench.measure.interrupts import heed_signals, stopped_by_signals
@@ -91,7 +91,7 @@ def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progr
         progress.begin_launch(turn.number, len(launch.slices))
         result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice)
         action = REPEATED if attempt <= plan.repeats and recorder.may_repeat(turn, result) else MARKED
-        gates = find_tripped(recorder.folder, plan, result.slices, attempt, action)
+        gates = check_launch(result.slices, plan.rules.gates, attempt, action)
         if not gates or action == MARKED:
             break
         recorder.set_aside(turn, result, attempt, gates)

@@ -11,9 +11,11 @@ from typing import Any
 from bench.errors import STOPPED_EARLY, BenchError, Interrupted, StackError, UnfinishedError
 from bench.measure.interrupts import shielded
 from bench.measure.launches import LaunchResult
-from bench.plan.plan import Plan, describe, hash_plan
+from bench.plan.described import describe, hash_plan
+from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.schedule import Turn
+from bench.plan.seconds import conclusion_s
 from bench.records import AppCode, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import RunFolder
 from bench.records.record import adapter
@@ -93,14 +95,15 @@ class Recorder:
         self._ended[part.name] = f"{part.name} was precise enough after {self._done[part.name]} of {part.launches} launches"
 
     def may_repeat(self, turn: Turn, result: LaunchResult) -> bool:
-        """Whether there is time to measure a launch again: all repeats together have a share of what the plan takes."""
+        """Whether there is time to measure a launch again: the run, judged and drawn, must still end within its limit."""
         seconds: dict[str, list[float]] = {turn.part.name: [result.total_s]}
         for tried in self._launches:
             seconds.setdefault(tried["part"], []).append(tried["total_s"])
         usual_s = mean(own for parts in seconds.values() for own in parts)
-        planned_s = sum(part.launches * mean(seconds.get(part.name, [usual_s])) for part in self._plan.parts)
-        repeated_s: float = sum(tried["total_s"] for tried in self._launches if not tried["kept"])
-        return repeated_s + result.total_s <= self._plan.rules.gates.repeat_share * planned_s
+        to_come = {part.name: part.launches - self._done[part.name] for part in self._plan.parts if not self.has_ended(part)}
+        left_s = sum(count * mean(seconds.get(name, [usual_s])) for name, count in to_come.items())
+        passed_s = (datetime.now(UTC) - self._created).total_seconds()
+        return passed_s + left_s + conclusion_s(self._plan) <= self._plan.limit_s
 
     def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
         """Keep the samples of a try that is repeated, apart, and the gates that it did not pass."""

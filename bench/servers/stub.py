@@ -10,6 +10,8 @@ It answers `{"prediction":[0]}` to every request and `/readyz` with 200. What el
     closing=1          close the connection after each answer                   deaf=1       ignore SIGTERM
     silent_after=60    answer no request after so many                          die_after=60 kill itself after so many
     freeze_after=400 freeze_s=0.5    be stopped for so long after so many requests, once
+    pause_every=3500 pause_ms=25     do nothing else for so long each so many answers, as a collection of garbage would
+    shuffled=1         answer any of the requests that wait, not the one that came first
     start_after=60     be faultless for so many requests, those of a parity gate for instance
     record=FOLDER      keep what it did: NAME-PID.npy (see TRACE_COLUMNS) and events.log
 """
@@ -23,7 +25,7 @@ import sys
 import time
 from array import array
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 GOOD, WRONG = b'{"prediction":[0]}', b'{"prediction":[1]}'
 READY = b'{"status":"ok"}'
@@ -44,8 +46,10 @@ class Behaviour:
         self.status = int(numbers.pop("status", 200))
         self.freeze_s = numbers.pop("freeze_s", 0.0)
         self.start_after = int(numbers.pop("start_after", 0))
-        names = ("wrong_every", "cut_every", "silent_after", "die_after", "freeze_after", "chunked", "closing", "deaf")
-        self.count = {name: int(numbers.pop(name, 0)) for name in names}
+        self.pause_s = numbers.pop("pause_ms", 0.0) / 1e3
+        names = ("wrong_every", "cut_every", "pause_every", "silent_after", "die_after", "freeze_after")
+        flags = ("chunked", "closing", "deaf", "shuffled")
+        self.count = {name: int(numbers.pop(name, 0)) for name in (*names, *flags)}
         if numbers:
             message = f"bench.servers.stub: unknown options {', '.join(numbers)}"
             raise SystemExit(message)
@@ -101,6 +105,7 @@ class Stub(asyncio.Protocol):
     behaviour: Behaviour
     trace: Trace
     draw: random.Random
+    waiting: ClassVar[list[tuple["Stub", int]]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -116,6 +121,25 @@ class Stub(asyncio.Protocol):
             self._transport.write(_reply(200, READY))
             return
         self.trace.log("asked")
+        if not self.behaviour.count["shuffled"]:
+            self.behave(read_ns)
+            return
+        if not self.waiting:
+            asyncio.get_running_loop().call_soon(self._take_any)
+        self.waiting.append((self, read_ns))
+
+    @classmethod
+    def _take_any(cls) -> None:
+        """Answer one of the requests that wait, and look for new ones before the next."""
+        place = cls.draw.randrange(len(cls.waiting))
+        stub, read_ns = cls.waiting[place]
+        stub.behave(read_ns)
+        del cls.waiting[place]
+        if cls.waiting:
+            asyncio.get_running_loop().call_soon(cls._take_any)
+
+    def behave(self, read_ns: int) -> None:
+        """Do with a request what the command line asks for."""
         Stub.count += 1
         count, behaviour = Stub.count, self.behaviour
         if behaviour.is_past("silent_after", count):
@@ -127,6 +151,8 @@ class Stub(asyncio.Protocol):
             freeze(behaviour.freeze_s, self.trace)
         for _ in range(behaviour.draw_work(self.draw)):
             pass
+        if behaviour.is_due("pause_every", count):
+            time.sleep(behaviour.pause_s)
         if behaviour.delay_s:
             asyncio.get_running_loop().call_later(behaviour.delay_s, self._answer, count, read_ns)
         else:

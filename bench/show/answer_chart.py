@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from bench.records import HIGHER_IS_BETTER, Comparison, Summary
+from bench.records import HIGHER_IS_BETTER, Comparison, Summary, find_floor
 from bench.records.loads import parse_load
 from bench.show.canvas import Paper, Sheet
 from bench.show.charts import aa_row, ratio_row
 from bench.show.finished import FinishedRun
 from bench.show.numbers import format_load, format_percent
 from bench.show.row_chart import Row, draw_ratios, rows_height
-from bench.show.sentences import Stacks, metric_words, noise_floor_row, ratios_words, scope_words, state_words
+from bench.show.sentences import Stacks, metric_words, ratios_words, scope_words, state_words
 
-MAX_ROWS = 4
+MAX_ROWS = 5
 
 
 def answer_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
@@ -19,7 +19,7 @@ def answer_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     shown = _selection(run.summary)
     if not shown:
         return None
-    floors = [noise_floor_row(row, run.summary.noise_floor) for row in shown]
+    floors = [find_floor(row, run.summary.noise_floor) for row in shown]
     rows = [_row(row, floor, run.stacks) for row, floor in zip(shown, floors, strict=True)]
     if floors[0]:
         rows.append(replace(aa_row(floors[0], run.stacks), note=f"{metric_words(floors[0])}, {format_load(floors[0].load)}"))

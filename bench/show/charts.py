@@ -7,7 +7,7 @@ the records. A title says what was found, in words made from the data; shapes ca
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Summary, Verdict
+from bench.records import HIGHER_IS_BETTER, METRICS, Cell, Comparison, Metric, Quantile, Role, Summary, Verdict, far_end, find_floor
 from bench.records.loads import parse_load
 from bench.show.canvas import AA_GREY, Paper, Sheet
 from bench.show.latency_chart import LoadPanel, draw_latency, lines_from_quantiles
@@ -41,7 +41,6 @@ from bench.show.selection import (
 from bench.show.sentences import (
     Stacks,
     metric_words,
-    noise_floor_row,
     ratios_words,
     row_labels,
     stack_label,
@@ -101,7 +100,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet:
         more = "more" if members[0].metric in HIGHER_IS_BETTER else "less"
         band = f"hatched: within ±{format_percent(members[0].margin)}, too small to matter"
         rows.append(Row(f"{words}: {more} is better", band))
-        floors = {row: noise_floor_row(row, summary.noise_floor) for row in members}
+        floors = {row: find_floor(row, summary.noise_floor) for row in members}
         rows += [ratio_row(row, floor, stacks) for row, floor in floors.items()]
         judged = [row for row in members if row.role != "exploratory"] or members
         rows += [aa_row(floor, stacks) for floor in dict.fromkeys(floors[row] for row in judged) if floor]
@@ -110,7 +109,7 @@ def ratios_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet:
         "square: equivalent; hollow, dashed: undecided; bar: withheld; small, grey: not judged; hollow, grey diamond: A/A."
     )
     if any(row.noise_floor_is_wider for row in rows):
-        subtitle += " Dashed lines beside the band: A/A, where it is wider."
+        subtitle += " Dashed lines beside the band: the far end of A/A, where it is wider; better and worse must clear it."
     left_out = len(summary.comparisons) - len(shown)
     if left_out:
         subtitle += f" {count_words(left_out, 'comparison')} more in comparisons.csv."
@@ -239,7 +238,7 @@ def ratio_row(row: Comparison, floor: Comparison | None, stacks: Stacks) -> Row:
         dashed=row.verdict == "undecided",
         size={"not judged": 4.0, "withheld": 11.0}.get(row.verdict, 7.0),
         margin=row.margin,
-        noise_floor=floor.ratio if floor and floor.ratio else 1.0,
+        noise_floor=1 + far_end(*floor.ends) if floor and floor.ends else 1.0,
     )
 
 

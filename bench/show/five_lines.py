@@ -16,6 +16,7 @@ from bench.show.sentences import (
     headline_lines,
     interval_words,
     metric_words,
+    noise_line,
     stack_label,
     validity_line,
     verdict_words,
@@ -28,7 +29,7 @@ SOME_FEATURES = 4
 
 
 def answer_lines(summary: Summary, stacks: Stacks, price: Price) -> list[str]:
-    """Return the answer, at most five lines."""
+    """Return the answer, at most six lines."""
     found = {"break-even": _break_even_line(summary, stacks), "equal load": _load_line(summary, price), "code": _code_line(summary, stacks)}
     lines = [*headline_lines(summary, stacks), *filter(None, found.values())]
     missing = [name for name, line in found.items() if not line]
@@ -38,8 +39,8 @@ def answer_lines(summary: Summary, stacks: Stacks, price: Price) -> list[str]:
 
 
 def trust_lines(summary: Summary, stacks: Stacks) -> list[str]:
-    """Return what stands below the answer: whether it is valid, and the noise floor."""
-    return [validity_line(summary), aa_line(summary, stacks)]
+    """Return what stands below the answer: whether it is valid, the noise floor, and what widened the intervals."""
+    return [validity_line(summary), aa_line(summary, stacks), *filter(None, [noise_line(summary)])]
 
 
 def _break_even_line(summary: Summary, stacks: Stacks) -> str:

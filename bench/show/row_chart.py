@@ -29,7 +29,8 @@ _HALF_BAND = 0.11
 class Row:
     """One row. Without a marker it is a heading; `note` and `note_right` make a second line of text.
 
-    `dots` are the launches; `margin` draws the band of ratios too small to matter, `noise_floor` where A/A is wider than that band.
+    `dots` are the launches; `margin` draws the band of ratios too small to matter, `noise_floor` the far end of A/A where
+    that is wider than the band.
     """
 
     left: str
@@ -57,7 +58,8 @@ class Row:
         """Return every figure that has to lie on the axis."""
         figures = (self.value, self.low, self.high, *self.dots)
         band = (1 + self.margin, 1 / (1 + self.margin)) if self.margin else ()
-        return [figure for figure in (*figures, *band) if figure is not None]
+        far_ends = (self.noise_floor, 1 / self.noise_floor) if self.noise_floor_is_wider else ()
+        return [figure for figure in (*figures, *band, *far_ends) if figure is not None]
 
 
 def whisker(interval: Interval | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.records import Comparison
+from bench.records import Comparison, find_floor
 from bench.records.loads import parse_load
 from bench.show.charts import copies_words
 from bench.show.code_words import code_notes, code_table, feature_table
@@ -14,7 +14,7 @@ from bench.show.five_lines import trust_lines
 from bench.show.load_charts import enrich_cells, offered_cells, offered_rows, sweep_cells
 from bench.show.numbers import format_interval, format_number, format_percent, level_words
 from bench.show.selection import first_part, headline_cells, twins_of
-from bench.show.sentences import noise_floor_row, stack_label
+from bench.show.sentences import stack_label
 from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, numbers, resource_table
 from bench.show.trust import other_conditions, plain_text, trust_tables
 from bench.show.why_words import (
@@ -79,9 +79,10 @@ SERVER_TIMING = (
 CELLS = (
     "Percentiles are of all settled requests of all launches together: of the service time in closed loops (users that wait for their "
     "answers), of the response time where a rate is offered (from when a request was due; one that was never answered counts as "
-    "longer than any other). The bound in brackets is exceeded by the true percentile with a chance of 5 %, if requests are "
-    "independent. 'too few' stands where there are too few samples for a percentile, 'unanswered' where it falls among requests "
-    "without an answer. CPU us is CPU time of the server's processes per request, with the kernel's share of it."
+    "longer than any other). 'too few' stands where there are too few samples for a percentile, 'unanswered' where it falls among "
+    "requests without an answer. Where a rate is offered, throughput is what was offered; 'achieved of due' says which share of it was "
+    "answered in time. CPU us is CPU time of the server's processes per request, with the kernel's share of it; 'busy' is that time over "
+    "wall time x the server's cores."
 )
 RESOURCES = (
     "Seconds are from the start of a stack's process, alone on the machine. Memory is that of its processes, at rest after such a "
@@ -94,8 +95,9 @@ MONEY = (
     "for your own."
 )
 AA = (
-    "An estimate of A/A widens what counts as better or worse, its interval bounds what counts as equivalent. Where the A/A of the primary "
-    "comparison excludes 1 and is off by more than {tolerance}, all verdicts are withheld; other rows may exclude 1 by chance."
+    "A/A is the ratio of two copies of a baseline, in the metric and under the load of its row. Equal: its interval lies within {equal} "
+    "of 1, or within the margin if that is more. Unequal: it excludes 1, and is off by more than {tolerance}. Coarse: neither. Whichever "
+    "it is, better and worse must clear its far end; equivalent needs one that is narrow and not unequal."
 )
 NOT_MEASURED = (
     "Not measured: more than one machine or core per server, TLS, HTTP/2, real networks, databases, requests larger than those of the "
@@ -234,7 +236,7 @@ def _comparisons(run: FinishedRun, charts: Collection[str]) -> Section:
 
 def _trust(run: FinishedRun, charts: Collection[str]) -> Section:
     judged, _ = _by_role(run.summary.comparisons)
-    floors = dict.fromkeys(filter(None, (noise_floor_row(row, run.summary.noise_floor) for row in judged)))
+    floors = dict.fromkeys(filter(None, (find_floor(row, run.summary.noise_floor) for row in judged)))
     blocks = (
         _block(
             charts,
@@ -244,7 +246,8 @@ def _trust(run: FinishedRun, charts: Collection[str]) -> Section:
         ),
         _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest), folded=[other_conditions(run.manifest)]),
     )
-    aa = AA.format(tolerance=format_percent(run.plan["rules"]["aa_tolerance"]))
+    rules = run.plan["rules"]
+    aa = AA.format(tolerance=format_percent(rules["aa_tolerance"]), equal=format_percent(rules["aa_equal"]))
     lines = (*trust_lines(run.summary, run.stacks), aa, NOT_MEASURED)
     return Section("trust", "How far to trust this", lines, blocks)
 

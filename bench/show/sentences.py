@@ -4,21 +4,21 @@ The form: verdict, scope, both stacks by their servers, the ratio as "times" wit
 scenario and load. Better and worse are said per metric, so the line says what moved; exploratory rows have no verdict word.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.records import AS_DEPLOYED, SAME_SERVER, Comparison, Metric, Summary, Verdict
+from bench.records import AS_DEPLOYED, SAME_SERVER, SERVER_ALONE, Comparison, Interval, Metric, Summary, Verdict, find_floor
 from bench.show.numbers import (
     count_words,
     format_level,
     format_load,
+    format_number,
     format_percent,
     format_ratio,
     split_interval,
-    throughput_words,
     time_words,
 )
-from bench.show.selection import cell_of
 
 # manifest["stacks"]: name -> framework, server, engine, label.
 Stacks = Mapping[str, Mapping[str, str]]
@@ -30,29 +30,27 @@ _METRIC_WORDS: Mapping[Metric, str] = {
     "p95_ms": "p95 {time}",
     "p99_ms": "p99 {time}",
 }
-_SERVER_VERDICTS: Mapping[tuple[Verdict, Verdict], str] = {
-    ("better", "worse"): "gain",
-    ("better", "equivalent"): "gain",
-    ("worse", "better"): "loss",
-    ("worse", "equivalent"): "loss",
-}
+HEADLINE_PAIRS = (AS_DEPLOYED, SERVER_ALONE, SAME_SERVER)
+# Both sides of a ratio are estimated each by itself; where they are off it by more than this share of its half-width, a sentence says so.
+_OFF_SHARE = 0.25
 _MARKS: Mapping[Verdict, str] = {"better": "▲", "worse": "▼", "equivalent": "■", "undecided": "○", "withheld": "▬", "not judged": ""}
 
 
 def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
-    """Return a line for each of the two headline rows.
+    """Return a line for each of the three headline rows.
 
-    Where a run has neither row, its first two comparisons of throughput stand in their place, else its first two of anything.
+    Where a run has none of them, its first two comparisons of throughput stand in their place, else its first two of anything.
     """
-    deployed, same = headline_rows(summary)
-    if deployed or same:
+    found = dict(zip(HEADLINE_PAIRS, headline_rows(summary), strict=True))
+    first = next((row for row in found.values() if row), None)
+    if first:
         lines = [
-            comparison_line(row, summary.noise_floor, stacks) + ("" if row is same and deployed else _core_words(summary))
+            comparison_line(row, summary.noise_floor, stacks) + (_core_words(summary) + _noise_words(summary) if row is first else "")
             if row
             else f"Not measured, {scope_words(pair, stacks)}: this run does not compare {pair[0]} with {pair[1]}."
-            for pair, row in ((AS_DEPLOYED, deployed), (SAME_SERVER, same))
+            for pair, row in found.items()
+            if row or pair != SERVER_ALONE
         ]
-        lines[1] += _server_words(deployed, same, summary, stacks)
     else:
         rows = [row for row in summary.comparisons if row.metric == "throughput_rps"] or summary.comparisons
         lines = [comparison_line(row, summary.noise_floor, stacks) + _core_words(summary) for row in rows[:2]]
@@ -60,13 +58,13 @@ def headline_lines(summary: Summary, stacks: Stacks) -> list[str]:
     return lines
 
 
-def headline_rows(summary: Summary) -> tuple[Comparison | None, Comparison | None]:
-    """Return the throughput rows as usually deployed and on the same server, None where the run has none."""
+def headline_rows(summary: Summary) -> list[Comparison | None]:
+    """Return the throughput rows as usually deployed, of the server alone and on the same server, None where the run has none."""
     found: list[Comparison | None] = []
-    for pair in (AS_DEPLOYED, SAME_SERVER):
+    for pair in HEADLINE_PAIRS:
         rows = [row for row in summary.comparisons if (row.contender, row.baseline) == pair and row.metric == "throughput_rps"]
         found.append(min(rows, key=lambda row: row.role == "exploratory", default=None))
-    return found[0], found[1]
+    return found
 
 
 def ratios_words(summary: Summary, stacks: Stacks) -> str:
@@ -75,7 +73,7 @@ def ratios_words(summary: Summary, stacks: Stacks) -> str:
     rows = rows or [row for row in summary.comparisons if row.metric == summary.comparisons[0].metric]
     claims = [
         "{0} {2} times {1}{3}".format(*row_labels(row, stacks), format_ratio(row), "" if format_level(row) else " (no interval)")
-        for row in rows[:2]
+        for row in rows[: len(HEADLINE_PAIRS)]
         if row.ratio is not None
     ]
     if not claims:
@@ -90,9 +88,11 @@ def comparison_line(row: Comparison, noise_floor: Sequence[Comparison], stacks: 
     verdict = verdict_words(row)
     head = f"{verdict[0].upper()}{verdict[1:]}{', ' if scope else ''}{scope}"
     line = f"{head}: {_claim(row, noise_floor, row_labels(row, stacks))}. {row.scenario}, {format_load(row.load)}."
+    line += _off_words(row)
     if row.verdict == "undecided" and row.smallest_seen is not None:
         seen = format_percent(row.smallest_seen)
-        line += f" This run could see {seen} and more; about {count_words(4 * row.launches, 'launch')} would halve the interval."
+        line += f" Four runs of five like this one would find a difference of {seen}; "
+        line += f"about {count_words(4 * row.launches, 'launch')} would halve the interval."
     return line
 
 
@@ -146,24 +146,34 @@ def validity_line(summary: Summary) -> str:
     actions = Counter(action for _, _, action in {(gate.launch, gate.attempt, gate.action) for gate in validity.gates})
     gates = "launches that tripped a gate: " + ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
     warnings = "warnings: " + ", ".join(dict.fromkeys(warning.code for warning in validity.warnings))
-    parts = [f"A/A {validity.aa.verdict}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
+    parts = [f"A/A {validity.aa.state}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
     return f"{'Valid' if validity.valid else 'Not valid'}: {'; '.join(parts)}."
 
 
 def aa_line(summary: Summary, stacks: Stacks) -> str:
-    """Return the noise floor of the answer: two copies of one stack against each other."""
+    """Return the noise floor of the answer: two copies of one stack against each other, and what the run cannot tell for it."""
     row = headline_rows(summary)[0] or next(iter(summary.comparisons), None)
-    floor = row and noise_floor_row(row, summary.noise_floor)
+    floor = row and find_floor(row, summary.noise_floor)
+    state = summary.validity.aa.state
     if not floor or floor.ratio is None:
-        return f"A/A {summary.validity.aa.verdict}: there is no figure of two copies of one stack."
+        return f"A/A {state}: there is no figure of two copies of one stack."
     names = f"a second copy of {stack_label(floor.baseline, stacks)}", "the first"
-    return f"A/A {summary.validity.aa.verdict}: {_claim(floor, (), names)}."
+    return f"A/A {state}: {_claim(floor, (), names)}.{_resolution_words(summary)}"
 
 
-def noise_floor_row(row: Comparison, noise_floor: Sequence[Comparison]) -> Comparison | None:
-    """Return the A/A row of a comparison: same part, scenario, load, metric and baseline."""
-    key = (row.part, row.scenario, row.load, row.metric, row.baseline)
-    return next((aa for aa in noise_floor if (aa.part, aa.scenario, aa.load, aa.metric, aa.baseline) == key), None)
+def noise_line(summary: Summary) -> str:
+    """Return what widened the intervals, with its size; nothing where that is not known."""
+    noise = summary.validity.noise
+    parts = [
+        f"slices of one stack varied by {format_percent(noise.slice_sd_ratio)} within a launch" if noise.slice_sd_ratio is not None else "",
+        f"the host kept {format_percent(noise.steal_ratio)} of a core's time" if noise.steal_ratio is not None else "",
+        f"other programs used {format_percent(noise.foreign_ratio)} of the servers' core" if noise.foreign_ratio is not None else "",
+        f"launches were {noise.slowest_ratio:.2f} to {noise.fastest_ratio:.2f} times as fast as usual"
+        if noise.slowest_ratio is not None and noise.fastest_ratio is not None
+        else "",
+    ]
+    said = "; ".join(filter(None, parts))
+    return f"Noise, which makes intervals wider: {said}." if said else ""
 
 
 def metric_words(row: Comparison) -> str:
@@ -199,29 +209,50 @@ def _claim(row: Comparison, noise_floor: Sequence[Comparison], names: tuple[str,
         claim = f"{contender} used {ratio} times the CPU time per request of {baseline}"
     else:
         claim = f"the {metric_words(row)} of {contender} was {ratio} times that of {baseline}"
-    floor = noise_floor_row(row, noise_floor)
+    floor = find_floor(row, noise_floor)
     aa = "; two copies of the baseline: {}, {}".format(*split_interval(floor.interval)) if floor else ""
     return f"{claim} ({interval_words(row)}{aa.removesuffix(', ')})"
 
 
 def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:
-    """Return what a pair stands for: as usually deployed, same server, or nothing."""
+    """Return what a pair stands for: as usually deployed, the server alone, same server, or nothing."""
     if pair == AS_DEPLOYED:
         return "as usually deployed"
+    if pair == SERVER_ALONE:
+        return "the server alone"
     known = [stacks[name]["server"] for name in pair if name in stacks and stacks[name]["framework"] != "other"]
     return "same server" if pair == SAME_SERVER or (len(known) == len(pair) and len(set(known)) == 1) else ""
 
 
-def _server_words(deployed: Comparison | None, same: Comparison | None, summary: Summary, stacks: Stacks) -> str:
-    """Return what both rows together say, where their verdicts allow it, and what the other server brings without another framework."""
-    if deployed is None or same is None or (verdicts := (deployed.verdict, same.verdict)) not in _SERVER_VERDICTS:
+def _off_words(row: Comparison) -> str:
+    """Return that both sides of a ratio do not divide to it, where that is so: each is estimated over launches by itself."""
+    if row.ratio is None or row.ends is None or not row.contender_value or not row.baseline_value:
         return ""
-    said = f" So the {_SERVER_VERDICTS[verdicts]} above comes from the server"
-    cells = [cell_of(summary, row, row.baseline) for row in (same, deployed)]
-    known = [cell for cell in cells if cell and cell.throughput_rps is not None]
-    if len(known) < len(cells):
-        return f"{said}."
-    return f"{said}: {', '.join(f'{throughput_words(cell)} req/s on {stack_label(cell.stack, stacks)}' for cell in known)}."
+    quotient = row.contender_value / row.baseline_value
+    if abs(math.log(quotient / row.ratio)) <= _OFF_SHARE * math.log(row.ends[1] / row.ends[0]) / 2:
+        return ""
+    sides = f"{format_number(row.contender_value)} and {format_number(row.baseline_value)}"
+    given = split_interval(Interval(quotient, *row.ends, None))[0]  # with as many digits as the ratio
+    return f" Both sides by themselves, {sides}, give {given}: the ratio is of single launches, which were not equally fast."
+
+
+def _resolution_words(summary: Summary) -> str:
+    resolution = summary.validity.aa.resolution
+    if resolution is None or summary.validity.aa.state == "equal":
+        return ""
+    return f" This run cannot tell differences under {format_percent(resolution)}."
+
+
+def _noise_words(summary: Summary) -> str:
+    """Return what made the interval of the answer wider than it need be, with its size."""
+    noise = summary.validity.noise
+    codes = {warning.code for warning in summary.validity.warnings}
+    parts = []
+    if "steal" in codes and noise.steal_ratio is not None:
+        parts.append(f"the host kept {format_percent(noise.steal_ratio)} of a core's time from this machine")
+    if "foreign-work" in codes and noise.foreign_ratio is not None:
+        parts.append(f"other programs used {format_percent(noise.foreign_ratio)} of the servers' core")
+    return f" The interval is wider because {', '.join(parts)}." if parts else ""
 
 
 def _core_words(summary: Summary) -> str:

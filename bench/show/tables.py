@@ -73,7 +73,14 @@ def comparison_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -
 
 def noise_floor_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -> Table:
     """Return one line per A/A row: what two copies of the same code differ by."""
-    return make_table(caption, [Column("second copy / first", [stack_label(row.baseline, stacks) for row in rows]), *_ratio_columns(rows)])
+    return make_table(
+        caption,
+        [
+            Column("second copy / first", [stack_label(row.baseline, stacks) for row in rows]),
+            Column("A/A", [row.aa_state for row in rows], shown=any(row.aa_state != "not judged" for row in rows)),
+            *_ratio_columns(rows),
+        ],
+    )
 
 
 def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
@@ -97,16 +104,14 @@ def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
             ),
             numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
             numbers("level", [level_words(cell.throughput) or NO_FIGURE for cell in cells], not one_level),
+            numbers("achieved of due", [_share_words(cell.achieved_ratio) for cell in cells], any(cell.achieved_ratio for cell in cells)),
             numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
             numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
-            numbers("p99 ms (bound)", [_with_bound(percentile_words(cell, cell.p99_ms, 0.99), cell.p99_upper_ms) for cell in cells]),
-            numbers(
-                "p99.9 ms (bound)",
-                [_with_bound(percentile_words(cell, cell.p999_ms, 0.999), cell.p999_upper_ms) for cell in cells],
-                any(cell.p999_ms for cell in cells),
-            ),
+            numbers("p99 ms", [percentile_words(cell, cell.p99_ms, 0.99) for cell in cells]),
+            numbers("p99.9 ms", [percentile_words(cell, cell.p999_ms, 0.999) for cell in cells], any(cell.p999_ms for cell in cells)),
             numbers("max ms", [percentile_words(cell, cell.max_ms, 1) for cell in cells]),
             numbers("CPU us (kernel)", [_cpu_words(cell) for cell in cells]),
+            numbers("busy", [_share_words(cell.busy_share) for cell in cells], any(cell.busy_share for cell in cells)),
             numbers("samples", [f"{cell.samples:,}" for cell in cells]),
             *failure_columns(cells),
             numbers("launches", [str(cell.launches) for cell in cells], not one_count),
@@ -185,8 +190,10 @@ def percentile_words(cell: Cell, figure: float | None, quantile: float) -> str:
 
 
 def _ratio_columns(rows: Sequence[Comparison], *, has_margin: bool = True) -> list[Column]:
+    both = [row.contender_value is not None and row.baseline_value is not None for row in rows]
     return [
         numbers("ratio", [format_ratio(row) for row in rows]),
+        numbers("of contender, baseline", [_sides_words(row) for row in rows], any(both)),
         Column("part", [row.part for row in rows], shown=len({row.part for row in rows}) > 1),
         numbers("level", [format_level(row) or NO_FIGURE for row in rows]),
         Column("metric", [metric_words(row) for row in rows]),
@@ -196,13 +203,21 @@ def _ratio_columns(rows: Sequence[Comparison], *, has_margin: bool = True) -> li
     ]
 
 
-def _with_bound(text: str, bound_ms: float | None) -> str:
-    return text if bound_ms is None else f"{text} ({format_number(bound_ms)})"
-
-
 def _cpu_words(cell: Cell) -> str:
     kernel = f" ({format_percent(cell.kernel_ratio)})" if cell.kernel_ratio is not None else ""
     return f"{format_number(cell.cpu_us_per_request)}{kernel}"
+
+
+def _sides_words(row: Comparison) -> str:
+    """Return both sides of a ratio, as `4,500 / 2,570 req/s`."""
+    if row.contender_value is None or row.baseline_value is None:
+        return NO_FIGURE
+    unit = {"throughput_rps": "req/s", "cpu_us_per_request": "us"}.get(row.metric, "ms")
+    return f"{format_number(row.contender_value)} / {format_number(row.baseline_value)} {unit}"
+
+
+def _share_words(share: float | None) -> str:
+    return f"{100 * share:.1f} %" if share is not None else NO_FIGURE
 
 
 def _memory_words(rss_bytes: int | None, pss_bytes: int | None) -> str:

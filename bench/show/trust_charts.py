@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from bench.records import find_floor
 from bench.show.canvas import Paper, Sheet
 from bench.show.charts import aa_row
 from bench.show.finished import FinishedRun
@@ -10,7 +11,7 @@ from bench.show.looks import look_of
 from bench.show.numbers import count_words, format_load, format_percent
 from bench.show.row_chart import TICK_DISTANCE, Row, draw_ratios, ratio_ticks, rows_height
 from bench.show.selection import headline_load
-from bench.show.sentences import metric_words, noise_floor_row, stack_label, state_words
+from bench.show.sentences import metric_words, stack_label, state_words
 
 MAX_ROWS = 8
 LEAST_SLICES = 4
@@ -18,7 +19,7 @@ LEAST_SLICES = 4
 
 def aa_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
     """Draw what two copies of one stack differed by, one dot per launch: the rows that verdicts rest on, and all of throughput."""
-    judged = [noise_floor_row(row, run.summary.noise_floor) for row in run.summary.comparisons if row.role != "exploratory"]
+    judged = [find_floor(row, run.summary.noise_floor) for row in run.summary.comparisons if row.role != "exploratory"]
     others = [row for row in run.summary.noise_floor if row.metric == "throughput_rps" or not any(judged)]
     floors = [row for row in dict.fromkeys([*judged, *others]) if row and row.ratio is not None][:MAX_ROWS]
     if not floors:

@@ -142,7 +142,7 @@ def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
 
 
 def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
-    """Return one line per step of each stack: CPU us with interval, the kernel's part of it."""
+    """Return one line per step of each stack: CPU us with interval."""
     return make_table(
         "CPU time of one request, by differences of stacks at one equal rate",
         [
@@ -150,7 +150,6 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
             Column("step", [STEP_WORDS[row.step] for row in ladder]),
             numbers("CPU us", [format_interval(row.cpu) for row in ladder]),
             numbers("level", [level_words(row.cpu) or NO_FIGURE for row in ladder]),
-            numbers("of it kernel, us", [format_number(row.kernel_us) for row in ladder]),
             numbers("offered req/s", [format_number(row.offered_rps) for row in ladder]),
             numbers("launches", [str(row.launches) for row in ladder]),
         ],
@@ -163,7 +162,7 @@ def server_timing_table(summary: Summary, stacks: Stacks) -> Table:
     rows = [row for row in summary.server_timing if row.stack in steps]
     of_ladder = [steps[row.stack] for row in rows]
     return make_table(
-        "The model's step, checked: what the stack itself reports (Server-Timing) beside the ladder",
+        "The model's step beside what the stack itself reports of it (Server-Timing)",
         [
             Column("stack", [stack_label(row.stack, stacks) for row in rows]),
             numbers("preprocessing, us", [format_number(row.preprocess_us) for row in rows]),

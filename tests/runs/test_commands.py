@@ -17,6 +17,7 @@ from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records import RESULTS_SCHEMA, RunWarning
 from bench.records.folder import RunFolder
+from bench.records.former import OLDEST_SCHEMA
 from bench.records.price import Price
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -262,8 +263,8 @@ def with_warnings(summary, *codes, valid=True, **changes):
     ("changes", "status", "words"),
     [
         ({}, 0, ""),
-        ({"codes": ("errors", "steal", "foreign-work", "unsteady")}, 0, ""),
-        ({"codes": ("noise-floor",), "valid": False}, 4, "bench: the run is not valid: no verdict holds (exit status 4)."),
+        ({"codes": ("errors", "steal", "foreign-work", "unsteady", "copies-differ", "coarse")}, 0, ""),
+        ({"codes": ("starved-generator",), "valid": False}, 4, "bench: the run is not valid: no verdict holds (exit status 4)."),
         ({"codes": ("wrong-answers",)}, 4, "bench: answers were wrong (exit status 4)."),
         (
             {"codes": ("wrong-answers", "one-core"), "valid": False},
@@ -288,7 +289,7 @@ def test_a_run_that_came_to_its_end_has_the_status_of_what_it_found(capsys, monk
 
 
 def test_a_report_of_a_run_that_is_not_valid_is_drawn_and_ends_well(capsys, mini, priced):
-    mini.write_summary(with_warnings(mini.read_summary(), "noise-floor", valid=False))
+    mini.write_summary(with_warnings(mini.read_summary(), "one-core", valid=False))
     assert shown(capsys, "report", str(mini.path))
     assert len(priced) == 1
 
@@ -315,7 +316,7 @@ def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):
     RunFolder(tmp_path / "run").write_text("manifest.json", '{"schema": 1}')
     assert main(["report", str(tmp_path / "run")]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads {RESULTS_SCHEMA}.")
+    assert line.startswith(f"bench: {tmp_path / 'run'} has results format 1; this version reads {OLDEST_SCHEMA} to {RESULTS_SCHEMA}.")
 
 
 # --- judging again --------------------------------------------------------------------------------------------------

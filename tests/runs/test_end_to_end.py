@@ -100,7 +100,10 @@ def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub
     summary = json.loads((tmp_path / "results" / "latest" / "summary.json").read_text("utf-8"))
     assert {cell["stack"] for cell in summary["cells"] if cell["errors"]} == {f"stub-{mode}" for mode in modes}
     assert "errors" in {warning["code"] for warning in summary["validity"]["warnings"]}
-    assert all("without a correct answer" in row["reason"] for row in summary["comparisons"])
+    wrong = [row["reason"] for row in summary["comparisons"] if row["contender"] == "stub-sometimes-wrong"]
+    assert wrong
+    assert all("wrong answers in its cells" in reason for reason in wrong)
+    assert not summary["validity"]["valid"]
 
 
 def test_two_runs_at_once_end_well_one_of_them_without_git_and_with_a_terminal_that_knows_ascii_only(tmp_path):

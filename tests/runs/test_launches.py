@@ -26,7 +26,7 @@ from bench.measure.processes import kill_group, pinned
 from bench.measure.start_up import measure_start
 from bench.plan.plan import make_plan
 from bench.plan.profiles import Part
-from bench.plan.rules import OpenLoopRules, Rules, SliceRules
+from bench.plan.rules import GateRules, OpenLoopRules, Rules, SliceRules
 from bench.plan.schedule import PlannedLaunch, Turn, draw_arrivals, plan_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.loads import parse_load
@@ -84,7 +84,7 @@ def cell_of(measured):
     with spooled() as spool:
         for record in counted:
             spool.add(settled_requests(file.read(record.slice), record.settled_ns, record.end_ns))
-        return make_cell(key, slices, own, spool.times(), 0.95, 0.8)
+        return make_cell(key, slices, own, spool.times(), 0.95, GateRules(), cores=1)
 
 
 def test_every_request_is_a_sample_with_its_stamps_in_order(usual):

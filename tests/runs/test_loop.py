@@ -24,7 +24,7 @@ from bench.run.loop import run
 
 JUDGED = (JudgedRow("primary", "throughput_rps", "predict-1", "closed-4"),)
 # No machine is that good.
-NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), generator_wait_ratio=-1.0, repeat_share=10.0))
+NEVER_PASSED = replace(Rules(), gates=replace(GateRules(), slice_wait_ratio=-1.0))
 TABLES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
 
 
@@ -60,14 +60,14 @@ def test_a_launch_that_trips_a_gate_is_repeated_by_the_same_plan_then_kept_and_m
     assert (len(seen), len(set(seen))) == (3, 1)
     summary = folder.read_summary()
     validity = summary.validity
-    waits = [gate for gate in validity.gates if gate.gate == "generator_wait_ratio"]
+    waits = [gate for gate in validity.gates if gate.gate == "starved_slices_ratio"]
     assert [(gate.launch, gate.attempt, gate.action) for gate in waits] == [
         (1, 1, "repeated"),
         (1, 2, "repeated"),
         (1, 3, "kept and marked"),
     ]
     assert not validity.valid
-    assert {warning.code for warning in validity.warnings} >= {"repeated-launches", "marked-launches"}
+    assert {warning.code for warning in validity.warnings} >= {"repeated-launches", "starved-generator"}
     assert {cell.launches for cell in summary.cells} == {1}
     samples = sorted(path.name for path in (folder.path / "samples").iterdir())
     assert samples == ["launch-01-repeated-1.parquet", "launch-01-repeated-2.parquet", "launch-01.parquet"]
@@ -76,8 +76,7 @@ def test_a_launch_that_trips_a_gate_is_repeated_by_the_same_plan_then_kept_and_m
 
 
 def test_where_a_repeat_would_take_too_long_a_launch_is_kept_and_marked_at_once(two, tmp_path):
-    rules = replace(NEVER_PASSED, gates=replace(NEVER_PASSED.gates, repeat_share=0.9))  # the one launch of the plan would take all of it
-    folder = measure(replace(two(rules=rules), repeats=2), tmp_path)
+    folder = measure(replace(two(rules=NEVER_PASSED), repeats=2, limit_s=5), tmp_path)  # drawing alone is planned to take longer
     assert [(row["launch"], row["attempt"], row["kept"]) for row in folder.read_manifest()["launches"]] == [(1, 1, True)]
 
 

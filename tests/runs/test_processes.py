@@ -112,7 +112,7 @@ def test_a_port_that_another_server_shares_is_not_the_stacks_own(tmp_path, monke
     stacks = load_stacks(BUNDLED_STACKS)
     shared = free_port()
     monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: shared)
-    both = [spawn_stack(stacks[name], (), tmp_path) for name in ("flask-granian", "null-wsgi-granian")]
+    both = [spawn_stack(stacks[name], (), tmp_path) for name in ("flask-granian", "bare-wsgi-granian")]
     try:
         while not all(listeners(running) for running in both):
             assert not any(running.describe_death() for running in both)

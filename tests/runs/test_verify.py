@@ -57,7 +57,7 @@ def test_where_the_generator_shares_its_core_nothing_is_verified_and_that_is_sai
     with pinned(bed.cores.generator):
         rival = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
     try:
-        with pytest.raises(NothingVerifiedError, match=r"waited for its core for \d+% of the time, over 5%, so nothing can be verified"):
+        with pytest.raises(NothingVerifiedError, match=r"waited for its core for \d+% of the time, over 10%, so nothing can be verified"):
             refuse_busy_core(bed)
     finally:
         kill_group(rival)

@@ -59,8 +59,8 @@ def test_an_application_has_the_same_features_on_another_server(name):
 
 
 def test_a_server_that_answers_everything_with_one_body_has_none_of_what_an_application_adds():
-    rows = list(probe_stack(STACKS["null-asgi-uvicorn"], CORES))
-    assert {row.stack for row in rows} == {"null-asgi-uvicorn"}
+    rows = list(probe_stack(STACKS["bare-asgi-uvicorn"], CORES))
+    assert {row.stack for row in rows} == {"bare-asgi-uvicorn"}
     assert [(row.feature, row.probe) for row in rows] == [(probe.feature, probe.words) for probe in PROBES if probe.feature != ASYNC]
     found = findings(rows)
     assert {feature for feature, (has, _) in found.items() if has} == {"HEAD on pages", "keep-alive", "graceful stop"}

@@ -38,7 +38,7 @@ def test_the_whole_stacks_of_the_ladder_are_asked(profile):
 
 def test_twins_and_other_engines_are_not_asked():
     plan = make_plan("default")
-    stacks = ("null-wsgi-gthread", "flask-gthread", "flask-gthread@constant", "flask-gthread@spin-1ms", "flask-gthread-twin")
+    stacks = ("bare-wsgi-gthread", "flask-gthread", "flask-gthread@constant", "flask-gthread@spin-1ms", "flask-gthread-twin")
     part = replace(plan.parts[1], stacks=stacks)
     assert [stack.name for stack in replace(plan, parts=(part,)).timed_stacks()] == ["flask-gthread"]
 

@@ -9,7 +9,7 @@ from sample_rows import columns, sample_rows
 
 from bench.judge.judgement import judge
 from bench.measure.slices import describe_slices
-from bench.plan.plan import describe
+from bench.plan.described import describe
 from bench.plan.schedule import draw_arrivals, schedule_slices
 from bench.records import Quantile, SliceRecord, Summary, WarmUpPoint
 from bench.records.folder import RunFolder
@@ -24,6 +24,7 @@ USERS = 16
 RATES_RPS = {"flask-gthread": 5000.0, "fastapi-uvicorn": 10_000.0, "flask-gthread-twin": 5000.0}
 SERVICE_NS = {"flask-gthread": 400_000, "fastapi-uvicorn": 200_000, "flask-gthread-twin": 400_000}
 CPU_NS = {"flask-gthread": 190_000, "fastapi-uvicorn": 95_000, "flask-gthread-twin": 190_000}
+OTHER_CPU_NS = 150_000
 KERNEL_SHARE = 0.25
 SEND_LAG_NS = 20_000
 COLUMN = {name: place for place, name in enumerate(SAMPLE_COLUMNS)}
@@ -44,14 +45,14 @@ def simulate_launch(config, launch, spoil=None, rates=RATES_RPS):
             own = spoil(place, own)
         own = own[np.argsort(own[:, COLUMN["done_ns"]], kind="stable")]
         samples.append(own)
-        cpu_ns = CPU_NS[place.stack] * int(own[:, COLUMN["correct"]].sum())
+        cpu_ns = CPU_NS.get(place.stack, OTHER_CPU_NS) * int(own[:, COLUMN["correct"]].sum())
         facts.append(
             {
                 "slice": place.index,
                 "start_ns": start_ns,
                 "settled_ns": start_ns + SETTLE_NS,
                 "end_ns": start_ns + LENGTH_NS,
-                "drained_ns": start_ns + LENGTH_NS,
+                "drained_ns": max(start_ns + LENGTH_NS, own[-1, COLUMN["done_ns"]].item() if len(own) else 0),
                 "server_cpu_ns": cpu_ns,
                 "server_user_ns": round(cpu_ns * (1 - KERNEL_SHARE)),
                 "server_kernel_ns": round(cpu_ns * KERNEL_SHARE),
@@ -65,13 +66,12 @@ def simulate_launch(config, launch, spoil=None, rates=RATES_RPS):
 
 
 def closed_rows(place, start_ns, rate_rps, rng):
+    """Return the requests of users that ask again as soon as they are answered, until the end of the slice."""
     mean_ns = USERS / rate_rps * 1e9
-    rows = []
-    for user in range(USERS):
-        service = rng.uniform(0.9, 1.1, int(LENGTH_NS / mean_ns)) * mean_ns
-        sent = start_ns + np.concatenate([[0], np.cumsum(service)[:-1]])
-        rows.append(sample_rows(place.index, sent, service, connections=user))
-    return np.concatenate(rows)
+    service = rng.uniform(0.9, 1.1, (USERS, int(1.1 * LENGTH_NS / mean_ns) + 2)) * mean_ns
+    sent = start_ns + np.cumsum(service, axis=1) - service
+    users, _ = is_sent = np.nonzero(sent < start_ns + LENGTH_NS)
+    return sample_rows(place.index, sent[is_sent], service[is_sent], connections=users)
 
 
 def open_rows(place, start_ns, rng):
@@ -88,8 +88,8 @@ def read(config, launch, **options):
     return slices, [settled_requests(columns(own), record.settled_ns, record.end_ns) for own, record in zip(rows, slices, strict=True)]
 
 
-def write_run(path, config, *, launches=None, spoil=None, rates=RATES_RPS, gates=(), warnings=(), partial=False):
-    """Write the files that measuring leaves behind; `spoil` may be a function, or one by launch."""
+def write_run(path, config, *, launches=None, spoil=None, rates=RATES_RPS, gates=(), warnings=(), partial=False, cores=(0,)):
+    """Write the files that measuring leaves behind; `spoil` may be a function, or one by launch, `cores` are the server's."""
     folder = RunFolder(path)
     (path / "samples").mkdir(parents=True)
     count = config.parts[0].launches if launches is None else launches
@@ -104,7 +104,7 @@ def write_run(path, config, *, launches=None, spoil=None, rates=RATES_RPS, gates
         {
             "plan": describe(config),
             "partial": partial,
-            "environment": {},
+            "environment": {"server_cores": list(cores)},
             "gates": [vars(gate) for gate in gates],
             "warnings": [vars(warning) for warning in warnings],
             "launches": [{"launch": launch, "part": config.parts[0].name, "kept": True} for launch in range(1, count + 1)],

@@ -8,12 +8,15 @@ import pytest
 from judge_rows import make_slice, small_config
 
 from bench.judge.break_even import fit_overhead_ms, judge_break_even, ratio_at, time_within
+from bench.judge.estimates import hodges_lehmann
 from bench.judge.index import index_slices
 from bench.plan.profiles import Part
 from bench.plan.rules import Rules
 from bench.records import ModelTime
 
 LEVEL = 0.95
+# A slice so long that its number of answers has the rate to many digits.
+LONG = {"start_ns": 0, "settled_ns": 0, "end_ns": 10**18, "drained_ns": 10**18}
 MODEL_MS = {"constant": 0.0002, "numpy": 0.004, "spin-1ms": 1.01, "spin-10ms": 10.03}
 OVERHEAD_MS = {"fastapi-uvicorn": 0.12, "flask-gthread": 0.25}
 FLASK_NUMPY = "flask-gthread"
@@ -41,7 +44,7 @@ def slices_of(part, *, overheads=OVERHEAD_MS, speeds=None, noise=0.0, factors=No
             stack, _, engine = cell.partition("@")
             ms = (overheads[stack] + MODEL_MS[engine or "numpy"]) * (speeds or {}).get(launch, 1) * (factors or {}).get(cell, 1)
             rate = 1e3 / ms * math.exp(draw.normal(0, noise))
-            rows.append(make_slice(launch=launch, part=part.name, stack=cell, throughput_rps=rate))
+            rows.append(make_slice(launch=launch, part=part.name, stack=cell, throughput_rps=rate, **LONG))
     return rows
 
 
@@ -78,7 +81,7 @@ def test_exact_rates_give_the_overheads_and_a_curve_through_every_point():
 def test_an_open_loop_has_no_curve_since_its_rate_is_what_was_offered():
     part = replace(make_part(), loads=("closed-16", "open-60"))
     rows = slices_of(part)
-    offered = [replace(record, load="open-60", throughput_rps=100.0) for record in rows]
+    offered = [replace(record, load="open-60", settled_answers=10**11) for record in rows]
     assert [row.load for row in judge(part, [*offered, *rows], times_of(part))] == ["closed-16"]
 
 
@@ -98,19 +101,27 @@ def test_a_launch_in_which_all_was_slower_changes_neither_ratio_nor_interval():
     assert row.points[1].interval.low == pytest.approx(row.points[1].interval.high)
 
 
+def test_slices_of_a_launch_count_by_their_total_so_that_a_pause_in_one_of_them_is_a_cost():
+    part = make_part()
+    halves = [
+        replace(record, slice=place, settled_answers=record.settled_answers // divisor)
+        for record in slices_of(part)
+        for place, divisor in enumerate((1, 1, 2 if record.stack == FLASK_NUMPY else 1))
+    ]
+    [row] = judge(part, halves, times_of(part))
+    ratios = {point.engine: point.ratio for point in row.points}
+    assert ratios["numpy"] == pytest.approx(0.254 / 0.124 * 3 / 2.5)
+    assert ratios["constant"] == pytest.approx(0.2502 / 0.1202)
+
+
 def test_intervals_of_overheads_cover_the_truth_almost_as_often_as_they_say():
-    part = make_part(launches=8)
-    covered = 0
-    for seed in range(200):
-        draw = np.random.default_rng(seed)
-        factors = None
-        rows = [
-            replace(record, throughput_rps=record.throughput_rps * math.exp(draw.normal(0, 0.02)))
-            for record in slices_of(part, factors=factors)
-        ]
-        [row] = judge(part, rows, times_of(part))
-        covered += row.baseline_overhead_ms.low <= 0.25 <= row.baseline_overhead_ms.high
-    assert covered / 200 >= 0.92
+    model_ms = np.array(list(MODEL_MS.values()))
+    noise = np.exp(np.random.default_rng(20261125).normal(0, 0.02, (500, 8, len(model_ms))))
+    found = [
+        hodges_lehmann(np.array([fit_overhead_ms((0.25 + model_ms) * own / 1e3, model_ms) for own in launches]), LEVEL)
+        for launches in noise
+    ]
+    assert np.mean([interval.low <= 0.25 <= interval.high for interval in found]) >= 0.93
 
 
 def test_an_engine_that_does_more_than_add_its_time_lies_off_the_curve():
@@ -163,7 +174,7 @@ def test_without_times_or_slices_there_is_no_curve():
 def test_a_launch_in_which_a_cell_gave_no_rate_is_left_out():
     part = make_part()
     slices = [
-        replace(record, throughput_rps=None) if record.launch == 2 and record.stack == FLASK_NUMPY else record for record in slices_of(part)
+        replace(record, settled_answers=0) if record.launch == 2 and record.stack == FLASK_NUMPY else record for record in slices_of(part)
     ]
     [row] = judge(part, slices, times_of(part))
     assert row.launches == 5

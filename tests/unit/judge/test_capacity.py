@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_rows import SATURATION_RPS, make_cell_of, make_slice, nested, small_config
+from judge_rows import SATURATION_RPS, by_cell, make_cell_of, make_slice, small_config
 
 from bench.judge.capacity import UNANSWERED_LIMITS, find_crossing, find_knees, judge_capacity
 from bench.plan.rules import Rules
@@ -73,17 +73,17 @@ def config_of(loads=LOADS, launches=8):
 
 
 def measured(config, tails=None, failures=None):
-    """Return block values and slices of a run: `tails` gives p99 by (launch, stack), `failures` requests without an answer by key."""
-    blocks, slices = {}, []
+    """Return values and slices of launches: `tails` gives p99 by (launch, stack), `failures` requests without an answer by key."""
+    values, slices = {}, []
     part = config.parts[0]
     for launch, stack in itertools.product(range(1, part.launches + 1), part.stacks):
         own = (tails or {}).get((launch, stack), (tails or {}).get(stack, CROSSING_MS))
         for load, p99_ms in zip(part.loads, own, strict=True):
             key = CellKey(part.name, stack, "predict-1", load)
-            blocks[launch, 0, key] = {"p99_ms": p99_ms}
+            values[launch, key] = {"p99_ms": p99_ms}
             lost = (failures or {}).get((launch, stack, load), 0)
             slices.append(make_slice(launch=launch, stack=stack, load=load, unfinished=lost, answers=1000 - lost))
-    return nested(blocks), slices
+    return by_cell(values), slices
 
 
 def capacity_of(config, stack=FLASK, **options):
@@ -161,16 +161,6 @@ def test_a_tail_that_is_infinite_is_beyond_the_limit_and_no_fault():
     assert 3500 < row.capacity_rps < 4500
 
 
-def test_several_blocks_of_a_launch_count_with_their_median():
-    config = config_of(launches=1)
-    blocks, slices = measured(config)
-    key = CellKey("headline", FLASK, "predict-1", "own-90")
-    for block, p99_ms in ((1, 1000.0), (2, 1.0)):
-        blocks[key][1, block] = {"p99_ms": p99_ms}
-    [row] = [row for row in judge_capacity(config, blocks, slices) if row.stack == FLASK]
-    assert row.capacity_rps == pytest.approx(4000.0)  # 100 ms, as without the two
-
-
 def test_a_rate_with_too_few_samples_for_a_p99_is_left_out_of_its_launch():
     row = capacity_of(config_of(), tails={(2, FLASK): (1.0, None, 100.0, 100.0)})
     assert row.launches == 8
@@ -180,9 +170,9 @@ def test_a_rate_with_too_few_samples_for_a_p99_is_left_out_of_its_launch():
 
 def test_warm_ups_are_not_asked_for_unanswered_requests():
     config = config_of()
-    blocks, slices = measured(config, tails={FLASK: (1.0, 1.0, 1.0, 1.0)})
+    values, slices = measured(config, tails={FLASK: (1.0, 1.0, 1.0, 1.0)})
     warm = [replace(record, warm_up=True, unfinished=1000) for record in slices]
-    assert judge_capacity(config, blocks, [*warm, *slices]) == judge_capacity(config, blocks, slices)
+    assert judge_capacity(config, values, [*warm, *slices]) == judge_capacity(config, values, slices)
 
 
 @pytest.mark.parametrize("loads", [("own-50", "own-100"), ("closed-16", "closed-1", "closed-4"), ("open-30", "open-60", "open-80")])

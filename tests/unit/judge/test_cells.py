@@ -1,147 +1,104 @@
-"""What a slice, a block and a cell are worth."""
+"""What a launch and a cell are worth."""
 
 import math
 
 import numpy as np
 import pytest
 from judge_rows import KEY, OPEN_KEY, make_slice, make_times
-from sample_rows import MS, columns, not_sent_rows, sample_rows, unfinished_rows
-from scipy import stats
+from sample_rows import MS
 
-from bench.judge.cells import QUANTILES, block_values, distributions, make_cell
-from bench.judge.index import index_slices
+from bench.judge.cells import QUANTILES, distributions, launch_rates, launch_totals, make_cell, starved_share
+from bench.judge.index import index_slices, total_rate_rps
 from bench.plan.rules import GateRules
 from bench.records import METRICS
-from bench.records.samples import MIN_SAMPLES, settled_requests
+from bench.records.samples import MIN_SAMPLES
 
 INF = math.inf
 NOTHING = np.empty(0)
 
 
-def settled_of(*rows, settled_ms=0, end_ms=200):
-    return settled_requests(columns(np.concatenate(rows)), settled_ms * MS, end_ms * MS)
+# --- launches -------------------------------------------------------------------------------------------------------
 
 
-# --- slices ---------------------------------------------------------------------------------------------------------
+def test_the_throughput_of_a_launch_is_all_its_answers_over_all_its_time():
+    slices = [make_slice(settled_answers=800), make_slice(settled_answers=4000, end_ns=440 * MS)]
+    assert launch_totals(slices, NOTHING)["throughput_rps"] == total_rate_rps(slices) == pytest.approx(4800 / 0.56)
 
 
-def test_requests_count_that_were_due_after_settling_and_before_the_end():
-    rows = sample_rows(0, np.array([39, 40, 199, 200]) * MS, [5 * MS] * 4)
-    assert settled_of(rows, settled_ms=40).done_ns.tolist() == [45 * MS, 204 * MS]
+@pytest.mark.parametrize("answers", [400, 0])
+def test_a_pause_in_one_of_many_slices_costs_what_it_cost_in_answers(answers):
+    slices = [*[make_slice(settled_answers=800)] * 7, make_slice(settled_answers=answers)]
+    assert launch_totals(slices, NOTHING)["throughput_rps"] == pytest.approx(5000 * (7 * 800 + answers) / (8 * 800))
 
 
-def test_it_is_due_time_that_decides_not_when_a_request_was_sent():
-    rows = sample_rows(0, np.array([41, 201]) * MS, [5 * MS] * 2, intended_ns=np.array([39, 199]) * MS)
-    assert settled_of(rows, settled_ms=40).response_ms.tolist() == [7]
+def test_a_launch_without_an_answer_has_no_throughput():
+    assert launch_totals([make_slice(settled_answers=0)] * 2, NOTHING)["throughput_rps"] is None
 
 
-def test_a_service_time_is_from_sent_to_done_and_a_response_time_from_due_to_done_in_milliseconds():
-    settled = settled_of(sample_rows(0, [50 * MS], [1_234_567], intended_ns=[48 * MS], connections=7))
-    assert (settled.service_ms.tolist(), settled.response_ms.tolist()) == ([1.234567], [3.234567])
-    assert (settled.connections.tolist(), settled.send_lag_ms.tolist()) == ([7], [2])
-
-
-def test_in_a_closed_loop_both_times_are_the_same_and_nothing_is_sent_late():
-    settled = settled_of(sample_rows(0, np.arange(1, 9) * MS, np.arange(8) * 1000))
-    assert settled.response_ms.tolist() == settled.service_ms.tolist()
-    assert set(settled.send_lag_ms) == {0}
-
-
-def test_wrong_and_failed_answers_enter_no_time_and_no_rate():
-    wrong = sample_rows(0, [50 * MS], [MS], correct=False)
-    failed = sample_rows(0, [60 * MS], [MS], correct=False, status=0)
-    settled = settled_of(wrong, failed)
-    assert [len(values) for values in (settled.connections, settled.done_ns, settled.response_ms, settled.service_ms)] == [0] * 4
-
-
-def test_a_request_that_was_sent_late_shows_in_the_send_lag_whatever_its_answer():
-    late = {"intended_ns": [50 * MS]}
-    wrong = sample_rows(0, [53 * MS], [MS], correct=False, **late)
-    settled = settled_of(wrong, unfinished_rows(0, [54 * MS], **late), sample_rows(0, [55 * MS], [MS], **late))
-    assert sorted(settled.send_lag_ms) == [3, 4, 5]
-
-
-def test_an_unfinished_request_is_longer_than_any_other_in_both_times():
-    settled = settled_of(sample_rows(0, [50 * MS], [MS]), unfinished_rows(0, [60 * MS, 61 * MS]))
-    assert settled.response_ms.tolist() == settled.service_ms.tolist() == [1, INF, INF]
-    assert settled.done_ns.tolist() == [51 * MS]
-
-
-def test_a_request_that_was_not_sent_is_longer_than_any_other_in_response_time_and_has_no_service_time_nor_send_lag():
-    settled = settled_of(sample_rows(0, [50 * MS], [MS]), not_sent_rows(0, [60 * MS, 61 * MS]))
-    assert settled.response_ms.tolist() == [1, INF, INF]
-    assert (settled.service_ms.tolist(), settled.send_lag_ms.tolist()) == ([1], [0])
-
-
-@pytest.mark.parametrize("kind", [unfinished_rows, not_sent_rows])
-def test_a_request_without_an_answer_counts_only_if_it_was_due_after_settling_and_before_the_end(kind):
-    settled = settled_of(kind(0, np.array([39, 40, 199, 200]) * MS), settled_ms=40)
-    assert settled.response_ms.tolist() == [INF, INF]
-
-
-# --- blocks ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_throughput_of_a_block_is_the_mean_of_its_two_slices():
-    slices = [make_slice(throughput_rps=4000.0), make_slice(throughput_rps=5000.0)]
-    assert block_values(slices, NOTHING)["throughput_rps"] == 4500
-
-
-@pytest.mark.parametrize("rate", [None, 0.0])
-def test_a_block_has_no_throughput_if_one_of_its_slices_has_none(rate):
-    slices = [make_slice(throughput_rps=4000.0), make_slice(throughput_rps=rate)]
-    assert block_values(slices, NOTHING)["throughput_rps"] is None
-
-
-def test_the_cpu_time_of_a_block_is_spread_over_all_its_answers():
+def test_the_cpu_time_of_a_launch_is_spread_over_all_its_answers():
     slices = [make_slice(server_cpu_ns=100 * MS, answers=1000), make_slice(server_cpu_ns=500 * MS, answers=2000)]
-    assert block_values(slices, NOTHING)["cpu_us_per_request"] == pytest.approx(200)
+    assert launch_totals(slices, NOTHING)["cpu_us_per_request"] == pytest.approx(200)
 
 
 @pytest.mark.parametrize("fields", [{"answers": 0}, {"server_cpu_ns": 0}])
-def test_a_block_has_no_cpu_time_per_request_without_answers_or_without_cpu_time(fields):
-    assert block_values([make_slice(**fields)] * 2, NOTHING)["cpu_us_per_request"] is None
+def test_a_launch_has_no_cpu_time_per_request_without_answers_or_without_cpu_time(fields):
+    assert launch_totals([make_slice(**fields)] * 2, NOTHING)["cpu_us_per_request"] is None
 
 
-def test_the_percentiles_of_a_block_are_of_the_pooled_response_times_of_its_slices():
+def test_a_launch_in_which_a_process_of_the_server_ended_has_no_cpu_time():
+    slices = [make_slice(), make_slice(server_cpu_ns=None, server_user_ns=None, server_kernel_ns=None)]
+    assert launch_totals(slices, NOTHING)["cpu_us_per_request"] is None
+    found = cell(slices)
+    assert (found.cpu_us_per_request, found.busy_share) == (None, None)
+
+
+def test_the_percentiles_of_a_launch_are_of_its_pooled_response_times():
     values = np.random.default_rng(1).lognormal(size=1000)
     slow, fast = np.sort(values)[500:], np.sort(values)[:500]
-    found = block_values([make_slice()] * 2, np.concatenate([slow, fast]))
+    found = launch_totals([make_slice()] * 2, np.concatenate([slow, fast]))
     for metric, quantile in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         assert found[metric] == np.quantile(values, quantile, method="inverted_cdf")
 
 
-def test_a_block_has_no_percentile_for_which_its_samples_are_too_few():
-    found = block_values([make_slice()] * 2, np.array(([1.0] * 100) * 2))
-    assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, 1, None)
+@pytest.mark.parametrize(
+    ("answered", "without", "expected"),
+    [
+        (200, 0, (1, 1, None)),  # too few for a p99
+        (1900, 100, (1, 1, None)),
+        (1898, 102, (1, None, None)),  # 5.1 % have no answer
+    ],
+)
+def test_a_launch_has_no_percentile_for_too_few_requests_nor_among_those_without_an_answer(answered, without, expected):
+    found = launch_totals([make_slice()] * 2, np.array([1.0] * answered + [INF] * without))
+    assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == expected
 
 
-def test_a_block_has_no_percentile_that_falls_among_requests_without_an_answer():
-    found = block_values([make_slice()] * 2, np.array(([1.0] * 950 + [INF] * 50) * 2))
-    assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, 1, None)
-    found = block_values([make_slice()] * 2, np.array(([1.0] * 949 + [INF] * 51) * 2))
-    assert (found["p50_ms"], found["p95_ms"], found["p99_ms"]) == (1, None, None)
+def test_a_launch_of_nothing_has_every_metric_and_no_value():
+    assert launch_totals([], NOTHING) == dict.fromkeys(METRICS)
 
 
-def test_a_block_of_nothing_has_every_metric_and_no_value():
-    assert block_values([], NOTHING) == dict.fromkeys(METRICS)
+def test_the_rates_of_launches_are_those_of_launches_that_gave_one():
+    launches = {1: [make_slice(settled_answers=800)], 2: [make_slice(settled_answers=0)], 3: [make_slice(settled_answers=1600)]}
+    assert launch_rates(launches).tolist() == [5000, 10_000]
 
 
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
-def cell(slices=(), times=None, key=KEY):
+def cell(slices=(), times=None, key=KEY, cores=1):
     launches = index_slices(slices).get(KEY, {})
-    return make_cell(key, slices, launches, times or make_times(), 0.95, GateRules().generator_cpu_ratio)
+    return make_cell(key, slices, launches, times or make_times(), 0.95, GateRules(), cores)
 
 
-def slices_at(rates):
-    """Return a slice for each launch, with these rates."""
-    return [make_slice(launch=launch, throughput_rps=rate) for launch, rate in enumerate(rates, start=1)]
+def slices_at(answers):
+    """Return a slice of a second for each launch, with so many answers."""
+    return [
+        make_slice(launch=launch, settled_ns=0, end_ns=1000 * MS, settled_answers=count) for launch, count in enumerate(answers, start=1)
+    ]
 
 
 def test_the_throughput_of_a_cell_is_estimated_over_launches_on_the_log_scale():
-    rates = [90.0, 100.0, 110.0, 120.0, 130.0, 140.0]
+    rates = [90, 100, 110, 120, 130, 140]
     found = cell(slices_at(rates))
     means = sorted(math.sqrt(first * second) for place, first in enumerate(rates) for second in rates[place:])
     assert found.throughput_rps == pytest.approx(means[10])
@@ -149,9 +106,27 @@ def test_the_throughput_of_a_cell_is_estimated_over_launches_on_the_log_scale():
 
 
 def test_a_cell_of_few_launches_has_a_throughput_without_an_interval():
-    found = cell(slices_at([90.0, 100.0]))
+    found = cell(slices_at([90, 100]))
     assert found.throughput_rps == pytest.approx(math.exp((math.log(90) + math.log(100)) / 2))
     assert (found.throughput.ends, found.throughput.level) == (None, None)
+
+
+def test_the_throughput_of_an_open_loop_is_what_was_offered_and_has_no_interval():
+    found = cell(slices_at([90, 100, 110, 120, 130, 140]), key=OPEN_KEY)
+    assert found.throughput_rps == cell(slices_at([90, 100, 110, 120, 130, 140])).throughput_rps
+    assert (found.throughput.ends, found.throughput.level) == (None, None)
+
+
+def test_an_open_loop_achieved_the_share_of_what_was_due_that_was_answered_in_time():
+    slices, times = [make_slice(settled_answers=400), make_slice(settled_answers=380)], make_times([1.0] * 790 + [INF] * 10)
+    assert cell(slices, times, OPEN_KEY).achieved_ratio == pytest.approx(780 / 800)
+    assert cell(slices, times).achieved_ratio is None  # a closed loop has nothing due
+    assert cell(slices, key=OPEN_KEY).achieved_ratio is None
+
+
+def test_a_server_was_busy_for_the_share_of_its_cores_time_that_its_cpu_time_is():
+    slices = [make_slice(server_cpu_ns=100 * MS), make_slice(server_cpu_ns=400 * MS, drained_ns=800 * MS)]
+    assert [cell(slices, cores=cores).busy_share for cores in (1, 2)] == pytest.approx([0.5, 0.25])
 
 
 @pytest.mark.parametrize("key", [KEY, OPEN_KEY])
@@ -174,24 +149,16 @@ def test_percentiles_rise_up_to_the_maximum_and_are_finer_than_a_tenth_of_a_mill
     found = cell(times=make_times(np.random.default_rng(3).uniform(0.02, 0.06, 7000)))
     figures = [0.02, found.p50_ms, found.p95_ms, found.p99_ms, found.p999_ms, found.max_ms, 0.06]
     assert figures == sorted(set(figures))
-    assert found.p50_ms <= found.p99_ms < found.p99_upper_ms < found.p999_ms < found.p999_upper_ms <= found.max_ms
-
-
-@pytest.mark.parametrize(("place", "quantile"), [("p99_upper_ms", 0.99), ("p999_upper_ms", 0.999)])
-def test_the_upper_bound_of_a_percentile_is_the_order_statistic_that_the_binomial_distribution_asks_for(place, quantile):
-    values = np.sort(np.random.default_rng(5).lognormal(size=10_000))
-    assert getattr(cell(times=make_times(values)), place) == values[int(stats.binom.ppf(0.95, len(values), quantile))]
 
 
 def test_a_cell_has_no_percentile_for_which_its_samples_are_too_few():
     found = cell(times=make_times([1.0] * 661))
     assert (found.p50_ms, found.p95_ms, found.p99_ms, found.p999_ms, found.max_ms) == (1, 1, None, None, 1)
-    assert (found.p99_upper_ms, found.p999_upper_ms) == (1, None)
 
 
 def test_requests_without_an_answer_push_the_percentiles_of_a_cell_up_and_beyond():
     found = cell(times=make_times([1.0] * 900 + [2.0] * 60 + [INF] * 40))
-    assert (found.p50_ms, found.p95_ms, found.p99_ms, found.p99_upper_ms, found.max_ms) == (1, 2, None, None, 2)
+    assert (found.p50_ms, found.p95_ms, found.p99_ms, found.max_ms) == (1, 2, None, 2)
     assert found.samples == 960
 
 
@@ -248,6 +215,13 @@ def test_a_cell_is_limited_by_the_generator_if_that_used_more_than_four_fifths_o
     assert cell([make_slice(generator_cpu_ns=generator_cpu_ns)], key=key).generator_limited is limited
 
 
+@pytest.mark.parametrize(("waits", "limited"), [([0.11, 0.1], False), ([0.9, 0.0, 0.0], False), ([0.11, 0.11, 0.0], True)])
+def test_a_cell_is_limited_by_the_generator_if_that_waited_for_its_core_in_more_than_half_of_the_slices(waits, limited):
+    slices = [make_slice(generator_wait_ratio=wait) for wait in waits]
+    assert cell(slices).generator_limited is limited
+    assert starved_share(slices, GateRules()) == sum(wait > 0.1 for wait in waits) / len(waits)
+
+
 # --- distributions --------------------------------------------------------------------------------------------------
 
 
@@ -287,9 +261,3 @@ def test_a_distribution_ends_where_requests_without_an_answer_begin_and_counts_t
 
 def test_every_percentile_with_a_least_number_of_samples_is_a_point_of_the_distribution():
     assert set(MIN_SAMPLES) <= set(QUANTILES)
-
-
-def test_a_block_in_which_a_process_of_the_server_ended_has_no_cpu_time():
-    slices = [make_slice(), make_slice(server_cpu_ns=None, server_user_ns=None, server_kernel_ns=None)]
-    assert block_values(slices, NOTHING)["cpu_us_per_request"] is None
-    assert cell(slices).cpu_us_per_request is None

@@ -1,4 +1,4 @@
-"""Rates, percentiles and intervals against known answers, other implementations, brute force and their own promise."""
+"""Percentiles and intervals against known answers, other implementations, brute force and their own promise."""
 
 import itertools
 import math
@@ -7,81 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.judge.estimates import exponential, hodges_lehmann
-from bench.plan.rules import Rules
+from bench.judge.estimates import exponential, hodges_lehmann, least_launches
+from bench.plan.rules import Rules, share_level
 from bench.records import Interval
-from bench.records.samples import MIN_SAMPLES, closed_loop_rate, percentile, supported_percentile
+from bench.records.samples import MIN_SAMPLES, percentile, supported_percentile
 
 SIMULATIONS = 2000
-SECOND_NS = 1_000_000_000
-
-
-# --- the rate of a closed loop --------------------------------------------------------------------------------------
-
-
-def rate(*connections_s):
-    """Return the rate of connections given by the times (s) at which their answers were done."""
-    numbers = [number for number, times in enumerate(connections_s) for _ in times]
-    done_ns = [round(time * SECOND_NS) for times in connections_s for time in times]
-    return closed_loop_rate(np.array(numbers, dtype=np.int64), np.array(done_ns, dtype=np.int64))
-
-
-def test_one_user_has_the_rate_of_its_answers():
-    assert rate([0.5, 0.6, 0.7, 0.8]) == pytest.approx(10)
-
-
-def test_users_of_equal_service_add_up():
-    users = [[0.01 * user + 0.1 * number for number in range(20)] for user in range(16)]
-    assert rate(*users) == pytest.approx(160)
-
-
-def test_answers_in_lockstep_do_not_raise_the_rate():
-    users = [[0.1 * number for number in range(17)] for _ in range(16)]
-    times = np.sort(np.concatenate(users))
-    pooled = (len(times) - 1) / (times[-1] - times[0])
-    assert pooled == pytest.approx(1.06 * 160, rel=0.002)
-    assert rate(*users) == pytest.approx(160)
-
-
-def test_users_of_unequal_speed_add_up():
-    fast, slow = np.arange(0, 1.0001, 0.001), np.arange(0, 1.0001, 0.01)
-    assert rate(fast, slow) == pytest.approx(1000 + 100)
-
-
-def test_the_window_in_which_answers_fall_does_not_matter():
-    users = [[0.037 * user + 0.1 * number for number in range(12)] for user in range(4)]
-    seen = [[time for time in times if 0.15 <= time < 0.85] for times in users]
-    assert rate(*seen) == pytest.approx(40)
-
-
-def test_a_connection_with_a_single_answer_counts_as_one_of_the_users():
-    assert rate([0.0, 0.1, 0.2], [0.15]) == pytest.approx(20)
-
-
-def test_a_connection_that_got_no_answer_adds_nothing():
-    assert rate([0.0, 0.1, 0.2], []) == pytest.approx(10)
-
-
-@pytest.mark.parametrize("users", [[], [[]], [[0.1]], [[0.1], [0.2], [0.3]]])
-def test_there_is_no_rate_without_two_answers_on_a_connection(users):
-    assert rate(*users) is None
-
-
-def test_there_is_no_rate_when_all_answers_came_at_once():
-    assert rate([0.1, 0.1]) is None
-
-
-@pytest.mark.parametrize("shape", [0.5, 1.0, 4.0])
-def test_irregular_answers_bias_the_rate_by_less_than_one_per_cent(shape):
-    """Service times of a gamma distribution, 16 users, 12 answers each in the window: the fewest of a slice."""
-    rng = np.random.default_rng(20261125)
-    done = np.cumsum(rng.gamma(shape, 1 / shape, (400, 16, 60)), axis=2)
-    sent = done - np.diff(done, axis=2, prepend=0)
-    rates = []
-    for run in range(400):
-        chosen = (sent[run] >= 10) & (sent[run] < 22)
-        rates.append(rate(*[done[run, user][chosen[user]] for user in range(16)]))
-    assert np.mean(rates) == pytest.approx(16, rel=0.01)
+# What the primary row has, and secondary ones where there are two of them, and four.
+LEVELS = [Rules().levels["primary"], *(share_level(rows).levels["secondary"] for rows in (2, 4))]
 
 
 # --- percentiles ----------------------------------------------------------------------------------------------------
@@ -172,8 +105,10 @@ def test_the_interval_is_cut_where_the_tables_of_the_signed_rank_test_say(launch
         (8, 0.95, 1 - 10 / 256),
         (12, 0.95, 1 - 174 / 4096),
         (14, 0.95, 1 - 810 / 16384),
-        (8, Rules().levels["secondary"], 1 - 4 / 256),
-        (12, Rules().levels["secondary"], 1 - 66 / 4096),
+        (8, 0.975, 1 - 6 / 256),
+        (8, 0.9875, 1 - 2 / 256),
+        (9, 0.9875, 1 - 6 / 512),
+        (12, 0.9875, 1 - 50 / 4096),
     ],
 )
 def test_the_level_attained_is_known_for(launches, level, attained):
@@ -206,9 +141,19 @@ def test_the_estimate_is_the_median_of_all_pairwise_means(launches):
     assert hodges_lehmann(values, 0.95).estimate == pytest.approx(np.median(means))
 
 
-@pytest.mark.parametrize(("launches", "level"), [(1, 0.95), (2, 0.95), (5, 0.95), (6, Rules().levels["secondary"]), (7, 0.99)])
+@pytest.mark.parametrize(("launches", "level"), [(1, 0.95), (2, 0.95), (5, 0.95), (6, 0.975), (7, 0.99)])
 def test_there_is_no_interval_where_the_launches_are_too_few_for_the_level(launches, level):
     assert hodges_lehmann(np.arange(float(launches)), level) == Interval((launches - 1) / 2, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("level", "launches"), [(0.95, 7), (0.975, 8), (0.984, 8), (1 - 4 / 256, 8), (0.985, 9), (0.9875, 9), (0.99, 9), (0.995, 10)]
+)
+def test_from_so_many_launches_on_an_interval_lies_inside_their_range(level, launches):
+    assert least_launches(level) == launches
+    for count, is_inside in ((launches - 1, False), (launches, True), (launches + 1, True)):
+        low, high = hodges_lehmann(np.arange(float(count)), level).ends or (0, count - 1)
+        assert (low > 0, high < count - 1) == (is_inside, is_inside)
 
 
 def test_there_is_no_estimate_of_nothing():
@@ -251,7 +196,7 @@ def simulate(noise, launches, level=0.95):
     return [hodges_lehmann(values, level) for values in noise(rng, (SIMULATIONS, launches))]
 
 
-@pytest.mark.parametrize("level", [Rules().levels["primary"], Rules().levels["secondary"]])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("launches", [8, 12, 14])
 @pytest.mark.parametrize("noise", [normal_noise, heavy_noise])
 def test_the_interval_covers_the_truth_as_often_as_it_says(noise, launches, level):

@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from judge_launches import (
     COLUMN,
@@ -19,12 +18,14 @@ from judge_launches import (
     simulate_launch,
     write_run,
 )
-from judge_rows import KEY, small_config
+from judge_rows import KEY, make_slice, small_config
 
-from bench.errors import RunFolderError
-from bench.judge.judgement import find_tripped, is_precise, judge, preliminary_ratio
+from bench.judge.judgement import is_precise, preliminary_ratio
+from bench.plan.plan import make_plan
 from bench.plan.rules import Rules
 from bench.records import Gate, RunWarning, SliceRecord
+
+SERVER_ALONE = make_plan("quick").pairs[1]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,13 @@ def test_each_cell_has_the_share_of_the_kernel_and_the_launches_of_its_server(ju
         assert (cell.kernel_ratio, cell.launches) == (pytest.approx(KERNEL_SHARE), 8)
 
 
+def test_each_server_was_busy_for_its_share_of_the_cores_that_it_had(config, judgement):
+    two_cores = cells_of(judged(config, launches=1, cores=(0, 3), partial=True))
+    for stack, cell in cells_of(judgement).items():
+        assert cell.busy_share == pytest.approx(RATES_RPS[stack] * CPU_NS[stack] / 1e9, rel=0.01)
+        assert two_cores[stack].busy_share == pytest.approx(cell.busy_share / 2, rel=0.01)
+
+
 def test_each_cell_has_the_percentiles_of_its_settled_samples(config, judgement):
     service_ms = []
     for launch in range(1, 9):
@@ -96,7 +104,6 @@ def test_each_cell_has_the_percentiles_of_its_settled_samples(config, judgement)
 def test_percentiles_rise_up_to_the_maximum_and_are_finer_than_a_tenth_of_a_millisecond(judgement):
     for cell in judgement.cells:
         assert cell.p50_ms <= cell.p95_ms <= cell.p99_ms <= cell.p999_ms <= cell.max_ms
-        assert cell.p99_ms <= cell.p99_upper_ms <= cell.p999_upper_ms <= cell.max_ms
         assert round(cell.p95_ms, 1) != cell.p95_ms
         assert cell.p95_ms - cell.p50_ms < 0.5
 
@@ -119,11 +126,11 @@ def test_a_cell_that_was_not_measured_yet_is_there_without_figures(config):
     assert judgement.quantiles == ()
 
 
-def test_a_warm_up_enters_no_figure(config):
+def test_a_warm_up_enters_no_figure(config, judgement):
     def slow_warm_up(planned, rows):
         return rows[: len(rows) // 10] if planned.warm_up else rows
 
-    assert judged(config, spoil=slow_warm_up).cells == judged(config).cells
+    assert judged(config, spoil=slow_warm_up).cells == judgement.cells
 
 
 # --- warm-up --------------------------------------------------------------------------------------------------------
@@ -145,8 +152,12 @@ def test_every_cell_has_the_curve_of_its_warm_up(config, judgement):
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_wrong_and_failed_answers_are_counted_apart(config, judgement):
-    spoilt = judged(config, spoil=every_tenth_wrong)
+@pytest.fixture(scope="module")
+def spoilt(config):
+    return judged(config, spoil=every_tenth_wrong)
+
+
+def test_wrong_and_failed_answers_are_counted_apart(config, judgement, spoilt):
     cell = cells_of(spoilt)["fastapi-uvicorn"]
     planned, _, samples = simulate_launch(config, 1)
     index = next(place.index for place in planned if place.stack == "fastapi-uvicorn" and not place.warm_up)
@@ -156,23 +167,21 @@ def test_wrong_and_failed_answers_are_counted_apart(config, judgement):
     assert {other.errors for stack, other in cells_of(spoilt).items() if stack != "fastapi-uvicorn"} == {0}
 
 
-def test_fast_wrong_answers_raise_no_throughput_and_lower_no_latency(config):
-    cell = cells_of(judged(config, spoil=every_tenth_wrong))["fastapi-uvicorn"]
+def test_fast_wrong_answers_raise_no_throughput_and_lower_no_latency(spoilt):
+    cell = cells_of(spoilt)["fastapi-uvicorn"]
     assert cell.throughput_rps == pytest.approx(0.8 * RATES_RPS["fastapi-uvicorn"], rel=0.02)
     assert cell.p50_ms == pytest.approx(1.6, rel=0.02)
-    fastest = min(point.latency_ms for point in judged(config, spoil=every_tenth_wrong).quantiles)
-    assert fastest > 1.4
+    assert min(point.latency_ms for point in spoilt.quantiles) > 1.4
 
 
-def test_errors_withhold_the_verdict_and_are_warned_of(config):
-    spoilt = judged(config, spoil=every_tenth_wrong)
-    assert spoilt.comparisons[0].verdict == "withheld"
+def test_wrong_answers_make_the_run_invalid_and_are_warned_of(spoilt):
+    assert (spoilt.validity.valid, spoilt.comparisons[0].verdict, spoilt.comparisons[0].reason) == (False, "withheld", "answers were wrong")
     assert [warning.code for warning in spoilt.validity.warnings] == ["errors", "wrong-answers"]
     wrong = int(spoilt.validity.warnings[1].text.split()[0].replace(",", ""))
     assert 0 < wrong < sum(cell.errors for cell in spoilt.cells)  # the others were answered by nobody
 
 
-def test_an_error_in_a_warm_up_is_an_error_of_its_cell(config):
+def test_a_wrong_answer_in_a_warm_up_is_one_of_its_cell(config):
     def one_wrong(planned, rows):
         if planned.warm_up and planned.stack == "flask-gthread":
             rows[0, COLUMN["correct"]] = 0
@@ -180,7 +189,20 @@ def test_an_error_in_a_warm_up_is_an_error_of_its_cell(config):
 
     spoilt = judged(config, spoil=one_wrong)
     assert {cell.stack: cell.errors for cell in spoilt.cells} == {"flask-gthread": 8, "fastapi-uvicorn": 0, "flask-gthread-twin": 0}
-    assert spoilt.comparisons[0].verdict == "withheld"
+    assert (spoilt.validity.valid, spoilt.comparisons[0].verdict) == (False, "withheld")
+
+
+@pytest.mark.parametrize(("nth", "verdict", "reason"), [(200, "better", ""), (50, "withheld", "2.0% of the requests to fastapi-uvicorn")])
+def test_up_to_one_per_cent_without_an_answer_are_warned_of_and_more_withhold_the_verdict_of_their_row(config, nth, verdict, reason):
+    def some_fail(planned, rows):
+        if planned.stack == "fastapi-uvicorn":
+            rows[::nth, COLUMN["correct"]] = rows[::nth, COLUMN["status"]] = 0
+        return rows
+
+    spoilt = judged(config, spoil=some_fail)
+    assert (spoilt.comparisons[0].verdict, spoilt.validity.valid) == (verdict, True)
+    assert spoilt.comparisons[0].reason.startswith(reason)
+    assert [warning.code for warning in spoilt.validity.warnings] == ["errors"]
 
 
 # --- comparisons ----------------------------------------------------------------------------------------------------
@@ -196,7 +218,21 @@ def test_twice_the_rate_is_better_and_half_the_cpu_time_is_half(judgement):
 def test_the_noise_floor_of_equal_servers_is_one(judgement):
     assert {row.contender for row in judgement.noise_floor} == {"flask-gthread-twin"}
     assert all(row.ratio == pytest.approx(1, abs=0.01) for row in judgement.noise_floor)
-    assert (judgement.validity.aa.verdict, judgement.validity.valid) == ("pass", True)
+    assert (judgement.validity.aa.state, judgement.validity.valid) == ("equal", True)
+
+
+def test_a_pause_in_one_slice_lowers_the_ratio_as_it_lowers_the_total(config):
+    """FastAPI answers nothing for half of the settled time of one of the two slices of a launch, of which one has an odd number."""
+
+    def paused(planned, rows):
+        start_ns = rows[:, COLUMN["sent_ns"]].min()
+        pause = (start_ns + SETTLE_NS, start_ns + SETTLE_NS + (LENGTH_NS - SETTLE_NS) / 2)
+        kept = (rows[:, COLUMN["done_ns"]] < pause[0]) | (rows[:, COLUMN["done_ns"]] >= pause[1])
+        is_hit = planned.stack == "fastapi-uvicorn" and planned.block == 0 and not planned.warm_up and planned.index % 2
+        return rows[kept] if is_hit else rows
+
+    row = judged(config, spoil=paused).comparisons[0]
+    assert row.ratio == pytest.approx(2 * (1 - 1 / 4), rel=0.01)
 
 
 def test_a_comparison_so_far_is_that_of_the_launches_so_far(config):
@@ -211,16 +247,20 @@ def test_a_run_that_is_not_valid_withholds_every_verdict(config):
     assert judgement.comparisons[0].reason == "servers and load generator shared a core"
 
 
-def test_copies_that_differ_fail_the_noise_floor(config):
+def test_copies_that_differ_are_warned_of_and_raise_the_bar_and_the_run_stays_valid(config):
     judgement = judged(config, rates={**RATES_RPS, "flask-gthread-twin": 5300.0})
-    assert (judgement.validity.aa.verdict, judgement.validity.valid) == ("fail", False)
-    assert judgement.validity.aa.interval.estimate == pytest.approx(1.06, rel=0.005)
-    assert math.isclose(judgement.noise_floor[0].ratio, judgement.validity.aa.interval.estimate)
+    aa, row = judgement.validity.aa, judgement.comparisons[0]
+    assert (aa.state, judgement.validity.valid, row.verdict) == ("unequal", True, "better")
+    assert aa.interval.estimate == judgement.noise_floor[0].ratio == pytest.approx(1.06, rel=0.005)
+    assert (row.aa_low, row.aa_high, row.aa_resolution) == (*aa.interval.ends, aa.resolution)
+    assert row.ratio == pytest.approx(2 / math.sqrt(1.06), rel=0.005)
+    assert (row.contender_value, row.baseline_value) == pytest.approx((10_000, 5000 * math.sqrt(1.06)), rel=0.005)
+    assert [warning.code for warning in judgement.validity.warnings] == ["copies-differ"]
 
 
 def test_gates_of_earlier_tries_are_told_with_those_of_the_launches_that_are_kept(config):
     actions = ((1, "repeated"), (2, "kept and marked"))
-    gates = [Gate(1, attempt, "generator_wait_ratio", "the whole launch", 0.5, 0.02, action) for attempt, action in actions]
+    gates = [Gate(1, attempt, "generator_cpu_ratio", "open loops", 0.9, 0.8, action) for attempt, action in actions]
     assert judged(config, launches=2, gates=gates, partial=True).validity.gates == tuple(gates)
 
 
@@ -246,39 +286,6 @@ def test_scenarios_of_one_stack_are_cells_of_their_own():
     assert KEY in config.cells()
 
 
-# --- judging again --------------------------------------------------------------------------------------------------
-
-TABLES = ("cells.csv", "comparisons.csv", "distributions.csv", "warm_up.csv", "summary.json")
-
-
-def test_a_run_that_is_judged_again_has_the_same_tables_byte_for_byte(config, tmp_path):
-    folder = write_run(tmp_path / "run", config)
-    judge(folder)
-    first = {name: (folder.path / name).read_bytes() for name in TABLES}
-    judge(folder)
-    assert {name: (folder.path / name).read_bytes() for name in TABLES} == first
-
-
-def test_samples_that_are_not_kept_slice_by_slice_are_read_the_same(config, tmp_path):
-    folder = write_run(tmp_path / "run", config)
-    summary = judge(folder)
-    for launch in range(1, 9):
-        path = folder.samples_path(launch)
-        pq.write_table(pq.read_table(path), path)  # one row group, as older versions wrote it
-    assert pq.ParquetFile(path).num_row_groups == 1
-    assert judge(folder) == summary
-
-
-def test_a_run_whose_samples_are_gone_cannot_be_judged_again_and_keeps_its_tables(config, tmp_path):
-    folder = write_run(tmp_path / "run", config)
-    judge(folder)
-    before = (folder.path / "summary.json").read_bytes()
-    folder.samples_path(3).unlink()
-    with pytest.raises(RunFolderError, match=r"launch-03\.parquet cannot be read .*; without its samples a run cannot be judged again"):
-        judge(folder)
-    assert (folder.path / "summary.json").read_bytes() == before
-
-
 def test_a_run_that_was_cut_off_is_judged_by_the_launches_that_were_kept(config):
     judgement = judged(config, launches=3, partial=True)
     assert {cell.launches for cell in judgement.cells} == {3}
@@ -298,19 +305,13 @@ def test_a_part_is_precise_if_its_judged_rows_are_in_the_launches_so_far(config,
     assert not is_precise(folder, plan, "another part")
 
 
-def test_a_launch_trips_the_gate_of_the_send_lag_by_its_samples(tmp_path):
-    config = small_config(launches=1, blocks=1, loads=("closed-16", "open-60"))
-
-    def late(planned, rows):
-        if planned.offered_rps and not planned.warm_up:
-            rows[:, COLUMN["sent_ns"]] += 3 * MS
-            rows[:, COLUMN["done_ns"]] += 3 * MS
-        return rows
-
-    for name, spoil, found in (("usual", None, []), ("late", late, ["send_lag_p99_ms"])):
-        folder = write_run(tmp_path / name, config, spoil=spoil)
-        slices = folder.read_rows("slices.csv", SliceRecord)
-        assert [gate.gate for gate in find_tripped(folder, config, slices, 1, "repeated")] == found
+def test_a_part_in_which_the_contender_has_a_copy_too_is_found_precise(tmp_path):
+    stacks = ("flask-gthread", "flask-granian", "flask-gthread-twin", "flask-granian-twin")
+    config = small_config(launches=8, blocks=1)
+    rules = replace(config.rules, precise_margins=1000.0)
+    plan = replace(config, pairs=(SERVER_ALONE,), parts=(replace(config.parts[0], stacks=stacks),), rules=rules)
+    folder = write_run(tmp_path / "run", plan, rates=dict.fromkeys(stacks, 5000.0))
+    assert is_precise(folder, plan, "headline")
 
 
 def test_the_ratio_so_far_is_that_of_the_first_pair_and_needs_no_samples(config, tmp_path):
@@ -318,3 +319,9 @@ def test_the_ratio_so_far_is_that_of_the_first_pair_and_needs_no_samples(config,
     row = preliminary_ratio(config, slices)
     assert (row.contender, row.metric, row.launches, row.ratio) == ("fastapi-uvicorn", "throughput_rps", 2, pytest.approx(2, rel=0.01))
     assert preliminary_ratio(config, []) is None
+
+
+def test_the_ratio_so_far_is_of_totals():
+    answers = {"fastapi-uvicorn": (1000, 1000, 100), "flask-gthread": (500, 500, 500), "flask-gthread-twin": (500, 500, 500)}
+    slices = [make_slice(stack=stack, settled_answers=count) for stack, counts in answers.items() for count in counts]
+    assert preliminary_ratio(small_config(), slices).ratio == pytest.approx(2100 / 1500)

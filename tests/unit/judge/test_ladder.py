@@ -11,7 +11,7 @@ from bench.judge.ladder import find_impossible, judge_ladder
 from bench.plan.plan import make_plan
 from bench.plan.profiles import Part
 
-RUNGS_US = {"null-wsgi-gthread": 130.0, "flask-gthread@constant": 185.0, "flask-gthread": 195.0}
+RUNGS_US = {"bare-wsgi-gthread": 130.0, "flask-gthread@constant": 185.0, "flask-gthread": 195.0}
 PART = Part("ladder", tuple(RUNGS_US), ("predict-1",), ("open-60",), launches=8, blocks=1)
 
 
@@ -20,13 +20,12 @@ def ladder_config(part=PART):
     return replace(small_config(), parts=(part,), stacks=stacks)
 
 
-def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None, kernel_share=0.2):
+def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None):
     """Return two slices of 1,000 answers per rung and launch; all of a launch is slower by its speed."""
     rows = []
     for launch in range(1, part.launches + 1):
         for stack in part.stacks:
             total_ns = int(cpu_us[stack] * (speeds or {}).get(launch, 1) * 1e6)
-            kernel_ns = int(total_ns * kernel_share)
             rows += [
                 make_slice(
                     launch=launch,
@@ -36,8 +35,6 @@ def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None, kernel_share=0.2):
                     load=part.loads[0],
                     offered_rps=3000.0,
                     server_cpu_ns=total_ns,
-                    server_user_ns=total_ns - kernel_ns,
-                    server_kernel_ns=kernel_ns,
                 )
                 for place in range(2)
             ]
@@ -73,16 +70,6 @@ def test_a_launch_in_which_all_was_slower_moves_the_steps_by_less_than_the_rungs
     assert one_slow["model"].cpu_us == pytest.approx(usual["model"].cpu_us)  # of 8 launches one does not move the estimate
 
 
-def test_the_kernel_has_its_part_of_each_step():
-    steps = steps_of(ladder_of(slices_of()))
-    assert {step: row.kernel_us for step, row in steps.items()} == pytest.approx({"server": 26, "framework": 11, "model": 2, "total": 39})
-
-
-def test_without_ticks_the_kernel_s_part_is_not_known():
-    rows = [replace(row, server_user_ns=None, server_kernel_ns=None) for row in slices_of()]
-    assert {row.kernel_us for row in ladder_of(rows)} == {None}
-
-
 @pytest.mark.parametrize("missing", list(RUNGS_US))
 def test_a_stack_of_which_a_rung_was_not_measured_has_no_ladder(missing):
     assert ladder_of([row for row in slices_of() if row.stack != missing]) == []
@@ -96,7 +83,7 @@ def test_a_closed_loop_makes_no_ladder():
 
 
 def test_only_launches_with_all_rungs_count():
-    rows = [row for row in slices_of() if (row.launch, row.stack) != (3, "null-wsgi-gthread")]
+    rows = [row for row in slices_of() if (row.launch, row.stack) != (3, "bare-wsgi-gthread")]
     assert {row.launches for row in ladder_of(rows)} == {7}
 
 
@@ -108,7 +95,7 @@ def test_a_launch_whose_cpu_time_is_not_known_is_left_out_of_its_steps():
 
 
 def test_a_framework_below_its_own_floor_is_suspect_only_beyond_the_interval():
-    below = {**RUNGS_US, "null-wsgi-gthread": 190.0}
+    below = {**RUNGS_US, "bare-wsgi-gthread": 190.0}
     draw = np.random.default_rng(5)
     clear = ladder_of(slices_of(cpu_us=below))
     noisy = ladder_of([replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.1))) for row in slices_of(cpu_us=below)])

@@ -1,5 +1,7 @@
 """How fast a stack is from its first request on, whether it still gets faster while it is measured, and how steady the machine is."""
 
+import math
+
 import numpy as np
 import pytest
 from judge_rows import KEY, OPEN_KEY, make_slice
@@ -25,6 +27,10 @@ def done_at(*from_start_ms):
 
 def still_warming(slices):
     return speed.still_warming(index_slices(slices), Rules())
+
+
+def slice_spread(slices, part=KEY.part):
+    return speed.slice_spread(index_slices(slices), part)
 
 
 def launch_speeds(slices):
@@ -74,7 +80,7 @@ def test_before_anything_is_warmed_up_there_is_no_curve():
 def slices_of(ratios, slices=4, key=KEY, **fields):
     """Return the counted slices of launches of a cell that ends each launch at `ratio` times the rate of its start.
 
-    The rates between and the level of a launch vary; the ratio of last to first is exact.
+    The rates between and the level of a launch vary; of up to five slices the ratio of the last third to the first is exact.
     """
     rng = np.random.default_rng(20261125)
     found = []
@@ -91,6 +97,18 @@ def drawn(median, spread, launches=LAUNCHES, seed=1):
 
 def test_a_stack_that_gets_five_per_cent_faster_within_every_launch_is_found_with_its_ratio():
     assert still_warming(slices_of([1.05] * LAUNCHES)) == [(KEY, pytest.approx(1.05))]
+
+
+def in_every_launch(*rates):
+    return [make_slice(launch=launch, throughput_rps=float(rate)) for launch in range(1, LAUNCHES + 1) for rate in rates]
+
+
+def test_of_many_slices_the_last_third_is_compared_with_the_first_by_their_means():
+    warming = in_every_launch(1000, 800, 900, 500, 1, 9999, 950, 1100, 1000)
+    assert still_warming(warming) == [(KEY, pytest.approx(3050 / 2700))]
+    assert (
+        still_warming(in_every_launch(100, 200, 300, 500, 500, 500, 300, 200, 100)) == []
+    )  # the last slice or the first is nothing special
 
 
 def test_it_is_found_in_the_noise_of_its_slices_in_almost_every_run():
@@ -183,3 +201,36 @@ def test_the_speed_of_a_launch_comes_from_counted_slices_of_closed_loops_of_its_
     disturbed = [record for fields in others for stack in "abc" for record in at_rates([1000, 300], stack=stack, **fields)]
     assert launch_speeds([*slices, *disturbed]) == {KEY.part: [1, 1], "sweep": pytest.approx([1000 / 650, 300 / 650])}
     assert launch_speeds(slices) == {KEY.part: [1, 1]}
+
+
+# --- how much slices vary -------------------------------------------------------------------------------------------
+
+
+def test_the_spread_of_slices_is_within_stacks_and_launches_and_on_the_log_scale():
+    slices = [*at_rates([1000, 5000], stack="a"), *at_rates([9000], stack="b")]
+    logs = [math.log((rate + 10) / (rate - 10)) for rate in (1000, 5000, 9000)]
+    assert slice_spread(slices) == pytest.approx(math.sqrt(sum(log**2 / 2 for log in logs) / 3))
+
+
+def test_the_spread_of_slices_is_found_again():
+    rng = np.random.default_rng(20261125)
+    slices = [
+        make_slice(launch=launch, stack=stack, throughput_rps=5000 * launch * math.exp(rng.normal(0, 0.03)))
+        for launch in range(1, 9)
+        for stack in "abc"
+        for _ in range(12)
+    ]
+    assert slice_spread(slices) == pytest.approx(0.03, rel=0.1)
+
+
+def test_the_spread_is_of_the_first_closed_loop_of_the_part_that_is_asked_for():
+    slices = at_rates([1000, 1000], load="closed-16")
+    others = ({"load": "closed-1"}, {"load": "open-60"}, {"part": "sweep"}, {"warm_up": True})
+    disturbed = [record for fields in others for record in at_rates([100, 100], **fields)]
+    assert slice_spread([*slices, *disturbed]) == slice_spread(slices)
+    assert slice_spread([*slices, *disturbed], "sweep") == slice_spread(at_rates([100, 100]))
+
+
+@pytest.mark.parametrize("slices", [[], [make_slice(launch=1), make_slice(launch=2)]])
+def test_without_two_slices_of_a_stack_in_a_launch_there_is_no_spread(slices):
+    assert slice_spread(slices) is None

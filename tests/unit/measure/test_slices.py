@@ -24,7 +24,7 @@ def test_each_slice_has_its_own_samples_whatever_their_number():
         sample_rows(0, np.array([1, 2]) * MS, [MS, MS]), sample_rows(1, [], []), sample_rows(2, np.array([1, 3, 5]) * MS, [2 * MS] * 3)
     )
     assert [record.settled_answers for record in records] == [2, 0, 3]
-    assert [record.throughput_rps for record in records] == [pytest.approx(1000), None, pytest.approx(500)]
+    assert [record.throughput_rps for record in records] == [pytest.approx(200), None, pytest.approx(300)]
 
 
 def test_every_request_of_a_slice_is_an_answer_or_an_error_or_unfinished_or_not_sent():
@@ -39,10 +39,11 @@ def test_every_request_of_a_slice_is_an_answer_or_an_error_or_unfinished_or_not_
     assert (record.answers, record.errors, record.unfinished, record.not_sent, record.failures) == (5, 4, 2, 7, 13)
 
 
-def test_the_requests_of_the_trimmed_start_are_counted_but_not_settled():
+def test_the_answers_of_the_trimmed_start_are_counted_but_not_settled():
     rows = sample_rows(0, np.array([1, 2, 3, 4, 5]) * MS, [MS] * 5)
     [record] = slices_of(rows, settled_ns=3 * MS)
-    assert (record.answers, record.settled_answers) == (5, 3)
+    assert (record.answers, record.settled_answers, record.settled_time_ns) == (5, 4, 7 * MS)
+    assert record.throughput_rps == pytest.approx(4 / 0.007)
 
 
 def test_nothing_of_a_warm_up_is_trimmed():
@@ -56,10 +57,22 @@ def test_a_slice_of_a_closed_loop_has_neither_offered_rate_nor_send_lag():
     assert (record.offered_rps, record.send_lag_p99_ms) == (None, None)
 
 
-def test_facts_must_be_as_many_as_the_planned_slices():
-    planned = [PlannedSlice(index, "headline", 0, "a", "predict-1", "closed-16", warm_up=False) for index in range(2)]
-    with pytest.raises(ValueError, match="shorter"):
-        describe_slices(1, planned, [FACT | {"slice": 0, "end_ns": 10 * MS}], sample_rows(0, [MS], [MS]))
+def test_the_throughput_of_a_closed_loop_is_the_same_whichever_connection_got_the_answers():
+    sent, rates = np.array([1, 2, 3, 4]) * MS, set()
+    for connections in ([1, 1, 1, 1], [1, 2, 3, 4], [1, 1, 2, 2], [2, 1, 1, 2]):
+        [record] = slices_of(
+            np.concatenate([sample_rows(0, [at], [MS], connections=one) for at, one in zip(sent, connections, strict=True)])
+        )
+        rates.add(record.throughput_rps)
+    assert rates == {400.0}
+
+
+def test_a_slice_that_was_not_measured_has_no_record_and_the_others_keep_their_places():
+    planned = [PlannedSlice(index, "headline", index, stack, "predict-1", "closed-16", warm_up=False) for index, stack in enumerate("abcd")]
+    facts = [FACT | {"slice": index, "end_ns": 10 * MS} for index in (0, 3)]
+    rows = np.concatenate([sample_rows(0, [MS], [MS]), sample_rows(3, [MS] * 2, [MS] * 2)])
+    records = describe_slices(1, planned, facts, rows)
+    assert [(record.slice, record.block, record.stack, record.answers) for record in records] == [(0, 0, "a", 1), (3, 3, "d", 2)]
 
 
 # --- open loops -----------------------------------------------------------------------------------------------------
@@ -84,7 +97,7 @@ def done_at(*done_ms, intended_ms=10):
 
 def test_throughput_counts_the_answers_that_were_done_between_settling_and_the_end_whenever_they_were_due():
     assert slice_of(done_at(39, 40, 41, 199, 200, 249)).throughput_rps == pytest.approx(3 / 0.16)
-    assert slice_of(done_at(201, 202, intended_ms=150)).throughput_rps == 0
+    assert slice_of(done_at(201, 202, intended_ms=150)).throughput_rps is None
 
 
 def test_throughput_counts_correct_answers_only():

@@ -21,6 +21,7 @@ settle_ms = 40
 warm_up_ms = 100
 starts = 0
 repeats = 2
+limit_s = 600
 pairs = ["first"]
 [[profiles.mine.parts]]
 name = "headline"

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.plan.plan import describe, make_plan
+from bench.plan.described import describe
+from bench.plan.plan import make_plan
 from bench.plan.schedule import schedule_slices
 
 FASTAPI, FLASK, DEF = "fastapi-uvicorn", "flask-gthread", "fastapi-def"
@@ -28,7 +29,7 @@ def plan(*loads, stacks=(FLASK, FASTAPI, TWIN)):
 # --- rates ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stack", [FLASK, FASTAPI, TWIN, DEF, "flask-granian", "null-asgi-uvicorn"])
+@pytest.mark.parametrize("stack", [FLASK, FASTAPI, TWIN, DEF, "flask-granian", "bare-asgi-uvicorn"])
 def test_every_stack_is_offered_the_same_share_of_the_slower_stack_of_the_first_pair(stack):
     assert found().offered_rps(stack, "open-60") == 2800
 
@@ -88,7 +89,7 @@ def test_there_is_no_share_before_both_stacks_of_the_first_pair_are_known(rates)
 
 
 def test_there_is_no_share_of_its_own_for_a_stack_that_is_not_known():
-    assert found().offered_rps("null-asgi-uvicorn", "own-80") is None
+    assert found().offered_rps("bare-asgi-uvicorn", "own-80") is None
 
 
 def test_the_plan_holds_the_rate_of_every_open_loop():
@@ -143,7 +144,7 @@ def test_a_stack_always_carries_a_share_of_its_own():
 
 def test_a_stack_whose_saturation_is_not_known_is_not_left_out():
     config = found()
-    assert "null-asgi-uvicorn" in {key.stack for key in config.cells()}
+    assert "bare-asgi-uvicorn" in {key.stack for key in config.cells()}
     assert config.left_out() == []
 
 
@@ -175,7 +176,7 @@ def test_the_stacks_of_the_parts_with_a_share_of_saturation_need_calibration_the
     assert sorted(names) == sorted([FLASK, FASTAPI, DEF, "flask-granian", "fastapi-granian"])
 
 
-@pytest.mark.parametrize("light", ["null-asgi-uvicorn", f"{FLASK}@constant"])
+@pytest.mark.parametrize("light", ["bare-asgi-uvicorn", f"{FLASK}@constant"])
 def test_what_carries_as_much_as_its_whole_stack_needs_calibration_only_for_a_share_of_its_own(light):
     stacks = (FLASK, FASTAPI, light)
     config = make_plan("default")
@@ -184,8 +185,8 @@ def test_what_carries_as_much_as_its_whole_stack_needs_calibration_only_for_a_sh
 
 
 def test_a_floor_of_the_first_pair_needs_calibration():
-    config = make_plan("default", compare=[("null-asgi-uvicorn", FLASK)])
-    assert config.needs_rates() == ["null-asgi-uvicorn", FLASK]
+    config = make_plan("default", compare=[("bare-asgi-uvicorn", FLASK)])
+    assert config.needs_rates() == ["bare-asgi-uvicorn", FLASK]
 
 
 @pytest.mark.parametrize("load", ["open-60", "own-80"])

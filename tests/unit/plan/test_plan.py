@@ -11,11 +11,14 @@ import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
 from serving import ROOT
 
+from bench.errors import RunFolderError
 from bench.plan import profiles
-from bench.plan.plan import describe, hash_plan, make_plan, read_plan
+from bench.plan.described import describe, hash_plan, method_of, read_plan, read_rules
+from bench.plan.plan import judged_rows, make_plan
 from bench.plan.profiles import profile_purposes
-from bench.plan.rules import Rules
+from bench.plan.rules import GateRules, Rules
 from bench.records import CellKey
+from bench.records.folder import RunFolder
 
 PROFILES = list(profile_purposes())
 FASTAPI, FLASK = "fastapi-uvicorn", "flask-gthread"
@@ -59,13 +62,25 @@ def test_every_judged_row_of_a_load_is_in_the_profiles_that_judge_and_have_that_
     assert {row[:5] for row in config.roles if row[4] in loads} <= rows
 
 
-@pytest.mark.parametrize("profile", ["default", "thorough"])
-def test_one_row_is_primary_three_are_secondary_and_all_are_of_loads_of_the_first_part(profile):
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_first_row_of_the_first_pair_is_primary_and_all_judged_rows_are_of_loads_of_the_first_part(profile):
     config = make_plan(profile)
-    roles = list(config.roles.values())
-    assert (roles.count("primary"), roles.count("secondary"), len(roles)) == (1, 3, 4)
-    assert {row[0] for row in config.roles} == {config.parts[0].name}
-    assert {row[4] for row in config.roles} <= set(config.parts[0].loads)
+    first, *others = config.roles.items()
+    part = config.parts[0].name
+    assert first == ((part, FASTAPI, FLASK, "predict-1", "closed-16", "throughput_rps"), "primary")
+    assert {role for _, role in others} <= {"secondary"}
+    assert {(row[0], row[4] in config.parts[0].loads) for row in config.roles} == {(part, True)}
+
+
+def test_a_row_is_judged_only_if_the_first_part_has_its_scenario_and_puts_both_stacks_of_its_pair_under_its_load():
+    profile = make_plan("default")
+    part, pairs = profile.parts[0], [pair for pair, _ in judged_rows(profile)]
+    by_load = {load: (FLASK, FASTAPI) if load == "closed-16" else (FLASK,) for load in part.loads}
+    without_load, without_stack = replace(part, loads=("closed-16",)), replace(part, stacks_by_load=by_load)
+    assert [pair.name for pair in pairs] == ["as usually deployed"] * 3 + ["server alone", "same server"]
+    kept = [[pair.name for pair, _ in judged_rows(replace(profile, parts=(other,)))] for other in (without_load, without_stack)]
+    assert kept == [["as usually deployed", "server alone", "same server"], ["as usually deployed"]]
+    assert judged_rows(replace(profile, parts=(replace(part, scenarios=("hello",)),))) == []
 
 
 def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
@@ -127,15 +142,15 @@ def test_a_rate_of_its_own_needs_no_pair(plan_mine):
 
 def test_a_plan_that_would_never_end_is_refused_by_the_slices_of_all_its_parts(plan_mine):
     text = (PROFILE + SECOND_PART).replace("launches = 2", "launches = 200")
-    assert len(plan_mine("blocks = 1", "blocks = 82", text).parts) == 2
-    message = refusal(plan_mine, "blocks = 1", "blocks = 83", text)
-    assert message == "Profile mine would take 100098 slices; at most 100000 are allowed."
+    assert len(plan_mine("blocks = 1", "blocks = 165", text).parts) == 2
+    message = refusal(plan_mine, "blocks = 1", "blocks = 166", text)
+    assert message == "Profile mine would take 200196 slices; at most 200000 are allowed."
 
 
 def test_a_floor_is_asked_nothing_but_its_one_answer(plan_mine):
     text = PROFILE.replace('"predict-1"', '"predict-4"')
-    message = refusal(plan_mine, '"flask-gthread-twin"', '"null-wsgi-gthread"', text)
-    assert message == "Stack 'null-wsgi-gthread' cannot answer scenario 'predict-4', only predict-1."
+    message = refusal(plan_mine, '"flask-gthread-twin"', '"bare-wsgi-gthread"', text)
+    assert message == "Stack 'bare-wsgi-gthread' cannot answer scenario 'predict-4', only predict-1."
 
 
 @pytest.mark.parametrize(("stack", "scenario"), [("fastapi-enrich", "predict-1"), ("flask-granian", "enrich-20ms")])
@@ -166,7 +181,7 @@ def test_a_number_of_launches_asked_for_holds_for_every_part_and_no_part_ends_be
         (["flask-gthread", "fastapi-uvicorn", "flask-gthread@spin-1ms", "fastapi-uvicorn@constant"], ["numpy"]),
         (["flask-gthread@spin-1ms", "flask-gthread", "fastapi-uvicorn@spin-1ms", "fastapi-uvicorn"], ["spin-1ms", "numpy"]),
         (["flask-gthread@pandas", "article-gthread", "fastapi-uvicorn@article"], []),
-        (["flask-granian@pandas", "fastapi-granian@pandas", "null-wsgi-gthread"], ["pandas"]),
+        (["flask-granian@pandas", "fastapi-granian@pandas", "bare-wsgi-gthread"], ["pandas"]),
     ],
 )
 def test_an_engine_is_paired_if_both_stacks_of_a_pair_have_it(names, engines):
@@ -231,7 +246,7 @@ def test_the_hash_of_a_plan_is_the_same_each_time():
 
 
 def test_the_hash_of_a_plan_is_the_same_in_another_process_with_another_hash_seed():
-    program = "from bench.plan.plan import *; print(hash_plan(describe(make_plan('default'))))"
+    program = "from bench.plan.described import *; from bench.plan.plan import make_plan; print(hash_plan(describe(make_plan('default'))))"
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "4242"}
     )
@@ -266,10 +281,11 @@ def changed_part(**changes):
     [
         *(
             pytest.param(lambda config, name=name: replace(config, **{name: getattr(config, name) + 1}), id=name)
-            for name in ("slice_ms", "settle_ms", "warm_up_ms", "starts", "seed")
+            for name in ("slice_ms", "settle_ms", "warm_up_ms", "starts", "limit_s", "seed")
         ),
         pytest.param(lambda config: replace(config, profile="other"), id="profile"),
         pytest.param(lambda config: replace(config, complexity=False), id="complexity"),
+        pytest.param(lambda config: replace(config, method="other-1"), id="method"),
         pytest.param(lambda config: replace(config, pairs=config.pairs[::-1]), id="pairs"),
         pytest.param(lambda config: replace(config, parts=config.parts[:-1]), id="parts"),
         pytest.param(lambda config: replace(config, saturation_rps={FASTAPI: 9000.0}), id="saturation_rps"),
@@ -281,6 +297,9 @@ def changed_part(**changes):
         pytest.param(changed_part(launches=13), id="part launches"),
         pytest.param(changed_part(blocks=9), id="part blocks"),
         pytest.param(changed_part(more_blocks={"closed-16": 9}), id="more blocks of a load"),
+        pytest.param(changed_part(trio_turns={"closed-16": 3}), id="turns of the first trio"),
+        pytest.param(changed_part(slice_ms=90), id="part slice_ms"),
+        pytest.param(changed_part(mirrored=False), id="part mirrored"),
         pytest.param(changed_part(first_look=None), id="no first look"),
         pytest.param(changed_part(first_look=13), id="another first look"),
         pytest.param(changed_stack(command=("serve", "{port}")), id="stack command"),
@@ -309,26 +328,67 @@ def test_the_hash_of_a_plan_changes_with_what_any_one_stack_was_found_to_carry()
 # --- a plan that is read back ---------------------------------------------------------------------------------------
 
 
+def described_as_json(plan):
+    """Return a plan as it stands in a manifest."""
+    return json.loads(json.dumps(describe(plan)))
+
+
+def describe_as_before(plan):
+    """Return a plan as format 4 described it: without method, limit and names of pairs, a bare server a floor, with gates of its own."""
+    text = json.dumps(describe(plan)).replace('"bare": ', '"floor": ')
+    document = json.loads(text)
+    for key in ("method", "limit_s", "pair_names"):
+        del document[key]
+    for part in document["parts"]:
+        del part["trio_turns"], part["slice_ms"]
+    document["rules"] |= {"gates": {"generator_cpu_ratio": 0.7, "generator_wait_ratio": 0.05, "send_lag_p99_ms": 1.0, "steal_ratio": 0.5}}
+    del document["rules"]["aa_equal"], document["rules"]["knee_share"]
+    return document
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_plan_is_read_back_as_it_was_described(profile):
     plan = replace(make_plan(profile), saturation_rps={FASTAPI: 9000.0, FLASK: 5000.0})
-    described = json.loads(json.dumps(describe(plan)))
+    described = described_as_json(plan)
     again = read_plan(described)
-    assert json.loads(json.dumps(describe(again))) == described
-    assert (again.parts, again.pairs, again.changes, again.rules, again.roles) == (
-        plan.parts, plan.pairs, plan.changes, plan.rules, plan.roles
-    )  # fmt: skip
+    assert described_as_json(again) == described
+    assert (again.parts, again.changes, again.rules, again.roles) == (plan.parts, plan.changes, plan.rules, plan.roles)
+    assert [(pair.name, pair.stacks) for pair in again.pairs] == [(pair.name, pair.stacks) for pair in plan.pairs]
     assert again.cells() == plan.cells()
 
 
-def test_the_plan_of_a_run_of_an_older_version_is_read_with_the_rules_that_it_names_and_todays_for_the_rest():
-    manifest = json.loads((ROOT / "results" / "reference" / "manifest.json").read_text("utf-8"))
-    document = manifest["plan"]
-    document["rules"]["gates"]["steal_ratio"] = 0.5
-    assert {"pair_names"} & set(document) == set()
+def test_the_plan_of_an_older_version_is_read_with_the_rules_that_it_names_and_todays_for_the_rest():
+    plan = replace(make_plan("thorough"), parts=tuple(replace(part, trio_turns={}, slice_ms=None) for part in make_plan("thorough").parts))
+    again = read_plan(describe_as_before(plan))
+    rules = replace(Rules(), levels=plan.rules.levels, gates=replace(GateRules(), generator_cpu_ratio=0.7, steal_ratio=0.5))
+    assert (again.rules, again.roles, again.parts, again.cells()) == (rules, plan.roles, plan.parts, plan.cells())
+    assert {name: stack.bare for name, stack in again.stacks.items()} == {name: stack.bare for name, stack in plan.stacks.items()}
+    assert [pair.name for pair in again.pairs] == [" / ".join(pair.stacks) for pair in plan.pairs]
+
+
+def test_a_plan_that_names_no_method_had_the_former_one_and_is_read_to_be_judged_by_todays():
+    document = described_as_json(make_plan("quick"))
+    former = describe_as_before(make_plan("quick"))
+    assert (method_of(document), method_of(former), read_plan(former).method) == ("totals-1", "block-medians-1", "totals-1")
+    assert read_rules(former).gates.steal_ratio == 0.5
+    assert read_plan(former).limit_s == 86_400  # it had none
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [({"roles": None}, "NoneType"), ({"parts": 1}, "parts"), ({"method": "totals-1", "rules": {"x": 1}}, "rules")]
+)
+def test_what_is_no_plan_is_a_sentence(damage, words):
+    with pytest.raises(RunFolderError, match=rf"lacks what this version expects \(.*{words}.*\), so it cannot be judged again"):
+        read_plan({**described_as_json(make_plan("quick")), **damage})
+
+
+def test_the_plan_of_the_reference_run_is_read_with_todays_names():
+    document = RunFolder.open(ROOT / "results" / "reference").read_manifest()["plan"]
     plan = read_plan(document)
-    assert (plan.rules.gates.steal_ratio, plan.rules.knee_share) == (0.5, Rules().knee_share)
     assert [pair.stacks for pair in plan.pairs] == [tuple(pair) for pair in document["pairs"]]
     assert {(*key, role) for key, role in plan.roles.items()} == {(*entry["row"], entry["role"]) for entry in document["roles"]}
     offered = {(row["load"], row["stack"]): row["rps"] for row in document["offered_rps"]}
     assert all(plan.offered_rps(stack, load) == rate for (load, stack), rate in offered.items())
+    bare = {name for name in plan.stacks if "-wsgi-" in name or "-asgi-" in name}
+    assert bare == {stack.bare for stack in plan.stacks.values()} - {""}
+    assert {name.partition("-")[0] for name in bare} == {"bare"}

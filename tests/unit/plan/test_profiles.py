@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
 
-from bench.judge.estimates import hodges_lehmann
+from bench.judge.estimates import hodges_lehmann, least_launches
+from bench.plan.plan import make_plan
 from bench.plan.profiles import BUNDLED_PROFILES, Change, JudgedRow, Pair, Part, Profile, profile_purposes, read_profile
 from bench.plan.rules import Rules
 
@@ -27,7 +28,7 @@ def read(tmp_path):
 
 def test_every_key_of_a_profile_is_read(read):
     text = PROFILE.replace("starts = 0", 'starts = 5\ncomplexity = true\nchanges = ["another server"]').replace(
-        "launches = 2", "launches = 20\nfirst_look = 12"
+        "launches = 2", "launches = 20\nfirst_look = 12\nslice_ms = 80\nmore_blocks = { closed-16 = 4 }\ntrio_turns = { closed-16 = 3 }"
     )
     assert read(text) == Profile(
         profile="mine",
@@ -37,6 +38,7 @@ def test_every_key_of_a_profile_is_read(read):
         warm_up_ms=100,
         starts=5,
         repeats=2,
+        limit_s=600,
         pairs=(Pair("first", "fastapi-uvicorn", "flask-gthread", (JudgedRow("primary", "throughput_rps", "predict-1", "closed-16"),)),),
         changes=(Change("another server", "fastapi-uvicorn", "flask-gthread"),),
         complexity=True,
@@ -48,7 +50,10 @@ def test_every_key_of_a_profile_is_read(read):
                 ("closed-16",),
                 launches=20,
                 blocks=1,
+                more_blocks={"closed-16": 4},
+                trio_turns={"closed-16": 3},
                 first_look=12,
+                slice_ms=80,
             ),
         ),
     )
@@ -68,6 +73,11 @@ def test_a_load_may_have_a_number_of_blocks_of_its_own(read):
     assert [part.count_blocks(load) for load in part.loads] == [3, 1]
     assert part.count_slices() == 3 * 2 * (3 + 1)
     assert replace(part, mirrored=False).count_slices() == 3 * (3 + 1)
+
+
+def test_the_slices_of_the_first_trio_count_as_often_as_it_has_turns(read):
+    [part] = read(PROFILE.replace('"closed-16"]', '"closed-16", "closed-1"]\ntrio_turns = { closed-16 = 3 }')).parts
+    assert part.count_slices() == 3 * 2 * (3 + 1)
 
 
 def test_a_part_may_name_the_stacks_of_each_load(read):
@@ -103,6 +113,14 @@ def test_verdicts_need_eight_launches_which_every_judged_part_has_but_that_of_sm
     assert (few, Rules().min_launches) == (["smoke"], 8)
 
 
+@pytest.mark.parametrize("name", [name for name in PROFILES if name != "smoke"])
+def test_every_judged_row_has_the_launches_that_its_level_needs_at_the_first_look(name):
+    plan = make_plan(name)
+    part = plan.parts[0]
+    assert plan.roles
+    assert all(least_launches(plan.rules.levels[role]) <= (part.first_look or part.launches) for role in plan.roles.values())
+
+
 def test_a_part_that_is_only_explored_has_launches_enough_for_an_interval():
     launches = [part.launches for name in PROFILES for part in read_profile(name).parts[1:]]
     assert hodges_lehmann(np.arange(min(launches), dtype=float), 0.95).low is not None
@@ -135,7 +153,7 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
             [
                 "mine.toml [profiles.mine]",
                 "'slize_ms'",
-                "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, pairs, changes, complexity, parts",
+                "purpose, slice_ms, settle_ms, warm_up_ms, starts, repeats, limit_s, pairs, changes, complexity, parts",
             ],
         ),
         (
@@ -144,10 +162,10 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
             [
                 "mine.toml [profiles.mine] part 1",
                 "'lunches'",
-                "name, stacks, scenarios, loads, launches, blocks, more_blocks, stacks_by_load",
+                "name, stacks, scenarios, loads, launches, blocks, more_blocks, trio_turns, stacks_by_load",
             ],
         ),
-        ("blocks", "block", ["mine.toml [profiles.mine] part 1", "'block'", "launches, blocks, more_blocks, stacks_by_load, first_look"]),
+        ("blocks", "block", ["mine.toml [profiles.mine] part 1", "'block'", "stacks_by_load, first_look, mirrored, slice_ms"]),
         ("starts = 0\n", "", ["mine.toml [profiles.mine]", "starts is missing"]),
         ("launches = 2\n", "", ["mine.toml [profiles.mine] part 1", "launches is missing"]),
         ('name = "headline"\n', "", ["mine.toml [profiles.mine] part 1", "name is missing"]),
@@ -184,16 +202,30 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
             "blocks = 1\nmore_blocks = { closed-16 = 0 }",
             ["mine.toml [profiles.mine] part 1: more_blocks closed-16 is 0", "1 to 1000"],
         ),
+        (
+            "blocks = 1",
+            "blocks = 1\ntrio_turns = { closed-1 = 2 }",
+            ["mine.toml [profiles.mine] part 1 trio_turns", "unknown key 'closed-1'", "allowed are closed-16"],
+        ),
+        (
+            "blocks = 1",
+            "blocks = 1\ntrio_turns = { closed-16 = 0 }",
+            ["mine.toml [profiles.mine] part 1: trio_turns closed-16 is 0", "1 to 1000"],
+        ),
         ("blocks = 1", "blocks = 1\nmirrored = 1", ["mine.toml [profiles.mine] part 1", "mirrored must be a true or false"]),
         ("blocks = 1", "blocks = 1\nfirst_look = '12'", ["mine.toml [profiles.mine] part 1", "first_look must be a whole number", "'12'"]),
         ("repeats = 2", "repeats = 2\ncomplexity = 1", ["mine.toml [profiles.mine]", "complexity must be a true or false", "1"]),
         ("slice_ms = 250", "slice_ms = 19", ["mine.toml [profiles.mine]", "slice_ms is 19", "20 to 10000"]),
         ("settle_ms = 40", "settle_ms = -1", ["mine.toml [profiles.mine]", "settle_ms is -1", "0 to 5000"]),
         ("settle_ms = 40", "settle_ms = 126", ["mine.toml [profiles.mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
+        ("blocks = 1", "blocks = 1\nslice_ms = 79", ["mine.toml [profiles.mine]", "settle_ms 40", "slice_ms 79", "at most half"]),
+        ("blocks = 1", "blocks = 1\nslice_ms = 19", ["mine.toml [profiles.mine] part 1", "slice_ms is 19", "20 to 10000"]),
         ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [profiles.mine]", "warm_up_ms is 10001", "0 to 10000"]),
         ("starts = 0", "starts = -1", ["mine.toml [profiles.mine]", "starts is -1", "0 to 100"]),
         ("starts = 0", "starts = 101", ["mine.toml [profiles.mine]", "starts is 101", "0 to 100"]),
         ("repeats = 2", "repeats = 3", ["mine.toml [profiles.mine]", "repeats is 3", "0 to 2"]),
+        ("limit_s = 600\n", "", ["mine.toml [profiles.mine]", "limit_s is missing"]),
+        ("limit_s = 600", "limit_s = 0", ["mine.toml [profiles.mine]", "limit_s is 0", "1 to 86400"]),
         ("blocks = 1", "blocks = 0", ["mine.toml [profiles.mine] part 1", "blocks is 0", "1 to 1000"]),
         ("[[profiles.mine.parts]]", "[profiles.mine.parts]", ["mine.toml [profiles.mine]", "parts must be a list"]),
         ('["closed-16"]', "[]", ["mine.toml [profiles.mine] part 1", "loads must be a list of different names"]),

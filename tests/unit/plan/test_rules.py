@@ -4,8 +4,9 @@ from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from bench.plan.plan import describe, hash_plan, make_plan
-from bench.plan.rules import Rules
+from bench.plan.described import describe, hash_plan
+from bench.plan.plan import make_plan
+from bench.plan.rules import Rules, share_level
 from bench.records import METRICS
 
 
@@ -27,10 +28,20 @@ def test_every_metric_has_its_margin():
     assert set(Rules().margins) == set(METRICS)
 
 
-def test_three_secondary_rows_share_five_per_cent():
-    levels = Rules().levels
-    assert 3 * (1 - levels["secondary"]) == pytest.approx(0.05)
-    assert levels["primary"] == levels["exploratory"] == 0.95
+@pytest.mark.parametrize(("secondary", "level"), [(0, 0.95), (1, 0.95), (2, 0.975), (3, 0.98333), (4, 0.9875)])
+def test_secondary_rows_share_five_per_cent_and_the_other_levels_stay(secondary, level):
+    levels = share_level(secondary).levels
+    assert levels == {"primary": 0.95, "secondary": pytest.approx(level, abs=1e-5), "exploratory": 0.95}
+    assert share_level(secondary) == replace(Rules(), levels=levels)
+
+
+@pytest.mark.parametrize(
+    ("profile", "secondary", "level"), [("smoke", 0, 0.95), ("quick", 2, 0.975), ("default", 4, 0.9875), ("thorough", 4, 0.9875)]
+)
+def test_the_level_of_a_profile_comes_from_the_secondary_rows_that_its_first_part_measures(profile, secondary, level):
+    plan = make_plan(profile)
+    assert list(plan.roles.values()).count("secondary") == secondary
+    assert plan.rules.levels["secondary"] == pytest.approx(level)
 
 
 def test_the_hash_of_a_plan_changes_with_every_rule():
@@ -44,5 +55,5 @@ def test_the_hash_of_a_plan_changes_with_every_rule():
 def test_the_hash_of_a_plan_changes_with_the_role_of_a_judged_row():
     plan = make_plan("smoke")
     pair = plan.pairs[0]
-    other = replace(plan, pairs=(replace(pair, judged=pair.judged[:-1]),))
+    other = replace(plan, pairs=(replace(pair, judged=pair.judged[1:]),))
     assert hash_plan(describe(other)) != hash_plan(describe(plan))

@@ -132,7 +132,7 @@ def test_a_stack_that_asks_the_upstream_service_is_asked_enquiries_only(name):
             check_scenario(scenario, stack(name))
 
 
-@pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn@pandas", "article-gthread", "null-wsgi-gthread"])
+@pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn@pandas", "article-gthread", "bare-wsgi-gthread"])
 def test_no_other_stack_is_asked_an_enquiry(name):
     with pytest.raises(ConfigError, match=rf"Stack '{name}' cannot answer scenario 'enrich-0ms', only [^/]*predict-1"):
         check_scenario("enrich-0ms", stack(name))
@@ -170,7 +170,7 @@ def test_the_article_is_asked_complete_passengers_only():
 
 
 def test_a_floor_is_asked_before_load_what_it_is_asked_under_load():
-    assert parity_scenarios(stack("null-asgi-uvicorn"), ["predict-1"]) == [SCENARIOS["predict-1"]]
+    assert parity_scenarios(stack("bare-asgi-uvicorn"), ["predict-1"]) == [SCENARIOS["predict-1"]]
 
 
 def test_a_stack_that_asks_the_upstream_service_is_asked_before_load_for_every_passenger_of_it():

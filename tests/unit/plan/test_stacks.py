@@ -227,4 +227,4 @@ def test_an_unknown_engine_is_refused_with_the_engines_there_are(bundled, engine
 
 
 def test_a_bare_server_takes_no_engine(bundled):
-    assert "null-wsgi-gthread answers a fixed body" in refusal(resolve_stack, "null-wsgi-gthread@pandas", bundled)
+    assert "bare-wsgi-gthread answers a fixed body" in refusal(resolve_stack, "bare-wsgi-gthread@pandas", bundled)

@@ -37,7 +37,7 @@ from bench.records import (
     WarmUpPoint,
 )
 from bench.records.folder import LATEST, RunFolder, to_json
-from bench.records.record import added_later
+from bench.records.former import OLDEST_SCHEMA
 from bench.records.samples import write_samples
 from bench.records.schema import SCHEMA_FILE
 from bench.records.summary import make_schema
@@ -70,12 +70,6 @@ def check_schema(document):
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
 
-def without_later_columns(kind, table):
-    """Return a table as it was before the columns at its end that an older version did not have."""
-    count = len(added_later(kind))
-    return b"".join(line.rsplit(b",", count)[0] + b"\n" if count else line + b"\n" for line in table.splitlines())
-
-
 @pytest.mark.parametrize(("name", "kind"), FILES.items())
 def test_rows_are_read_back_as_they_were_written(mini, name, kind):
     before = (mini.path / name).read_bytes()
@@ -84,16 +78,11 @@ def test_rows_are_read_back_as_they_were_written(mini, name, kind):
     assert all(isinstance(row, kind) for row in rows)
     mini.write_rows("again.csv", rows, kind)
     assert mini.read_rows("again.csv", kind) == rows
-    assert without_later_columns(kind, (mini.path / "again.csv").read_bytes()) == before
+    assert (mini.path / "again.csv").read_bytes() == before
 
 
 def test_every_table_of_the_miniature_run_is_read_back_here(mini):
     assert {path.name for path in mini.path.glob("*.csv")} == set(FILES)
-
-
-def test_a_column_that_an_older_version_did_not_write_is_nothing(mini):
-    assert "foreign_ratio" not in (mini.path / "slices.csv").read_text("utf-8")
-    assert {record.foreign_ratio for record in mini.read_rows("slices.csv", SliceRecord)} == {None}
 
 
 def test_numbers_of_a_row_come_back_as_what_they_were(mini):
@@ -140,8 +129,10 @@ def test_a_text_that_is_no_text_is_a_sentence(mini):
 
 def test_the_summary_is_read_back_as_it_was_written(mini):
     summary = mini.read_summary()
-    assert summary.validity.gates[0] == Gate(7, 1, "steal_ratio", "the whole launch", 0.031, 0.02, "repeated")
-    assert summary.validity.gates[-1] == Gate(11, 3, "send_lag_p99_ms", "flask-granian predict-1 open-60", 1.18, 1.0, "kept and marked")
+    assert summary.validity.gates[0] == Gate(7, 1, "starved_slices_ratio", "all slices", 0.62, 0.5, "repeated")
+    assert summary.validity.gates[-1] == Gate(11, 3, "starved_slices_ratio", "all slices", 0.55, 0.5, "kept and marked")
+    assert summary.validity.noise.slice_sd_ratio == 0.071
+    assert summary.validity.aa.state == "equal"
     assert isinstance(summary.validity.warnings[0], RunWarning)
     assert isinstance(summary.resources[0], Resources)
     before = (mini.path / "summary.json").read_bytes()
@@ -245,6 +236,15 @@ def test_a_figure_that_is_no_number_is_never_written(mini):
         to_json({"x": float("inf")})
 
 
+def test_files_are_set_aside_as_they_are_and_once_only(mini):
+    before = (mini.path / "cells.csv").read_bytes()
+    mini.set_aside(["cells.csv", "none.csv"], "former")
+    mini.write_text("cells.csv", "new")
+    mini.set_aside(["cells.csv"], "former")
+    assert [path.name for path in (mini.path / "former").iterdir()] == ["cells.csv"]
+    assert (mini.path / "former" / "cells.csv").read_bytes() == before
+
+
 def test_a_file_is_replaced_whole_or_stays_as_it_was(mini):
     (mini.path / "charts").mkdir()
     (mini.path / "charts" / "x.svg").mkdir()  # no file can take this name
@@ -271,10 +271,10 @@ def test_a_write_leaves_nothing_but_the_file(mini):
     assert set(mini.path.iterdir()) - before == {mini.path / "new.txt"}
 
 
-@pytest.mark.parametrize("schema", [0, 3, 5, "4", None])
-def test_a_run_of_another_format_is_refused_with_both_numbers(mini, schema):
+@pytest.mark.parametrize("schema", [0, OLDEST_SCHEMA - 1, RESULTS_SCHEMA + 1, str(RESULTS_SCHEMA), None])
+def test_a_run_of_another_format_is_refused_with_those_that_are_read(mini, schema):
     mini.write_text("manifest.json", json.dumps({"schema": schema}))
-    with pytest.raises(RunFolderError, match=f"has results format {schema}; this version reads {RESULTS_SCHEMA}. The report in its"):
+    with pytest.raises(RunFolderError, match=rf"has results format {schema}; this version reads 4 to 5\. The report in its"):
         RunFolder.open(mini.path)
 
 

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from bench.errors import ConfigError
-from bench.plan.plan import describe, make_plan
+from bench.plan.described import describe
+from bench.plan.plan import make_plan
 from bench.records.price import Price, make_price, price_from_plan
 
 

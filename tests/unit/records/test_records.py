@@ -27,6 +27,8 @@ from bench.records import (
     StartUp,
     Threshold,
     WarmUpPoint,
+    far_end,
+    rate_of,
 )
 from bench.records.record import adapter, columns
 from bench.records.samples import SAMPLE_COLUMNS, Sample
@@ -71,12 +73,14 @@ def test_every_quantity_of_a_row_has_its_unit_in_the_name_of_its_column(kind):
     names = {
         "launch", "slice", "start", "part", "block", "stack", "scenario", "load", "warm_up", "generator_limited", "contender",
         "baseline", "metric", "role", "verdict", "reason", "time", "step", "bound", "points", "connection", "status", "correct",
+        "pair", "aa_state",
     }  # fmt: skip
     counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts", "requests"}
     ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile"}
-    ratios |= {"throughput_level", "cpu_level"}
+    ratios |= {"throughput_level", "cpu_level", "aa_low", "aa_high", "busy_share"}
     rates = {"throughput_ci_low", "throughput_ci_high", "cpu_us_per_request", "cpu_ci_low", "cpu_ci_high"}
-    others = set(columns(kind)) - names - counts - ratios - rates
+    in_the_unit_of_the_metric = {"contender_value", "baseline_value"}
+    others = set(columns(kind)) - names - counts - ratios - rates - in_the_unit_of_the_metric
     assert [name for name in others if not name.endswith(("_ns", "_us", "_ms", "_s", "_rps", "_ratio", "_bytes"))] == []
 
 
@@ -98,18 +102,42 @@ def test_a_level_that_is_not_written_is_not_known_when_it_is_read_back():
 
 def test_no_interval_is_no_figure_in_each_of_its_columns_and_back():
     written = adapter(Aa).dump_python(Aa("not judged", None))
-    assert written == {"verdict": "not judged", "estimate": None, "ci_low": None, "ci_high": None}
+    assert written == {"state": "not judged", "estimate": None, "ci_low": None, "ci_high": None, "resolution": None}
     assert adapter(Aa).validate_python(written) == Aa("not judged", None)
 
 
 def test_an_estimate_without_an_interval_stays_one():
-    aa = adapter(Aa).validate_python({"verdict": "not judged", "estimate": 1.01, "ci_low": None, "ci_high": None})
+    aa = adapter(Aa).validate_python({"state": "not judged", "estimate": 1.01, "ci_low": None, "ci_high": None})
     assert (aa.interval.estimate, aa.interval.ends) == (1.01, None)
 
 
 def test_a_key_that_a_record_does_not_have_is_refused():
     with pytest.raises(ValidationError, match="winner"):
-        adapter(Aa).validate_python({"verdict": "pass", "estimate": 1.0, "ci_low": 0.9, "ci_high": 1.1, "winner": "x"})
+        adapter(Aa).validate_python({"state": "equal", "estimate": 1.0, "ci_low": 0.9, "ci_high": 1.1, "winner": "x"})
+
+
+def row_with(**aa):
+    """Return a row with this A/A."""
+    return Comparison(
+        "headline", "a", "b", "predict-1", "closed-16", "throughput_rps", None, 0.02, None, 12, (), "primary", "undecided", "", **aa
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("answers", "length_ms", "rps"), [(50, 100, 500.0), (1, 250, 4.0), (0, 100, None), (5, 0, None)])
+def test_a_rate_is_a_count_over_its_time_and_none_where_none_came(answers, length_ms, rps):
+    assert rate_of(answers, length_ms * 1_000_000) == rps
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "far"), [(0.99, 1.05, 0.05), (0.8, 1.02, 0.25), (1 / 1.05, 1 / 0.99, 0.05), (1.1, 1.2, 0.2), (1.0, 1.0, 0.0)]
+)
+def test_the_resolution_of_an_aa_is_its_far_end_the_same_for_a_ratio_and_its_inverse(low, high, far):
+    assert far_end(low, high) == pytest.approx(far)
+    assert row_with(aa_low=low, aa_high=high).aa_resolution == pytest.approx(far)
+
+
+def test_an_aa_without_an_interval_has_no_resolution():
+    assert row_with().aa_resolution is None
 
 
 def test_every_latency_is_a_metric_and_a_lower_one_is_better():

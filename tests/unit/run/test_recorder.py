@@ -1,7 +1,7 @@
 """A run and its folder: what was measured, repeated or left out is on disk, whenever it stops."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,15 +9,30 @@ from bench.errors import Interrupted, StackError
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import LaunchResult
 from bench.plan.profiles import Pair
-from bench.plan.rules import GateRules, Rules
 from bench.plan.schedule import schedule_run
+from bench.plan.seconds import conclusion_s
 from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import RunFolder
+from bench.run import recorder as recorders
 from bench.run.recorder import Recorder
 
-WAITED = Gate(1, 1, "generator_wait_ratio", "all slices", 0.05, 0.02, REPEATED)
+WAITED = Gate(1, 1, "starved_slices_ratio", "all slices", 0.6, 0.5, REPEATED)
 NAMES = ("launch", "slice", "part", "block", "stack", "scenario", "load", "warm_up")
 SLICE = dict(zip(NAMES, (1, 0, "headline", 0, "stub-good", "predict-1", "closed-4", False), strict=True))
+
+
+BEGIN = datetime(2026, 11, 25, tzinfo=UTC)
+LIMIT_S = 100
+
+
+class Clock:
+    """The wall clock of a test: `passed_s` after the begin of the run."""
+
+    passed_s = 0.0
+
+    @classmethod
+    def now(cls, zone):
+        return BEGIN.astimezone(zone) + timedelta(seconds=cls.passed_s)
 
 
 @pytest.fixture
@@ -26,21 +41,21 @@ def make_recorder(tmp_path, plan_of, make_stub):
 
     def make(**changes):
         plan = replace(plan_of(make_stub(), make_stub("slow"), launches=2), **changes)
-        folder = RunFolder.create("test", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
+        folder = RunFolder.create("test", BEGIN, tmp_path)
         recorder = Recorder(plan, "a command", {"server_cores": [1]}, [], folder)
-        recorder.parts, recorder.turns = plan.parts, schedule_run(plan.parts)
+        recorder.plan, recorder.parts, recorder.turns = plan, plan.parts, schedule_run(plan.parts)
         return recorder
 
     return make
 
 
-def measured(recorder, number, **fields):
+def measured(recorder, number, total_s=4.0, **fields):
     """Return a turn and what a launch in it gave, its samples on disk."""
     recorder.folder.samples_path(number).touch()
     counts = dict.fromkeys((name for name in SliceRecord.__dataclass_fields__ if name not in SLICE), 0)
     record = SliceRecord(**counts | SLICE | {"launch": number})
     usual = {"slices": (record,), "conditions": {}, "memory": (Memory(number, "stub-good", 10, 9, 12, 11),), "model_ms": {}, "deaths": {}}
-    return recorder.turns[number - 1], LaunchResult(**usual | fields, start_s=1.0, load_s=2.0, total_s=4.0)
+    return recorder.turns[number - 1], LaunchResult(**usual | fields, start_s=1.0, load_s=2.0, total_s=total_s)
 
 
 def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before_the_next(make_recorder):
@@ -54,14 +69,6 @@ def test_a_try_that_is_repeated_stays_with_its_gates_though_the_run_stops_before
     ]
     assert [Gate(**gate) for gate in manifest["gates"]] == [WAITED]
     assert recorder.folder.read_rows("slices.csv", SliceRecord) == []
-
-
-def test_all_repeats_together_have_a_share_of_the_time_that_the_plan_takes(make_recorder):
-    recorder = make_recorder(rules=replace(Rules(), gates=replace(GateRules(), repeat_share=0.5)))
-    turn, result = measured(recorder, 1)  # 4 s, and 8 s for both launches of the plan
-    assert recorder.may_repeat(turn, result)
-    recorder.set_aside(turn, result, 1, [WAITED])
-    assert not recorder.may_repeat(turn, result)
 
 
 def test_gates_of_all_tries_of_a_launch_stand_in_their_order(make_recorder):
@@ -172,3 +179,68 @@ def test_what_is_measured_of_single_stacks_is_on_disk(make_recorder):
     assert folder.read_rows("complexity.csv", AppCode) == code
     assert folder.read_rows("features.csv", Feature) == features
     assert folder.read_text("adapters.diff") == "-old\n+new\n"
+
+
+# --- time to measure a launch again ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_timed(make_recorder, monkeypatch):
+    """Return a function that begins a run of parts with so many launches each, to end within `LIMIT_S`, on a clock of the test's own."""
+
+    def make(**launches):
+        monkeypatch.setattr(recorders, "datetime", Clock)
+        monkeypatch.setattr(Clock, "passed_s", 0.0)
+        part = make_recorder().parts[0]
+        parts = tuple(replace(part, name=name, launches=count, first_look=1) for name, count in launches.items())
+        recorder = make_recorder(parts=parts, limit_s=LIMIT_S)
+        recorder.room_s = LIMIT_S - conclusion_s(recorder.plan)
+        return recorder
+
+    return make
+
+
+@pytest.fixture
+def is_latest(monkeypatch):
+    """Return a function that says whether a launch may be repeated until so many seconds of the run have passed, and no longer."""
+
+    def is_latest(recorder, launch, seconds):
+        allowed = []
+        for passed_s in (seconds - 0.01, seconds + 0.01):
+            monkeypatch.setattr(Clock, "passed_s", passed_s)
+            allowed.append(recorder.may_repeat(*launch))
+        return allowed == [True, False]
+
+    return is_latest
+
+
+def test_a_launch_may_be_repeated_while_the_run_ends_in_time_with_it_and_all_launches_to_come_judged_and_drawn(make_timed, is_latest):
+    recorder = make_timed(one=3)
+    launch = measured(recorder, 1, total_s=4.0)
+    assert is_latest(recorder, launch, recorder.room_s - 3 * 4)
+    recorder.set_aside(*launch, 1, [WAITED])
+    recorder.keep(*measured(recorder, 1, total_s=10.0), 2, [])
+    assert is_latest(recorder, measured(recorder, 2, total_s=16.0), recorder.room_s - 2 * (4 + 10 + 16) / 3)
+
+
+def test_launches_to_come_of_each_part_take_as_long_as_its_own_did(make_timed, is_latest):
+    recorder = make_timed(one=2, other=2)
+    assert [turn.part.name for turn in recorder.turns] == ["one", "other", "one", "other"]
+    recorder.keep(*measured(recorder, 1, total_s=4.0), 1, [])
+    assert is_latest(recorder, measured(recorder, 2, total_s=20.0), recorder.room_s - 1 * 4 - 2 * 20)
+
+
+def test_launches_of_a_part_that_was_not_launched_yet_take_as_long_as_those_of_the_others(make_timed, is_latest):
+    recorder = make_timed(one=2, other=3)
+    assert is_latest(recorder, measured(recorder, 1, total_s=5.0), recorder.room_s - (2 + 3) * 5)
+
+
+def test_no_launch_is_to_come_of_a_part_that_has_ended(make_timed, is_latest):
+    recorder = make_timed(one=2, other=3)
+    recorder.end_part(recorder.parts[1])
+    assert is_latest(recorder, measured(recorder, 1, total_s=5.0), recorder.room_s - 2 * 5)
+
+
+def test_a_run_without_time_for_its_own_plan_repeats_nothing(make_timed):
+    recorder = make_timed(one=3)
+    assert not recorder.may_repeat(*measured(recorder, 1, total_s=LIMIT_S))

@@ -1,4 +1,4 @@
-"""The answer in five lines: what each says, what is said where a figure is missing, and that nothing is said without one."""
+"""The answer in few lines: what each says, what is said where a figure is missing, and that nothing is said without one."""
 
 from dataclasses import replace
 
@@ -6,19 +6,19 @@ import pytest
 from report_pages import RUN
 from run_variants import NO_FINDINGS, VARIANTS
 
-from bench.records import AS_DEPLOYED, SAME_SERVER
+from bench.records import AS_DEPLOYED, SAME_SERVER, Noise
 from bench.records.price import Price
 from bench.show.five_lines import answer_lines, trust_lines
 
 SUMMARY, STACKS = RUN.summary, RUN.stacks
 PRICE = Price()
 BREAK_EVEN = (
-    "Break-even: requests per second are, as usually deployed, within 10 % of 1 from 0.9140 ms of model time on (0.9024 to 0.9191 ms, "
-    "96.9 %); same server, within 10 % of 1 from 0.0170 ms of model time on (0.0089 to 0.0250 ms, 96.9 %)."
+    "Break-even: requests per second are, as usually deployed, within 10 % of 1 from 0.9100 ms of model time on (0.9007 to 0.9180 ms, "
+    "96.9 %); same server, within 10 % of 1 from 0.0118 ms of model time on (0.0000 to 0.0162 ms, 96.9 %)."
 )
 EQUAL_LOAD = (
-    "At equal load, 3,030 req/s offered to both, as usually deployed: p95 response time 0.942 times (98.3 % interval 0.869 to 1.021, "
-    "12 launches), undecided; CPU time per request 0.4953 times (98.3 % interval 0.4915 to 0.4991, 12 launches), better"
+    "At equal load, 3,030 req/s offered to both, as usually deployed: p95 response time 0.942 times (98.9 % interval 0.869 to 1.021, "
+    "12 launches), undecided; CPU time per request 0.4953 times (98.9 % interval 0.4920 to 0.4986, 12 launches), better"
 )
 MONEY = "; a million predictions take 109 against 220 CPU seconds and cost 0.00403 against 0.00814 (0.04 per core hour, 30 % used)"
 CODE = (
@@ -40,23 +40,29 @@ def changed(rows, *, only=lambda _: True, **fields):
     return tuple(replace(row, **fields) if only(row) else row for row in rows)
 
 
-def test_a_whole_run_is_answered_in_five_lines_in_this_order():
+def test_a_whole_run_is_answered_in_six_lines_in_this_order():
     heads = [line.partition(":")[0] for line in lines_of()]
     at_load = "At equal load, 3,030 req/s offered to both, as usually deployed"
-    assert heads == ["Better, as usually deployed", "Worse, same server", "Break-even", at_load, "Code"]
+    assert heads == ["Better, as usually deployed", "Better, the server alone", "Worse, same server", "Break-even", at_load, "Code"]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_no_run_has_more_than_five_lines_and_none_holds_an_empty_word(name, tmp_path):
+def test_no_run_has_more_than_six_lines_and_none_holds_an_empty_word(name, tmp_path):
     folder = VARIANTS[name](tmp_path / "run")
     lines = answer_lines(folder.read_summary(), folder.read_manifest()["stacks"], PRICE)
-    assert 1 <= len(lines) <= 5
+    assert 1 <= len(lines) <= 6
     assert all(line.endswith(".") for line in lines)
     assert [word for line in lines for word in ("None", " - ", "nan", "()") if word in line] == []
 
 
-def test_below_the_answer_stand_validity_and_noise():
-    assert [line.partition(":")[0] for line in trust_lines(SUMMARY, STACKS)] == ["Valid", "A/A pass"]
+def test_below_the_answer_stand_validity_two_copies_and_noise():
+    heads = [line.partition(":")[0] for line in trust_lines(SUMMARY, STACKS)]
+    assert heads == ["Valid", "A/A equal", "Noise, which makes intervals wider"]
+
+
+def test_a_run_that_knows_nothing_of_its_noise_has_no_line_of_it():
+    summary = replace(SUMMARY, validity=replace(SUMMARY.validity, noise=Noise()))
+    assert [line.partition(":")[0] for line in trust_lines(summary, STACKS)] == ["Valid", "A/A equal"]
 
 
 # --- break-even -----------------------------------------------------------------------------------------------------
@@ -75,7 +81,7 @@ def test_break_even_of_other_pairs_names_their_stacks_at_most_two():
 
 def test_break_even_of_one_headline_pair_leaves_the_other_out():
     line = line_of("Break-even", replace(SUMMARY, break_even=SUMMARY.break_even[1:]))
-    assert line.startswith("Break-even: requests per second are, same server, within 10 % of 1 from 0.0170 ms")
+    assert line.startswith("Break-even: requests per second are, same server, within 10 % of 1 from 0.0118 ms")
     assert "as usually deployed" not in line
 
 
@@ -190,7 +196,7 @@ def test_the_code_of_fewer_than_two_is_no_line(rows):
 def test_one_line_at_the_end_names_what_the_profile_does_not_measure(fields, missing):
     *others, last = lines_of(replace(SUMMARY, **fields))
     assert last == f"Not measured with profile fixture: {missing}. 'make bench' measures all."
-    assert len(others) == 5 - missing.count(",") - 1
+    assert len(others) == len(lines_of()) - missing.count(",") - 1
 
 
 def test_nothing_is_missed_where_other_stacks_than_the_headlines_are_compared():
@@ -206,6 +212,6 @@ def test_a_run_that_knows_nothing_says_only_so():
 
 def test_the_deployed_pair_alone_leaves_the_same_server_row_named_as_missing():
     rows = tuple(row for row in SUMMARY.comparisons if (row.contender, row.baseline) != SAME_SERVER)
-    assert lines_of(replace(SUMMARY, comparisons=rows))[1] == (
+    assert lines_of(replace(SUMMARY, comparisons=rows))[2] == (
         "Not measured, same server: this run does not compare fastapi-granian with flask-granian."
     )

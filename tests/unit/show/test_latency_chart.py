@@ -20,7 +20,7 @@ def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
     unloaded, saturated = closed.figure.axes
     (offered,) = equal.figure.axes
     labels = [text.get_text() for text in unloaded.texts]
-    assert "FastAPI with def on uvicorn\nn 11,879" in labels
+    assert "FastAPI with def on uvicorn\nn 13,010" in labels
     last = {round(float(line.get_xdata()[-1])) for line in unloaded.lines}
     assert last == {100, 1000}  # one cell supports no more than p99
     assert [len(axes.texts) for axes in (unloaded, saturated, offered)] == [5, 5, 5]

@@ -45,18 +45,47 @@ def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary(
     assert list(floor.launch_ratios) in drawn_values(sheet)
     texts = texts_on(sheet)
     assert "A/A: Flask on gunicorn gthread again" in texts
-    assert "1.0030 (0.9934 to 1.0126), 95.3 %" in texts
+    assert "1.0030 (0.9942 to 1.0118), 95.3 %" in texts
     assert "hatched: within ±2 %, too small to matter" in texts
     assert "hatched: within ±10 %, too small to matter" in texts
 
 
-def test_a_noise_floor_wider_than_the_margin_is_drawn_as_a_line():
-    wide = tuple(replace(row, ratio=1.04) for row in SUMMARY.noise_floor)
-    sheet = draw("ratios", with_summary(comparisons=SUMMARY.comparisons[:1], noise_floor=wide))
-    (axes,) = sheet.figure.axes
-    assert "Dashed lines beside the band: A/A" in words_on(sheet)
-    places = {round(float(segment[0][0]), 4) for lines in axes.collections for segment in getattr(lines, "get_segments", list)()}
-    assert {1.04, round(1 / 1.04, 4)} <= places
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "far"),
+    [
+        (1.0, 0.98, 1.04, 1.04),
+        (0.99, 0.96, 1.01, 1 / 0.96),
+        (1.03, 1.021, 1.04, 1.04),
+        (1.0, 0.981, 1.019, None),
+        (1.03, None, None, None),
+    ],
+)
+@pytest.mark.parametrize("chart", ["ratios", "answer"])
+def test_the_far_end_of_aa_is_drawn_on_both_sides_where_it_is_wider_than_the_margin(chart, ratio, low, high, far):
+    row = replace(SUMMARY.comparisons[0], margin=0.02)
+    floors = tuple(replace(floor, ratio=ratio, ci_low=low, ci_high=high) for floor in SUMMARY.noise_floor)
+    (axes,) = draw(chart, with_summary(comparisons=(row,), noise_floor=floors)).figure.axes
+    dashed = [lines for lines in axes.collections if lines.get_linestyle()[0][1] is not None]
+    places = sorted(round(float(segment[0][0]), 4) for lines in dashed for segment in lines.get_segments())
+    assert places == ([] if far is None else [round(1 / far, 4), round(far, 4)])
+
+
+def test_the_ratios_chart_says_what_the_dashed_lines_are_only_where_it_has_them():
+    (row,) = SUMMARY.comparisons[:1]
+    for high, is_said in ((1.019, False), (1.04, True)):
+        floors = tuple(replace(floor, ratio=1.0, ci_low=0.99, ci_high=high) for floor in SUMMARY.noise_floor)
+        words = words_on(draw("ratios", with_summary(comparisons=(row,), noise_floor=floors)))
+        assert ("Dashed lines beside the band: the far end of A/A" in words) == is_said, high
+
+
+@pytest.mark.parametrize("chart", ["ratios", "answer"])
+def test_both_far_ends_of_aa_lie_on_the_axis_however_wide_they_are(chart):
+    row = replace(SUMMARY.comparisons[0], ratio=1.0, ci_low=0.98, ci_high=1.02, launch_ratios=(1.0,))
+    floors = tuple(replace(floor, ratio=0.9, ci_low=0.7, ci_high=1.1, launch_ratios=(0.9,)) for floor in SUMMARY.noise_floor)
+    (axes,) = draw(chart, with_summary(comparisons=(row,), noise_floor=floors)).figure.axes
+    low, high = axes.get_xlim()
+    assert low < 0.7
+    assert high > 1 / 0.7
 
 
 def test_the_ratios_of_latency_under_an_open_loop_are_of_response_times():
@@ -70,7 +99,7 @@ def test_the_ratios_chart_leaves_exploratory_rows_of_other_parts_to_the_tables()
     other = replace(row, part="break-even", role="exploratory", verdict="not judged", reason="exploratory", ratio=3.0)
     sheet = draw("ratios", with_summary(comparisons=(*SUMMARY.comparisons, other)))
     assert [3.0] not in drawn_values(sheet)
-    assert "43 comparisons more in comparisons.csv." in words_on(sheet)
+    assert "61 comparisons more in comparisons.csv." in words_on(sheet)
 
 
 def test_the_throughput_chart_has_the_cells_of_the_answer_and_no_other_part():
@@ -94,7 +123,7 @@ def test_a_row_without_figure_is_named_and_has_no_dot(tmp_path):
 
 def test_a_run_of_one_open_loop_has_titles_of_what_it_compares(tmp_path):
     run = read_run(VARIANTS["open"](tmp_path / "run"))
-    first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4916 to 0.4990) times Flask on gunicorn gthread; "
+    first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4918 to 0.4988) times Flask on gunicorn gthread; "
     assert draw("ratios", run).title.startswith(first)
     assert "Correct answers per second at equal rate, 60 % of saturation;" in words_on(draw("throughput", run))
     assert draw("equal-load", run).title.startswith("At equal rate, 60 % of saturation the p95 response time was ")

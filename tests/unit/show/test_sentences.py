@@ -4,12 +4,20 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from report_pages import RUN
 from run_variants import NO_FINDINGS
 
-from bench.records import METRICS, Aa, Comparison, Gate, Interval, RunWarning, Summary, Validity
+from bench.records import METRICS, Aa, Comparison, Gate, Interval, Noise, RunWarning, Summary, Validity
 from bench.show.numbers import count_words, format_interval, format_load, format_number, format_percent, time_words, under_words
-from bench.show.sentences import aa_line, comparison_line, headline_lines, notices, validity_line, verdict_mark, verdict_words
+from bench.show.sentences import (
+    aa_line,
+    comparison_line,
+    headline_lines,
+    noise_line,
+    notices,
+    validity_line,
+    verdict_mark,
+    verdict_words,
+)
 
 STACKS = {
     "flask-gthread": {"framework": "Flask", "server": "gunicorn gthread", "engine": "numpy", "label": "Flask on gunicorn gthread"},
@@ -37,13 +45,26 @@ ROW = Comparison(
 )
 SAME = replace(ROW, contender="fastapi-granian", baseline="flask-granian", ratio=0.9, ci_low=0.88, ci_high=0.92, level=0.9834)
 SAME = replace(SAME, role="secondary", verdict="worse")
+SERVER = replace(ROW, contender="flask-granian", ratio=1.8, ci_low=1.7, ci_high=1.9, level=0.9834, role="secondary")
 FLOOR = replace(ROW, contender="flask-gthread-twin", ratio=1.003, ci_low=0.994, ci_high=1.012, verdict="not judged", role="exploratory")
 NONE = {"ratio": None, "ci_low": None, "ci_high": None, "level": None}
+NOTHING_KNOWN = Noise()
 
 
-def make_summary(*comparisons, noise_floor=(FLOOR,), partial=False, cores=(1,), aa="pass", valid=True, gates=(), warnings=()):
+def make_summary(
+    *comparisons,
+    noise_floor=(FLOOR,),
+    partial=False,
+    cores=(1,),
+    aa="equal",
+    resolution=0.012,
+    valid=True,
+    gates=(),
+    warnings=(),
+    noise=NOTHING_KNOWN,
+):
     """Return a summary of comparisons alone."""
-    validity = Validity(valid, gates, warnings, Aa(aa, Interval(1.003, 0.994, 1.012, None)))
+    validity = Validity(valid, gates, warnings, Aa(aa, Interval(1.003, 0.994, 1.012, None), resolution), noise)
     measured = {"partial": partial, "environment": {"server_cores": list(cores)}, "validity": validity}
     compared = {"comparisons": comparisons, "noise_floor": tuple(noise_floor)}
     return Summary(profile="default", cells=(), resources=(), **measured, **compared, **NO_FINDINGS)
@@ -120,7 +141,7 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             {"verdict": "undecided", "smallest_seen": 0.0412, "load": "open-500rps"},
             (
                 f"Undecided, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches). predict-1, 500 req/s offered. "
-                "This run could see 4.1 % and more; about 48 launches would halve the interval."
+                "Four runs of five like this one would find a difference of 4.1 %; about 48 launches would halve the interval."
             ),
         ),
         (
@@ -140,13 +161,13 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
         (
             {
                 "verdict": "not judged",
-                "reason": "1 launches; verdicts need 8",
+                "reason": "needs 8 launches, has 1",
                 "launches": 1,
                 "ci_low": None,
                 "ci_high": None,
                 "level": None,
             },
-            f"Not judged (1 launches; verdicts need 8), as usually deployed: {DEPLOYED} (no interval, 1 launch{AA}). predict-1, 16 users.",
+            f"Not judged (needs 8 launches, has 1), as usually deployed: {DEPLOYED} (no interval, 1 launch{AA}). predict-1, 16 users.",
         ),
         (
             {"verdict": "withheld", "reason": "3 wrong or failed answers", **NONE},
@@ -188,46 +209,40 @@ def test_the_noise_floor_of_a_line_is_that_of_its_own_row():
     assert "two copies of the baseline: 1.0030" in comparison_line(ROW, [*others, FLOOR], STACKS)
 
 
-def test_the_answer_begins_with_both_headline_rows():
-    lines = headline_lines(make_summary(SAME, replace(ROW, load="closed-1", role="exploratory"), ROW), STACKS)
-    assert [line.partition(":")[0] for line in lines] == ["Better, as usually deployed", "Worse, same server"]
-    assert lines[0].endswith("predict-1, 16 users. Server on 1 core.")
-    assert lines[1].endswith("predict-1, 16 users. So the gain above comes from the server.")
+# --- the answer -----------------------------------------------------------------------------------------------------
 
 
-def test_a_headline_row_alone_says_on_how_many_cores():
-    lines = headline_lines(make_summary(SAME), STACKS)
-    assert lines[1].endswith("predict-1, 16 users. Server on 1 core.")
+def test_the_answer_begins_with_the_three_headline_rows_in_their_order():
+    lines = headline_lines(make_summary(SAME, replace(ROW, load="closed-1", role="exploratory"), SERVER, ROW), STACKS)
+    heads = [line.partition(":")[0] for line in lines]
+    assert heads == ["Better, as usually deployed", "Better, the server alone", "Worse, same server"]
+    assert [line.partition(" answered")[0].partition(": ")[2] for line in lines] == [
+        "FastAPI on uvicorn",
+        "Flask on granian",
+        "FastAPI on granian",
+    ]
+    assert [line.partition("predict-1, ")[2] for line in lines] == ["16 users. Server on 1 core.", "16 users.", "16 users."]
 
 
-def test_what_the_other_server_brings_without_another_framework_is_said_in_figures():
-    cell = next(cell for cell in RUN.summary.cells if cell.throughput_rps)
-    known = {"part": ROW.part, "scenario": ROW.scenario, "load": ROW.load, "throughput_ci_low": None, "throughput_ci_high": None}
-    cells = tuple(replace(cell, stack=row.baseline, throughput_rps=rate, **known) for row, rate in ((ROW, 4353.0), (SAME, 7480.0)))
-    summary = replace(make_summary(ROW, SAME), cells=cells)
-    alone = "7,480 req/s on Flask on granian, 4,350 req/s on Flask on gunicorn gthread"
-    assert headline_lines(summary, STACKS)[1].endswith(f" So the gain above comes from the server: {alone}.")
-    assert headline_lines(replace(summary, cells=cells[:1]), STACKS)[1].endswith(" So the gain above comes from the server.")
+@pytest.mark.parametrize("row", [SERVER, SAME])
+def test_the_first_headline_row_that_was_measured_says_on_how_many_cores(row):
+    lines = headline_lines(make_summary(row), STACKS)
+    assert [line.endswith(" Server on 1 core.") for line in lines] == [" answered " in line for line in lines]
 
 
-def test_what_both_rows_say_together_follows_from_their_verdicts():
-    wanted = {
-        ("better", "worse"): "the gain above comes from the server",
-        ("better", "equivalent"): "the gain above comes from the server",
-        ("worse", "better"): "the loss above comes from the server",
-        ("worse", "equivalent"): "the loss above comes from the server",
-        **{(deployed, same): "" for deployed in ("better", "worse") for same in (deployed, "undecided", "withheld", "not judged")},
-        **{(deployed, same): "" for deployed in ("equivalent", "undecided", "withheld", "not judged") for same in ("better", "worse")},
+def test_a_headline_row_that_was_not_measured_is_called_so_but_for_the_server_alone():
+    not_measured = {
+        ROW: "Not measured, as usually deployed: this run does not compare fastapi-uvicorn with flask-gthread.",
+        SAME: "Not measured, same server: this run does not compare fastapi-granian with flask-granian.",
+        SERVER: None,
     }
-    for (deployed, same), words in wanted.items():
-        line = headline_lines(make_summary(replace(ROW, verdict=deployed), replace(SAME, verdict=same)), STACKS)[1]
-        assert (f" So {words}." in line) if words else (" So " not in line), f"{deployed}, {same}: {line}"
-
-
-def test_a_headline_row_that_was_not_measured_is_called_so():
-    lines = headline_lines(make_summary(ROW, cores=()), STACKS)
-    assert lines[0].endswith("16 users.")
-    assert lines[1] == "Not measured, same server: this run does not compare fastapi-granian with flask-granian."
+    rows = (ROW, SERVER, SAME)
+    for count in (1, 2, 3):
+        for measured in itertools.combinations(rows, count):
+            lines = headline_lines(make_summary(*measured), STACKS)
+            missing = [not_measured[row] for row in rows if row not in measured and not_measured[row]]
+            assert [line for line in lines if " answered " not in line] == missing, measured
+            assert len(lines) == len(measured) + len(missing), measured
 
 
 def test_stacks_of_a_user_take_the_place_of_the_headline_rows():
@@ -251,21 +266,118 @@ def test_a_run_without_comparisons_says_so():
     assert aa_line(summary, STACKS) == "A/A not judged: there is no figure of two copies of one stack."
 
 
+# --- both sides by themselves ---------------------------------------------------------------------------------------
+
+# A quarter of half of this interval is 0.0125 on the log scale: 1.2 % of the ratio.
+BASE = 5000.0
+
+
+@pytest.mark.parametrize(
+    ("quotient", "is_said"), [(2.0, False), (2.024, False), (2.027, True), (1.976, False), (1.974, True), (3.0, True), (1.0, True)]
+)
+def test_both_sides_that_do_not_divide_to_the_ratio_say_so_beyond_a_quarter_of_half_the_interval(quotient, is_said):
+    row = replace(ROW, contender_value=BASE * quotient, baseline_value=BASE)
+    assert ("Both sides by themselves" in comparison_line(row, (), STACKS)) == is_said
+
+
+def test_both_sides_by_themselves_are_one_sentence_after_the_load():
+    row = replace(ROW, contender_value=10_350.0, baseline_value=BASE)
+    plain = comparison_line(ROW, (), STACKS)
+    said = comparison_line(row, (), STACKS)
+    assert said.startswith(plain)
+    assert said.removeprefix(plain) == (
+        " Both sides by themselves, 10,400 and 5,000, give 2.07: the ratio is of single launches, which were not equally fast."
+    )
+
+
+def test_both_sides_by_themselves_have_as_many_digits_as_the_ratio_so_that_the_difference_is_seen():
+    row = replace(ROW, ratio=2.008, ci_low=1.991, ci_high=2.025, contender_value=BASE * 2.0127, baseline_value=BASE)
+    assert "answered 2.008 times" in comparison_line(row, (), STACKS)
+    assert " give 2.013: " in comparison_line(row, (), STACKS)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"contender_value": None}, {"baseline_value": None}, NONE, {"ci_low": None, "ci_high": None, "level": None}]
+)
+def test_nothing_is_said_of_both_sides_where_a_figure_is_missing(fields):
+    row = replace(ROW, **{"contender_value": 9 * BASE, "baseline_value": BASE, **fields})
+    assert "Both sides" not in comparison_line(row, (), STACKS)
+
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+
 def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_each_warning_once():
-    marked = [Gate(n, 3, name, "x", 2, 1, "kept and marked") for n in (2, 3) for name in ("send_lag_p99_ms", "generator_cpu_ratio")]
-    gates = (Gate(1, 1, "generator_wait_ratio", "the whole launch", 0.03, 0.02, "repeated"), *marked)
+    marked = [Gate(n, 3, name, "x", 2, 1, "kept and marked") for n in (2, 3) for name in ("starved_slices_ratio", "generator_cpu_ratio")]
+    gates = (Gate(1, 1, "starved_slices_ratio", "all slices", 0.6, 0.5, "repeated"), *marked)
     warnings = tuple(RunWarning(code, "text", "step") for code in ("busy", "errors", "busy"))
     assert validity_line(make_summary(gates=gates, warnings=warnings)) == (
-        "Valid: A/A pass; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
+        "Valid: A/A equal; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
     )
-    assert validity_line(make_summary(valid=False, aa="fail")) == "Not valid: A/A fail; no gate tripped; no warnings."
+    assert validity_line(make_summary(valid=False, aa="unequal")) == "Not valid: A/A unequal; no gate tripped; no warnings."
 
 
-def test_aa_is_the_ratio_of_two_copies_with_its_interval():
-    assert aa_line(make_summary(ROW), STACKS) == (
-        "A/A pass: a second copy of Flask on gunicorn gthread answered 1.0030 times as many requests per second as the first "
-        "(95.3 % interval 0.9940 to 1.0120, 12 launches)."
+@pytest.mark.parametrize(
+    ("state", "resolution", "more"),
+    [
+        ("equal", 0.012, ""),
+        ("coarse", 0.123, " This run cannot tell differences under 12 %."),
+        ("unequal", 0.0412, " This run cannot tell differences under 4.1 %."),
+        ("not judged", 0.0412, " This run cannot tell differences under 4.1 %."),
+        ("not judged", None, ""),
+    ],
+)
+def test_aa_says_its_state_and_unless_equal_which_differences_the_run_cannot_tell(state, resolution, more):
+    copies = "a second copy of Flask on gunicorn gthread answered 1.0030 times as many requests per second as the first"
+    assert aa_line(make_summary(ROW, aa=state, resolution=resolution), STACKS) == (
+        f"A/A {state}: {copies} (95.3 % interval 0.9940 to 1.0120, 12 launches).{more}"
     )
+
+
+STEAL, FOREIGN, OTHER = (RunWarning(code, "text", "step") for code in ("steal", "foreign-work", "unsteady"))
+BUSY_HOST = Noise(slice_sd_ratio=0.07, steal_ratio=0.0312, foreign_ratio=0.08, slowest_ratio=0.9, fastest_ratio=1.2)
+STEAL_WORDS = "the host kept 3.1 % of a core's time from this machine"
+FOREIGN_WORDS = "other programs used 8 % of the servers' core"
+
+
+@pytest.mark.parametrize(
+    ("warnings", "noise", "words"),
+    [
+        ((STEAL,), BUSY_HOST, STEAL_WORDS),
+        ((OTHER, FOREIGN), BUSY_HOST, FOREIGN_WORDS),
+        ((STEAL, FOREIGN), BUSY_HOST, f"{STEAL_WORDS}, {FOREIGN_WORDS}"),
+        ((), BUSY_HOST, ""),
+        ((OTHER,), BUSY_HOST, ""),
+        ((STEAL, FOREIGN), Noise(), ""),
+        ((STEAL, FOREIGN), replace(BUSY_HOST, steal_ratio=None), FOREIGN_WORDS),
+    ],
+)
+def test_what_was_warned_of_as_taking_the_servers_core_has_its_size_beside_the_interval_of_the_first_headline(warnings, noise, words):
+    first, *others = headline_lines(make_summary(ROW, SERVER, SAME, warnings=warnings, noise=noise), STACKS)
+    assert first.partition(" Server on 1 core.")[2] == (f" The interval is wider because {words}." if words else "")
+    assert [line for line in others if "wider" in line or "the host" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("noise", "line"),
+    [
+        (
+            BUSY_HOST,
+            (
+                "Noise, which makes intervals wider: slices of one stack varied by 7 % within a launch; the host kept 3.1 % of a core's "
+                "time; other programs used 8 % of the servers' core; launches were 0.90 to 1.20 times as fast as usual."
+            ),
+        ),
+        (Noise(steal_ratio=0.0), "Noise, which makes intervals wider: the host kept 0 % of a core's time."),
+        (Noise(slowest_ratio=0.9), ""),
+        (Noise(), ""),
+    ],
+)
+def test_the_noise_of_a_run_is_one_line_of_what_is_known_of_it(noise, line):
+    assert noise_line(make_summary(ROW, noise=noise)) == line
+
+
+# --- before the first figure ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -282,8 +394,8 @@ def test_aa_is_the_ratio_of_two_copies_with_its_interval():
         ),
         (make_summary(ROW, replace(SAME, verdict="withheld")), ["Withheld: 1 of 2 comparisons without verdict; the rows say why."]),
         (
-            make_summary(replace(FLOOR, reason="exploratory"), replace(ROW, verdict="not judged", reason="2 launches; verdicts need 8")),
-            ["Nothing is judged in this run: 2 launches; verdicts need 8."],
+            make_summary(replace(FLOOR, reason="exploratory"), replace(ROW, verdict="not judged", reason="needs 8 launches, has 2")),
+            ["Nothing is judged in this run: needs 8 launches, has 2."],
         ),
         (make_summary(), ["Nothing is judged in this run."]),
     ],
@@ -302,6 +414,9 @@ def test_every_line_is_ascii_and_holds_no_word_that_claims_more():
         assert line.isascii(), line
         assert "None" not in line, line
         assert not [word for word in ("faster", "slower", "significant", "winner", "beats", "up to") if word in line], line
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
 
 
 def test_digits_follow_the_half_width_of_the_interval():

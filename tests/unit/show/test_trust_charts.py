@@ -7,8 +7,8 @@ import pytest
 from report_pages import RUN
 from sheets import draw, with_summary
 
+from bench.records import find_floor
 from bench.show.canvas import NARROW, WIDE
-from bench.show.sentences import noise_floor_row
 from bench.show.trust_charts import LEAST_SLICES, MAX_ROWS
 
 PAIR = ("flask-gthread", "fastapi-uvicorn")
@@ -29,7 +29,7 @@ def points_drawn(run):
 
 
 def test_the_copies_that_verdicts_rest_on_and_all_of_throughput_are_drawn_with_their_launches():
-    judged = [noise_floor_row(row, RUN.summary.noise_floor) for row in RUN.summary.comparisons if row.role != "exploratory"]
+    judged = [find_floor(row, RUN.summary.noise_floor) for row in RUN.summary.comparisons if row.role != "exploratory"]
     wanted = [row for row in RUN.summary.noise_floor if row in judged or row.metric == "throughput_rps"]
     points = points_drawn(RUN)
     assert {row.metric for row in wanted} == {"throughput_rps", "cpu_us_per_request", "p95_ms"}

@@ -1,0 +1,105 @@
+"""A plan as plain data: how the manifest keeps it, what is hashed, and how those who judge a run read it back, also from older versions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.errors import RunFolderError
+from bench.plan.plan import METHOD, Plan
+from bench.plan.rules import GateRules, Rules
+from bench.plan.scenarios import SCENARIOS
+from bench.plan.stacks import Stack
+from bench.records.record import adapter
+
+# Before a plan named its method, a launch's ratio was the median over its blocks.
+FORMER_METHOD = "block-medians-1"
+# It had no limit.
+_FORMER_LIMIT_S = 86_400
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain data, as the manifest keeps it: all that decides what is done and how it is judged."""
+    document: dict[str, Any] = adapter(Plan).dump_python(plan)
+    offered = {(key.load, key.stack): plan.offered_rps(key.stack, key.load) for key in plan.cells()}
+    return {
+        **document,
+        "pairs": [list(pair.stacks) for pair in plan.pairs],
+        "pair_names": [pair.name for pair in plan.pairs],
+        "changes": [[change.name, change.contender, change.baseline] for change in plan.changes],
+        "stacks": {name: _describe_stack(stack, document["stacks"][name]) for name, stack in plan.stacks.items()},
+        "bodies": {name: SCENARIOS[name].body.decode() for part in plan.parts for name in part.scenarios},
+        "roles": [{"row": list(row), "role": role, "level": plan.rules.levels[role]} for row, role in plan.roles.items()],
+        "offered_rps": [{"load": load, "stack": stack, "rps": rate} for (load, stack), rate in offered.items() if rate],
+    }
+
+
+def read_plan(document: Mapping[str, Any]) -> Plan:
+    """Return the plan that `describe` wrote, also in an older version; rules that it does not name are as they are now.
+
+    Raises `RunFolderError` if it is no plan.
+    """
+    try:
+        return _read_plan(document)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error.errors()[0]['loc']}" if isinstance(error, ValidationError) else f"{error}"
+        message = f"The plan of this run lacks what this version expects ({reason}), so it cannot be judged again."
+        raise RunFolderError(message) from None
+
+
+def read_rules(document: Mapping[str, Any]) -> Rules:
+    """Return the rules of a plan that `describe` wrote."""
+    rules: Rules = adapter(Rules).validate_python(_modern_rules(document))
+    return rules
+
+
+def hash_plan(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON of a plan as plain data."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def method_of(document: Mapping[str, Any]) -> str:
+    """Return by which method the ratios of a plan were to be judged."""
+    return str(document.get("method", FORMER_METHOD))
+
+
+def _read_plan(document: Mapping[str, Any]) -> Plan:
+    kept = {key: value for key, value in document.items() if key not in ("pair_names", "bodies", "roles", "offered_rps")}
+    names = document.get("pair_names") or [" / ".join(pair) for pair in document["pairs"]]
+    judged: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for entry in document["roles"]:
+        _, contender, baseline, scenario, load, metric = entry["row"]
+        row = {"role": entry["role"], "metric": metric, "scenario": scenario, "load": load}
+        judged.setdefault((contender, baseline), []).append(row)
+    pairs = [
+        {"name": name, "contender": pair[0], "baseline": pair[1], "judged": judged.get(tuple(pair), ())}
+        for name, pair in zip(names, document["pairs"], strict=True)
+    ]
+    changes = [dict(zip(("name", "contender", "baseline"), change, strict=True)) for change in document.get("changes", ())]
+    stacks = {name: _modern_stack(stack) for name, stack in document["stacks"].items()}
+    fresh = {"method": METHOD, "limit_s": document.get("limit_s", _FORMER_LIMIT_S), "rules": _modern_rules(document)}
+    plan: Plan = adapter(Plan).validate_python({**kept, **fresh, "pairs": pairs, "changes": changes, "stacks": stacks})
+    return plan
+
+
+def _modern_stack(stack: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stack with its bare server called so."""
+    return {"bare": stack.get("floor", ""), **{key: value for key, value in stack.items() if key != "floor"}}
+
+
+def _modern_rules(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules of a plan, without those of an older version that nothing asks for any more."""
+    given: Mapping[str, Any] = document.get("rules", {})
+    if "method" in document:
+        return dict(given)
+    gates = {key: value for key, value in given.get("gates", {}).items() if key in {field.name for field in fields(GateRules)}}
+    return {**given, "gates": gates}
+
+
+def _describe_stack(stack: Stack, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stack as plain data, without where its folders lie: the plan is the same on every machine."""
+    folders = {name: path.name if path else None for name, path in (("folder", stack.folder), ("source", stack.source))}
+    return {**document, **folders}

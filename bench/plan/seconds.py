@@ -1,0 +1,101 @@
+"""How long a run is planned to take, part by part, judging and drawing included. Pure.
+
+What a launch takes beside its load was measured on a virtual machine with two cores: 0.2 to 0.4 s per stack from its start until it is
+checked, and 0.9 to 1.3 s for the rest; a faster machine ends earlier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.plan.plan import Plan
+from bench.plan.profiles import Part
+from bench.plan.schedule import PlannedSlice, Turn, count_slices, plan_launch
+from bench.records import CellKey
+from bench.records.loads import parse_load
+
+START_S, START_PER_STACK_S = 0.3, 0.33
+TIMING_PER_ENGINE_S = 1.0
+STOP_S, STOP_PER_STACK_S = 0.8, 0.04
+BETWEEN_SLICES_S = 0.01  # the drain, and what is done between two slices
+ALONE_S = 0.6
+COMPLEXITY_S = 6.0
+CONCLUSION_S, CONCLUSION_PER_SLICE_S = 6.0, 0.0015
+
+# Answers per second of a cell where they are known, by stack, scenario and load.
+Rates = Mapping[tuple[str, str, str], float]
+
+
+@dataclass(frozen=True)
+class PartSeconds:
+    """What one part is planned to take: in all its launches, of it under counted load, and of that by cell."""
+
+    part: str
+    launches: int
+    total_s: float
+    load_s: float
+    cells_s: Mapping[CellKey, float]
+
+
+def plan_seconds(plan: Plan, rates: Rates) -> list[PartSeconds]:
+    """Return what each part takes; a slice whose rate is not known is as short as may be."""
+    return [_part_seconds(plan, part, rates) for part in plan.parts]
+
+
+def conclusion_s(plan: Plan) -> float:
+    """Return how long judging and drawing take."""
+    return CONCLUSION_S + CONCLUSION_PER_SLICE_S * count_slices(plan)
+
+
+def alone_s(plan: Plan) -> float:
+    """Return how long is measured of single stacks: their starts, and with `complexity` their code and their own account of time."""
+    return plan.starts * len(plan.started_alone()) * ALONE_S + plan.complexity * COMPLEXITY_S
+
+
+def total_s(plan: Plan, rates: Rates) -> float:
+    """Return how long the whole run takes."""
+    found = len(plan.needs_rates())
+    finding_s = found * (START_PER_STACK_S + 4 * plan.slice_ms / 1e3) + STOP_S if found else 0.0
+    return finding_s + alone_s(plan) + sum(part.total_s for part in plan_seconds(plan, rates)) + conclusion_s(plan)
+
+
+def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
+    launch = plan_launch(plan, Turn(1, part, 1))
+    lengths_ms = [_length_ms(place, plan, part, rates) for place in launch.slices]
+    planned = list(zip(launch.slices, lengths_ms, strict=True))
+    shares = _shares(planned, part.slice_ms or plan.slice_ms)
+    cells_s: dict[CellKey, float] = {}
+    for place, length_ms in planned:
+        if not place.warm_up:
+            key = CellKey(part.name, place.stack, place.scenario, place.load)
+            share = shares[place.scenario, place.load] / part.count_blocks(place.load)
+            cells_s[key] = cells_s.get(key, 0.0) + part.launches * length_ms / 1e3 * share
+    warm_up_s = sum(length_ms for place, length_ms in planned if place.warm_up) / 1e3
+    stacks = len(launch.stacks)
+    beside_s = START_S + STOP_S + stacks * (START_PER_STACK_S + STOP_PER_STACK_S) + TIMING_PER_ENGINE_S * len(launch.engines)
+    between_s = BETWEEN_SLICES_S * len(launch.slices)
+    load_s = sum(cells_s.values())
+    return PartSeconds(part.name, part.launches, load_s + part.launches * (beside_s + warm_up_s + between_s), load_s, cells_s)
+
+
+def _length_ms(place: PlannedSlice, plan: Plan, part: Part, rates: Rates) -> float:
+    if place.length_ms is not None:
+        return place.length_ms
+    rules, shortest_ms = plan.rules.slices, float(part.slice_ms or plan.slice_ms)
+    rate = rates.get((place.stack, place.scenario, place.load))
+    if not rate:
+        return shortest_ms
+    share = 1.0 if part.mirrored else rules.explored_share
+    answers = share * max(rules.min_answers, rules.drains_per_slice * (parse_load(place.load).users or 1))
+    return max(shortest_ms, min(rules.max_slice_ms, answers / rate * 1e3))
+
+
+def _shares(planned: list[tuple[PlannedSlice, float]], slice_ms: float) -> dict[tuple[str, str], float]:
+    """Return how many blocks of each scenario and load there is time for."""
+    found: dict[tuple[str, str], float] = {}
+    for cell in {(place.scenario, place.load) for place, _ in planned if not place.warm_up}:
+        own = [(place, length_ms) for place, length_ms in planned if (place.scenario, place.load) == cell and not place.warm_up]
+        blocks = 1 + max(place.block for place, _ in own)
+        closed = [length_ms for place, length_ms in own if place.length_ms is None]
+        stretch = max(1.0, sum(closed) / len(closed) / slice_ms) if closed else 1.0
+        found[cell] = max(1.0, blocks / stretch)
+    return found
