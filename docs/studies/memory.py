@@ -14,7 +14,8 @@ from statistics import mean
 import numpy as np
 
 from bench.measure.slices import describe_slices
-from bench.plan.plan import describe, make_plan
+from bench.plan.described import describe
+from bench.plan.plan import make_plan
 from bench.plan.schedule import schedule_slices
 from bench.records import SliceRecord
 from bench.records.folder import RunFolder

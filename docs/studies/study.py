@@ -20,7 +20,7 @@ RESULTS = Path("results") / "studies"
 
 def make_plan(name: str, part: Part, stacks: Mapping[str, Stack], **settings: Any) -> Plan:
     """Return the plan of a study: one part, usual slices; `settings` are further fields of `Plan`."""
-    usual: dict[str, Any] = {"slice_ms": 250, "settle_ms": 40, "warm_up_ms": 300, "seed": DEFAULT_SEED, "pairs": ()}
+    usual: dict[str, Any] = {"slice_ms": 250, "settle_ms": 20, "warm_up_ms": 300, "limit_s": 3600, "seed": DEFAULT_SEED, "pairs": ()}
     return Plan(profile=name, purpose="a study.", starts=0, repeats=2, parts=(part,), stacks=stacks, **{**usual, **settings})
 
 
@@ -32,13 +32,13 @@ def run_whole(config: Plan) -> RunFolder:
     return folder
 
 
-def keep_table(name: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write docs/studies/NAME.csv and print the same, aligned."""
+def keep_table(name: str, rows: Sequence[Mapping[str, object]], *, shown: bool = True) -> None:
+    """Write docs/studies/NAME.csv and print the same, aligned, if it is to be shown."""
     texts = [[_to_text(value) for value in row.values()] for row in rows]
     with (FOLDER / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([list(rows[0]), *texts])
     widths = [max(map(len, column)) for column in zip(list(rows[0]), *texts, strict=True)]
-    for line in [list(rows[0]), *texts]:
+    for line in [list(rows[0]), *texts] if shown else ():
         print("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)), flush=True)
 
 
@@ -46,6 +46,11 @@ def read_table(name: str) -> list[dict[str, str]]:
     """Return docs/studies/NAME.csv as one dict per row."""
     with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_table_if_any(name: str) -> list[dict[str, str]]:
+    """Return docs/studies/NAME.csv as one dict per row; nothing where there is none yet."""
+    return read_table(name) if (FOLDER / f"{name}.csv").exists() else []
 
 
 def _to_text(value: object) -> str:
