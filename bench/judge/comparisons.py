@@ -106,8 +106,6 @@ def judge_row(row: Comparison, measured: Measured, cells: Sequence[CellKey], rul
     late = _late_words(row, measured, cells, rules)
     if failed or late:
         return replace(row, verdict="withheld", reason=failed or late)
-    if row.ends is None:
-        return replace(row, reason="too few samples for an interval")
     if row.aa_state == "not judged":
         return replace(row, reason="no noise floor was measured for this row")
     verdict = decide(row, rules)

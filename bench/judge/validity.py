@@ -133,13 +133,17 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
             f"Launches were repeated {repeated} time{'s' * (repeated != 1)} because of the load generator, not of a server.",
             "Their samples are kept beside the others; the gates say why.",
         )
-    marked = len({gate.launch for gate in gates if gate.action == MARKED})
-    if found.launches and marked / found.launches > found.rules.gates.marked_share:
+    marked = [gate for gate in gates if gate.action == MARKED]
+    count = len({gate.launch for gate in marked})
+    if found.launches and count / found.launches > found.rules.gates.marked_share:
+        is_starved = any(gate.gate == STARVED for gate in marked)
+        had = f"of the time that it asked for its core, the load generator had it for {_share_had(found.slices):.0%}"
+        used = f"in open loops the load generator used up to {max(gate.value for gate in marked):.0%} of its core"
         yield RunWarning(
             "starved-generator",
-            f"{marked} of {found.launches} launches did not pass a gate, more than one in four: of the time that it asked for its core, "
-            f"the load generator had it for {_share_had(found.slices):.0%}. Rates are lower bounds.",
-            "Stop what else runs on its core, and run again; until then verdicts are withheld.",
+            f"{count} of {found.launches} launches did not pass a gate, more than one in four: {had if is_starved else used}. "
+            "Rates are lower bounds.",
+            f"{'Stop what else runs on its core' if is_starved else 'Offer lower rates'}, and run again; until then verdicts are withheld.",
         )
 
 

@@ -224,13 +224,19 @@ def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:
     return "same server" if pair == SAME_SERVER or (len(known) == len(pair) and len(set(known)) == 1) else ""
 
 
-def _off_words(row: Comparison) -> str:
-    """Return that both sides of a ratio do not divide to it, where that is so: each is estimated over launches by itself."""
+def is_off(row: Comparison) -> bool:
+    """Whether both sides of a ratio, each estimated over launches by itself, are off it by what would show beside its interval."""
     if row.ratio is None or row.ends is None or not row.contender_value or not row.baseline_value:
+        return False
+    quotient = row.contender_value / row.baseline_value
+    return abs(math.log(quotient / row.ratio)) > _OFF_SHARE * math.log(row.ends[1] / row.ends[0]) / 2
+
+
+def _off_words(row: Comparison) -> str:
+    """Return what both sides of a ratio give by themselves, where they do not divide to it."""
+    if not is_off(row) or row.ends is None or not row.contender_value or not row.baseline_value:
         return ""
     quotient = row.contender_value / row.baseline_value
-    if abs(math.log(quotient / row.ratio)) <= _OFF_SHARE * math.log(row.ends[1] / row.ends[0]) / 2:
-        return ""
     sides = f"{format_number(row.contender_value)} and {format_number(row.baseline_value)}"
     given = split_interval(Interval(quotient, *row.ends, None))[0]  # with as many digits as the ratio
     return f" Both sides by themselves, {sides}, give {given}: the ratio is of single launches, which were not equally fast."

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import re
 import signal
 import subprocess
@@ -130,6 +131,19 @@ def test_a_slice_is_long_enough_for_200_answers(measure, make_stub, plan_of):
     # One user and a server that needs 2 ms or more for each answer: 200 answers take 0.4 s or more, not the plan's 60 ms.
     measured = measure(plan_of(make_stub("slow"), loads=("closed-1",)))
     assert all(record.end_ns - record.start_ns >= 0.39e9 for record in measured.result.slices if not record.warm_up)
+
+
+def test_where_slices_must_be_longer_a_launch_has_fewer_blocks_of_them_and_takes_as_long_as_planned(measure, make_stub, plan_of):
+    # As above, so that one of these blocks takes the time of six or more: of 30 at most five are left, the first one and others after it.
+    measured = measure(plan_of(make_stub("slow"), loads=("closed-1",), blocks=30))
+    counted = [record for record in measured.result.slices if not record.warm_up]
+    stretch = (counted[0].end_ns - counted[0].start_ns) / 60e6
+    blocks = list(dict.fromkeys(record.block for record in counted))
+    assert stretch > 6
+    assert len(blocks) == math.ceil(30 / stretch)
+    assert blocks[0] == 0
+    assert set(np.diff(blocks)) <= {math.floor(stretch), math.ceil(stretch)}
+    assert [record.slice for record in counted] == [place.index for place in measured.launch.slices if place.block in blocks]
 
 
 @pytest.mark.parametrize("mode", ["status-500", "wrong"])

@@ -253,6 +253,13 @@ def test_repeats_and_marks_of_one_launch_are_told_apart():
     assert texts["starved-generator"].startswith("4 of 12 launches")
 
 
+def test_a_generator_that_had_its_core_and_used_it_up_is_not_said_to_have_shared_it():
+    gates = [replace(gate, gate="generator_cpu_ratio", where="open loops", value=0.83 + 0.02 * gate.launch) for gate in marked(*range(4))]
+    [warning] = judged(gates=gates, launches=12).warnings
+    assert "in open loops the load generator used up to 89% of its core. Rates are lower bounds." in warning.text
+    assert warning.next_step.startswith("Offer lower rates")
+
+
 def test_a_try_with_two_faults_is_repeated_once():
     [warning] = judged(gates=[*repeated(1), replace(repeated(1)[0], gate="generator_cpu_ratio")]).warnings
     assert warning.text.startswith("Launches were repeated 1 time ")

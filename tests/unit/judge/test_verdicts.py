@@ -147,7 +147,6 @@ LOST = {TWIN: Failures(1000, unanswered=11), FLASK: Failures(1000, unanswered=10
         ({}, {**LOST, **WRONG}, "withheld", "3 wrong answers in its cells"),
         ({}, {FLASK: Failures(1000, unanswered=10)}, "better", ""),  # 1 %
         ({}, {FLASK: Failures()}, "better", ""),
-        ({"ci_low": None, "ci_high": None}, {}, "not judged", "too few samples for an interval"),
         ({"aa_state": "not judged"}, {}, "not judged", "no noise floor was measured for this row"),
         ({"aa_state": "unequal"}, {}, "better", ""),
         ({"aa_state": "coarse"}, {}, "better", ""),
