@@ -99,7 +99,8 @@ def measure_noise(found: Evidence) -> Noise:
     return Noise(
         slice_sd_ratio=slice_spread(found.slices, records[0].part),
         steal_ratio=_share(records, lambda record: record.steal_ratio),
-        foreign_ratio=_share(foreign, lambda record: record.foreign_ratio or 0.0) if foreign else None,
+        # Counted in ticks, a core that works for the servers alone may come out a little below what their own clocks say.
+        foreign_ratio=max(0.0, _share(foreign, lambda record: record.foreign_ratio or 0.0)) if foreign else None,
         slowest_ratio=min(speeds, default=None),
         fastest_ratio=max(speeds, default=None),
     )
@@ -241,7 +242,7 @@ def _warn_of_cells(cells: Sequence[Cell], rules: Rules) -> Iterable[RunWarning]:
     if limited:
         yield RunWarning(
             "generator-limited",
-            f"The load generator used more than {rules.gates.generator_cpu_ratio:.0%} of its core "
+            f"The load generator used more than {rules.gates.generator_cpu_ratio:.0%} of its core, or had to wait for it, "
             f"against {', '.join(dict.fromkeys(limited))}.",
             "Read their throughput as a lower bound.",
         )

@@ -110,7 +110,12 @@ WARNINGS = [
     ("errors", {"cells": make_cells(errors=3)}, "3 wrong or failed answers, most of them in flask-gthread predict-1 closed-16.", True),
     ("errors", {"cells": make_cells(unfinished=4)}, "4 unfinished requests, most of them in", True),
     ("not-sent", {"cells": make_cells(not_sent=5)}, "5 requests not sent, since 256 were under way already, most of them in", True),
-    ("generator-limited", {"cells": make_cells(generator_limited=True)}, "more than 80% of its core against flask-gthread.", True),
+    (
+        "generator-limited",
+        {"cells": make_cells(generator_limited=True)},
+        "more than 80% of its core, or had to wait for it, against flask-gthread.",
+        True,
+    ),
     (
         "not-warm",
         {"slices": warming(1.05)},
