@@ -25,6 +25,8 @@ def answer_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
         rows.append(replace(aa_row(floors[0], run.stacks), note=f"{metric_words(floors[0])}, {format_load(floors[0].load)}"))
     margins = ", ".join(dict.fromkeys(format_percent(row.margin) for row in shown))
     subtitle = f"Contender / baseline. Hatched: too small to matter, within ±{margins}."
+    if any(row.noise_floor_is_wider for row in rows):
+        subtitle += " Dashed: the far end of A/A; better and worse must clear it."
     sheet = Sheet(state_words(run.summary) + ratios_words(run.summary, run.stacks), subtitle, rows_height(rows, paper), paper)
     draw_ratios(sheet, rows, "contender / baseline, log scale")
     return sheet
