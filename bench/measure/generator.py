@@ -30,9 +30,9 @@ import numpy as np
 from locust import FastHttpUser, User, task
 from locust.env import Environment
 
-from bench.measure.blocks import is_kept
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 from bench.measure.clocks import read_clocks
+from bench.plan.pace import Pace, is_kept
 
 NO_CONNECTION = -1
 
@@ -208,6 +208,7 @@ class Controller:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
+        self._pace = Pace(**plan["pace"])
         self._exchanges: dict[tuple[str, str], Exchange] = {}
         for stack, places in plan["stacks"].items():
             for scenario, accepted in places["scenarios"].items():
@@ -228,12 +229,12 @@ class Controller:
         if cell not in self._stretches:
             own = [place for place in self._plan["slices"] if (place["scenario"], place["load"], place["block"]) == (*cell, 0)]
             lengths_ms = [self._lengths_ms[place["stack"], *cell] for place in own if place["length_ms"] is None]
-            self._stretches[cell] = sum(lengths_ms) / len(lengths_ms) / self._plan["pace"]["slice_ms"] if lengths_ms else 1.0
+            self._stretches[cell] = self._pace.stretch(lengths_ms)
         return is_kept(planned["block"], self._stretches[cell])
 
     def run_slice(self, planned: dict[str, Any], users: list[Any]) -> dict[str, Any]:
         """Give one stack all the load for one slice; return its record."""
-        pace = self._plan["pace"]
+        pace = self._pace
         cell = (planned["stack"], planned["scenario"], planned["load"])
         stack, exchange = planned["stack"], self._exchanges[cell[:2]]
         length_ms = planned["length_ms"] or self._lengths_ms[cell]
@@ -250,7 +251,7 @@ class Controller:
         else:
             live = OpenSlice(stack, exchange, chosen, [start_ns + due for due in due_ns])
         live.begin()
-        drain_timeout_s = pace["drain_timeout_s"]
+        drain_timeout_s = pace.drain_timeout_s
         if not live.done.wait(length_ms / 1e3 + drain_timeout_s):
             for user in chosen:
                 user.abort(stack)
@@ -260,22 +261,15 @@ class Controller:
         self._keep(planned["index"], live.samples)
         correct = sum(sample[-1] for sample in live.samples)
         if planned["warm_up"]:
-            self._lengths_ms[cell] = self._length_ms(correct / (drained_ns - start_ns) * 1e9, len(chosen))
+            self._lengths_ms[cell] = pace.length_ms(correct / (drained_ns - start_ns) * 1e9, len(chosen))
         return {
             "slice": planned["index"],
             "start_ns": start_ns,
-            "settled_ns": start_ns + pace["settle_ms"] * 1_000_000,
+            "settled_ns": start_ns + pace.settle_ms * 1_000_000,
             "end_ns": end_ns,
             "drained_ns": drained_ns,
             **after.since(before, drained_ns - start_ns),
         }
-
-    def _length_ms(self, rps: float, users: int) -> float:
-        """Return the length of a slice: long enough for the shortest allowed, for enough answers, and to outweigh its drain."""
-        pace = self._plan["pace"]
-        shortest_ms: float = pace["slice_ms"]
-        answers = max(pace["min_answers"], pace["drains_per_slice"] * users)
-        return max(shortest_ms, min(pace["max_slice_ms"], answers / rps * 1e3)) if rps else shortest_ms
 
     def _keep(self, index: int, samples: list[SampleTuple]) -> None:
         rows = np.empty((len(samples), 8), dtype=np.int64)

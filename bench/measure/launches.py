@@ -25,7 +25,8 @@ from bench.measure.processes import RunningStack, clean_environment, kill_group,
 from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
-from bench.plan.schedule import Pace, PlannedLaunch, PlannedSlice, draw_arrivals
+from bench.plan.pace import Pace
+from bench.plan.schedule import PlannedLaunch, PlannedSlice, draw_arrivals
 from bench.records import Memory, SliceRecord
 from bench.records.loads import parse_load
 from bench.records.samples import Ints, write_samples

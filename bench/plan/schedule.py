@@ -10,6 +10,7 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.plan.pace import Pace
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.rules import SliceRules
@@ -53,21 +54,6 @@ class PlannedSlice:
     length_ms: float | None = None
     offered_rps: float | None = None
     arrivals: str = ""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed.
-
-    Where that makes the slices of a load longer than `slice_ms`, a launch has fewer blocks of it: its time stays as planned.
-    """
-
-    slice_ms: float
-    settle_ms: int
-    min_answers: float
-    drains_per_slice: float
-    max_slice_ms: float
-    drain_timeout_s: float
 
 
 @dataclass(frozen=True)

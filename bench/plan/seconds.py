@@ -4,12 +4,14 @@ What a launch takes beside its load was measured on a virtual machine with two c
 checked, and 0.9 to 1.3 s for the rest; a faster machine ends earlier.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.plan.pace import Pace
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
-from bench.plan.schedule import PlannedSlice, Turn, count_slices, plan_launch
+from bench.plan.schedule import PlannedSlice, Turn, count_slices, open_length_ms, plan_launch
 from bench.records import CellKey
 from bench.records.loads import parse_load
 
@@ -60,15 +62,19 @@ def total_s(plan: Plan, rates: Rates) -> float:
 
 def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
     launch = plan_launch(plan, Turn(1, part, 1))
-    lengths_ms = [_length_ms(place, plan, part, rates) for place in launch.slices]
+    lengths_ms = [_length_ms(place, plan, launch.pace, rates) for place in launch.slices]
     planned = list(zip(launch.slices, lengths_ms, strict=True))
-    shares = _shares(planned, part.slice_ms or plan.slice_ms)
+    closed: dict[tuple[str, str], list[float]] = {}
+    for place, length_ms in planned:
+        if place.length_ms is None and not parse_load(place.load).is_open:
+            closed.setdefault((place.scenario, place.load), []).append(length_ms)
+    stretches = {cell: launch.pace.stretch(own) for cell, own in closed.items()}
     cells_s: dict[CellKey, float] = {}
     for place, length_ms in planned:
         if not place.warm_up:
             key = CellKey(part.name, place.stack, place.scenario, place.load)
-            share = shares[place.scenario, place.load] / part.count_blocks(place.load)
-            cells_s[key] = cells_s.get(key, 0.0) + part.launches * length_ms / 1e3 * share
+            kept = max(1 / stretches.get((place.scenario, place.load), 1.0), 1 / part.count_blocks(place.load))
+            cells_s[key] = cells_s.get(key, 0.0) + part.launches * length_ms / 1e3 * kept
     warm_up_s = sum(length_ms for place, length_ms in planned if place.warm_up) / 1e3
     stacks = len(launch.stacks)
     beside_s = START_S + STOP_S + stacks * (START_PER_STACK_S + STOP_PER_STACK_S) + TIMING_PER_ENGINE_S * len(launch.engines)
@@ -77,25 +83,9 @@ def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
     return PartSeconds(part.name, part.launches, load_s + part.launches * (beside_s + warm_up_s + between_s), load_s, cells_s)
 
 
-def _length_ms(place: PlannedSlice, plan: Plan, part: Part, rates: Rates) -> float:
+def _length_ms(place: PlannedSlice, plan: Plan, pace: Pace, rates: Rates) -> float:
+    """Return the length of a slice: as planned, or by the rate of its cell where that decides it."""
     if place.length_ms is not None:
         return place.length_ms
-    rules, shortest_ms = plan.rules.slices, float(part.slice_ms or plan.slice_ms)
-    rate = rates.get((place.stack, place.scenario, place.load))
-    if not rate:
-        return shortest_ms
-    share = 1.0 if part.mirrored else rules.explored_share
-    answers = share * max(rules.min_answers, rules.drains_per_slice * (parse_load(place.load).users or 1))
-    return max(shortest_ms, min(rules.max_slice_ms, answers / rate * 1e3))
-
-
-def _shares(planned: list[tuple[PlannedSlice, float]], slice_ms: float) -> dict[tuple[str, str], float]:
-    """Return how many blocks of each scenario and load there is time for."""
-    found: dict[tuple[str, str], float] = {}
-    for cell in {(place.scenario, place.load) for place, _ in planned if not place.warm_up}:
-        own = [(place, length_ms) for place, length_ms in planned if (place.scenario, place.load) == cell and not place.warm_up]
-        blocks = 1 + max(place.block for place, _ in own)
-        closed = [length_ms for place, length_ms in own if place.length_ms is None]
-        stretch = max(1.0, sum(closed) / len(closed) / slice_ms) if closed else 1.0
-        found[cell] = max(1.0, blocks / stretch)
-    return found
+    load, rate = parse_load(place.load), rates.get((place.stack, place.scenario, place.load))
+    return open_length_ms(plan.rules.slices, pace.slice_ms, rate or math.inf, load) if load.is_open else pace.length_ms(rate, place.users)

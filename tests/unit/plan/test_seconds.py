@@ -2,13 +2,13 @@
 
 import pytest
 
-from bench.commands.planned import plan_lines, read_rates
+from bench.commands.planned import known_rates, plan_lines
 from bench.plan.plan import judged_rows, make_plan
 from bench.plan.seconds import conclusion_s, plan_seconds, total_s
 from bench.records import AS_DEPLOYED, CellKey
-from bench.records.folder import RESULTS
+from bench.records.folder import REFERENCE
 
-RATES = read_rates(RESULTS / "reference")
+RATES = known_rates(REFERENCE)
 PROFILES = ("quick", "default", "thorough")
 
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from bench.measure.blocks import is_kept
+from bench.plan.pace import is_kept
 
 STRETCHES = [1, 1.01, 1.25, 1.5, 2, 2.5, 3, 4.0625, 7, 16, 40]
 COUNTS = [1, 2, 3, 6, 8, 20, 48]
