@@ -21,7 +21,8 @@ from bench.measure.launches import generate, generator_plan
 from bench.measure.parity import check_stack
 from bench.measure.ready import launch_stacks
 from bench.measure.slices import describe_slices
-from bench.plan.schedule import Pace, PlannedSlice
+from bench.plan.pace import Pace
+from bench.plan.schedule import PlannedSlice
 from bench.plan.stacks import Stack
 from bench.records.folder import LATEST, RESULTS, RunFolder
 from bench.records.loads import parse_load
@@ -93,10 +94,11 @@ def measure_client(client: str, cores: Cores) -> float:
 def find_fastest_stack(results: Path = RESULTS) -> tuple[str, float] | None:
     """Return the name and throughput (req/s) of the fastest stack with a framework in the newest run, if there is one."""
     try:
-        cells = RunFolder.open(results / LATEST).read_summary().cells
+        folder = RunFolder.open(results / LATEST)
+        cells, stacks = folder.read_summary().cells, folder.read_manifest()["stacks"]
     except RunFolderError:
         return None
-    rates = [(cell.stack, cell.throughput_rps) for cell in cells if cell.throughput_rps and not cell.stack.startswith("null-")]
+    rates = [(cell.stack, cell.throughput_rps) for cell in cells if cell.throughput_rps and stacks[cell.stack]["framework"] != "none"]
     return max(rates, key=lambda rate: rate[1], default=None)
 
 
