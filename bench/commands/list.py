@@ -6,9 +6,8 @@ from pathlib import Path
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.toml import read_toml
-from bench.records.folder import RESULTS
+from bench.records.folder import REFERENCE, RESULTS
 
-REFERENCE = "reference"
 STACKS = Path(__file__).parents[1] / "stacks.toml"
 
 
@@ -21,10 +20,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the lists, or the plan that is asked for."""
     if chosen.plan:
-        from bench.commands.planned import plan_lines, read_rates
+        from bench.commands.planned import known_rates, plan_lines
         from bench.plan.plan import make_plan
 
-        print("\n".join(plan_lines(make_plan(chosen.plan), read_rates(RESULTS / REFERENCE))))
+        print("\n".join(plan_lines(make_plan(chosen.plan), known_rates(REFERENCE))))
         return 0
     return print_lists(chosen.results)
 

@@ -24,7 +24,7 @@ def plan_lines(plan: Plan, rates: Rates) -> list[str]:
     return lines
 
 
-def read_rates(path: Path) -> dict[tuple[str, str, str], float]:
+def known_rates(path: Path) -> dict[tuple[str, str, str], float]:
     """Return how fast each cell of a run was, from which the length of slow slices follows; nothing where there is no such run."""
     try:
         cells = RunFolder.open(path).read_summary().cells

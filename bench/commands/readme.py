@@ -8,14 +8,13 @@ from typing import Any
 from bench.errors import ConfigError
 from bench.plan.served import digest_served
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
-from bench.records.folder import RESULTS, RunFolder
+from bench.records.folder import REFERENCE, RunFolder
 from bench.show.finished import read_run
 from bench.show.five_lines import answer_lines, trust_lines
 from bench.show.markdown import escape
 from bench.show.sentences import notices, ratios_words
 
 README = Path("README.md")
-REFERENCE = RESULTS / "reference"
 BEGIN, END = "<!-- reference run: written by make readme -->", "<!-- end of the reference run -->"
 
 

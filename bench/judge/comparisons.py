@@ -189,7 +189,8 @@ class _Row:
 
     def compare_copies(self, twin: str) -> Comparison:
         """Return the A/A of a stack: its second copy over the first. It stands in its own row as that of its baseline."""
-        return self._with_aa(self.compare((twin,), (twin.removesuffix(TWIN),), reason="noise floor"))
+        row = self.compare((twin,), (twin.removesuffix(TWIN),), reason="noise floor")
+        return self._with_aa(row, row)
 
     def compare_pair(self, name: str, pair: tuple[str, str], floor: Comparison | None) -> Comparison:
         """Return the judged row of a [contender, baseline], each with its copies."""
@@ -231,9 +232,8 @@ class _Row:
             baseline_value=math.exp(values[1].estimate) if values[1] else None,
         )
 
-    def _with_aa(self, row: Comparison, floor: Comparison | None = None) -> Comparison:
-        """Return a row with an A/A: the one given, for an A/A row itself its own."""
-        floor = floor or (row if row.reason == "noise floor" else None)
+    def _with_aa(self, row: Comparison, floor: Comparison | None) -> Comparison:
+        """Return a row with its A/A, if there is one."""
         if floor is None:
             return row
         low, high = floor.ends or (None, None)

@@ -7,6 +7,7 @@ the interval from the Wilcoxon signed-rank distribution.
 import bisect
 import itertools
 import math
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -39,6 +40,14 @@ def least_launches(level: float) -> int:
     The range itself, the widest interval that the values give, follows its worst value.
     """
     return next(n for n in itertools.count(1) if _lower_tails(n)[1] <= (1 - level) / 2 + 1e-12)
+
+
+def pooled_sd(groups: Iterable[Floats]) -> float | None:
+    """Return the standard deviation of values around the means of their groups; None where no group has two."""
+    squares, freedom = 0.0, 0
+    for group in groups:
+        squares, freedom = squares + float(((group - group.mean()) ** 2).sum()), freedom + len(group) - 1
+    return math.sqrt(squares / freedom) if freedom else None
 
 
 def exponential(interval: Interval) -> Interval:

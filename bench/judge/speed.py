@@ -6,7 +6,7 @@ from statistics import mean, median
 
 import numpy as np
 
-from bench.judge.estimates import hodges_lehmann
+from bench.judge.estimates import hodges_lehmann, pooled_sd
 from bench.judge.index import SlicesByCell, rates_of
 from bench.plan.rules import Rules
 from bench.records import CellKey, SliceRecord, WarmUpPoint
@@ -73,9 +73,7 @@ def slice_spread(slices: SlicesByCell, part: str) -> float | None:
     """
     rates = {key: own for key, own in _closed_rates(slices).items() if key.part == part}
     load = next((key.load for key in rates), "")
-    groups = [np.log(own) for key, launches in rates.items() if key.load == load for own in launches.values() if len(own) > 1]
-    freedom = sum(len(group) - 1 for group in groups)
-    return math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom) if freedom else None
+    return pooled_sd(np.log(own) for key, launches in rates.items() if key.load == load for own in launches.values())
 
 
 def _third(rates: Sequence[float]) -> int:

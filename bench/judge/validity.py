@@ -91,7 +91,7 @@ def judge_validity(found: Evidence) -> Validity:
 
 def measure_noise(found: Evidence) -> Noise:
     """Return what widened the intervals: measured in all slices, whatever it did."""
-    records = [record for launches in found.slices.values() for own in launches.values() for record in own]
+    records = _all_slices(found.slices)
     if not records:
         return Noise()
     speeds = [speed for own in launch_speeds(found.slices, found.rules).values() for speed in own]
@@ -109,6 +109,10 @@ def measure_noise(found: Evidence) -> Noise:
 def reasons_against(validity: Validity) -> list[str]:
     """Return why a run is not valid, a few words each."""
     return [INVALIDATING[warning.code] for warning in validity.warnings if warning.code in INVALIDATING]
+
+
+def _all_slices(slices: SlicesByCell) -> list[SliceRecord]:
+    return [record for launches in slices.values() for own in launches.values() for record in own]
 
 
 def _share(records: Sequence[SliceRecord], ratio: Callable[[SliceRecord], float]) -> float:
@@ -151,7 +155,7 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
 def _share_had(slices: SlicesByCell) -> float:
     """Return for which share of the time that it asked for its core the generator had it, over all slices."""
     had_ns = waited_ns = 0.0
-    for record in (record for launches in slices.values() for own in launches.values() for record in own):
+    for record in _all_slices(slices):
         had_ns += record.generator_cpu_ns
         waited_ns += record.generator_wait_ratio * (record.drained_ns - record.start_ns)
     return had_ns / (had_ns + waited_ns) if had_ns else 0.0
@@ -179,10 +183,9 @@ def _aa_words(row: Comparison) -> str:
 
 
 def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
-    launches: dict[int, list[SliceRecord]] = {}
-    for own in found.slices.values():
-        for launch, records in own.items():
-            launches.setdefault(launch, []).extend(records)
+    every, launches = _all_slices(found.slices), dict[int, list[SliceRecord]]()
+    for record in every:
+        launches.setdefault(record.launch, []).append(record)
     limits = (
         (
             "steal",
@@ -203,7 +206,7 @@ def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
         shares = {launch: _share(records, ratio) for launch, records in launches.items()}
         worst = max(shares, key=lambda launch: shares[launch], default=None)
         if worst is not None and shares[worst] > limit:
-            whole = _share([record for records in launches.values() for record in records], ratio)
+            whole = _share(every, ratio)
             yield RunWarning(code, f"{what} {whole:.1%}, in launch {worst} {shares[worst]:.1%}.", next_step)
 
 

@@ -29,6 +29,7 @@ from bench.records.summary import RESULTS_SCHEMA, Summary
 
 RESULTS = Path("results")
 LATEST = "latest"
+REFERENCE = RESULTS / "reference"
 
 Row = TypeVar("Row", bound=Record)
 

@@ -224,21 +224,25 @@ def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:
     return "same server" if pair == SAME_SERVER or (len(known) == len(pair) and len(set(known)) == 1) else ""
 
 
-def is_off(row: Comparison) -> bool:
-    """Whether both sides of a ratio, each estimated over launches by itself, are off it by what would show beside its interval."""
+def quotient_if_off(row: Comparison) -> Interval | None:
+    """Return what both sides of a ratio give, each estimated over launches by itself, if that is off it; with the ratio's interval.
+
+    None where they divide to it, up to what would not show beside that interval, or where a figure is missing.
+    """
     if row.ratio is None or row.ends is None or not row.contender_value or not row.baseline_value:
-        return False
+        return None
     quotient = row.contender_value / row.baseline_value
-    return abs(math.log(quotient / row.ratio)) > _OFF_SHARE * math.log(row.ends[1] / row.ends[0]) / 2
+    is_off = abs(math.log(quotient / row.ratio)) > _OFF_SHARE * math.log(row.ends[1] / row.ends[0]) / 2
+    return Interval(quotient, *row.ends, None) if is_off else None
 
 
 def _off_words(row: Comparison) -> str:
     """Return what both sides of a ratio give by themselves, where they do not divide to it."""
-    if not is_off(row) or row.ends is None or not row.contender_value or not row.baseline_value:
+    quotient = quotient_if_off(row)
+    if quotient is None:
         return ""
-    quotient = row.contender_value / row.baseline_value
     sides = f"{format_number(row.contender_value)} and {format_number(row.baseline_value)}"
-    given = split_interval(Interval(quotient, *row.ends, None))[0]  # with as many digits as the ratio
+    given = split_interval(quotient)[0]  # with as many digits as the ratio
     return f" Both sides by themselves, {sides}, give {given}: the ratio is of single launches, which were not equally fast."
 
 

@@ -20,7 +20,7 @@ from bench.show.numbers import (
     throughput_words,
     time_words,
 )
-from bench.show.sentences import Stacks, is_off, metric_words, row_labels, stack_label, verdict_mark, verdict_words
+from bench.show.sentences import Stacks, metric_words, quotient_if_off, row_labels, stack_label, verdict_mark, verdict_words
 
 OFF_MARK = "*"
 
@@ -62,7 +62,7 @@ def comparison_table(caption: str, rows: Sequence[Comparison], stacks: Stacks) -
     """Return one line per comparison, with verdict or reason; where all are exploratory, the caption is to say so."""
     verdicts = [f"{verdict_mark(row.verdict)} {verdict_words(row)}".strip() for row in rows]
     is_judged = any(row.role != "exploratory" for row in rows)
-    if any(map(is_off, rows)):
+    if any(map(quotient_if_off, rows)):
         caption += f". {OFF_MARK}: both sides by themselves do not divide to the ratio, which is of single launches"
     return make_table(
         caption,
@@ -217,7 +217,8 @@ def _sides_words(row: Comparison) -> str:
     if row.contender_value is None or row.baseline_value is None:
         return NO_FIGURE
     unit = {"throughput_rps": "req/s", "cpu_us_per_request": "us"}.get(row.metric, "ms")
-    return f"{format_number(row.contender_value)} / {format_number(row.baseline_value)} {unit}{f' {OFF_MARK}' * is_off(row)}"
+    sides = f"{format_number(row.contender_value)} / {format_number(row.baseline_value)} {unit}"
+    return f"{sides} {OFF_MARK}" if quotient_if_off(row) else sides
 
 
 def _share_words(share: float | None) -> str:

@@ -7,14 +7,14 @@ that of the fourth next, says what neighbours in time share. Then the half-width
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from study import keep_table
 
-from bench.judge.estimates import hodges_lehmann
+from bench.judge.estimates import hodges_lehmann, pooled_sd
 from bench.records import AS_DEPLOYED, SliceRecord
 from bench.records.folder import RunFolder
 from bench.records.samples import Floats
@@ -58,7 +58,7 @@ def main() -> None:
         launches = list(read_passes(RunFolder.open(Path(path))).values())
         row: dict[str, object] = {"run": Path(path).resolve().name, "launches": len(launches)}
         for apart in APART:
-            row[f"sd_{apart}_passes_apart_percent"] = 100 * spread([contrasts_of(rates, apart) for rates in launches])
+            row[f"sd_{apart}_passes_apart_percent"] = 100 * (pooled_sd(contrasts_of(rates, apart) for rates in launches) or math.nan)
         for name, estimator in ESTIMATORS.items():
             values = [estimator(rates, contrasts_of(rates)) for rates in launches]
             interval = hodges_lehmann(np.array(values), 0.95)
@@ -87,12 +87,6 @@ def contrasts_of(rates: Floats, apart: int = 0) -> Floats:
     passes = logs.shape[1] - apart
     contrasts: Floats = logs[0, apart:] - logs[1:, :passes].mean(axis=0)
     return contrasts
-
-
-def spread(launches: Sequence[Floats]) -> float:
-    """Return the standard deviation within launches."""
-    freedom = sum(len(own) - 1 for own in launches)
-    return math.sqrt(sum(float(((own - own.mean()) ** 2).sum()) for own in launches) / freedom)
 
 
 if __name__ == "__main__":
