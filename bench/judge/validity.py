@@ -26,7 +26,7 @@ INVALIDATING = {
 # All warnings that judging itself gives; others were given while measuring.
 JUDGED = frozenset({
     "partial", "repeated-launches", "starved-generator", "copies-differ", "coarse", "errors", "not-sent", "generator-limited", "not-warm",
-    "unsteady", "layering", "steal", "foreign-work", WRONG_ANSWERS,
+    "unsteady", "layering", "steal", "foreign-work", "generator-waited", WRONG_ANSWERS,
 })  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def measure_noise(found: Evidence) -> Noise:
         steal_ratio=_share(records, lambda record: record.steal_ratio),
         # Counted in ticks, a core that works for the servers alone may come out a little below what their own clocks say.
         foreign_ratio=max(0.0, _share(foreign, lambda record: record.foreign_ratio or 0.0)) if foreign else None,
+        generator_wait_ratio=_share(records, lambda record: record.generator_wait_ratio),
         slowest_ratio=min(speeds, default=None),
         fastest_ratio=max(speeds, default=None),
     )
@@ -139,8 +140,8 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
             "Their samples are kept beside the others; the gates say why.",
         )
     marked = [gate for gate in gates if gate.action == MARKED]
-    count = len({gate.launch for gate in marked})
-    if found.launches and count / found.launches > found.rules.gates.marked_share:
+    if _is_starved(found):
+        count = len({gate.launch for gate in marked})
         is_starved = any(gate.gate == STARVED for gate in marked)
         had = f"of the time that it asked for its core, the load generator had it for {_share_had(found.slices):.0%}"
         used = f"in open loops the load generator used up to {max(gate.value for gate in marked):.0%} of its core"
@@ -150,6 +151,12 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
             "Rates are lower bounds.",
             f"{'Stop what else runs on its core' if is_starved else 'Offer lower rates'}, and run again; until then verdicts are withheld.",
         )
+
+
+def _is_starved(found: Evidence) -> bool:
+    """Whether so many launches did not pass a gate that rates are lower bounds."""
+    marked = {gate.launch for gate in found.gates if gate.action == MARKED and gate.gate not in FORMER_GATES}
+    return bool(found.launches) and len(marked) / found.launches > found.rules.gates.marked_share
 
 
 def _share_had(slices: SlicesByCell) -> float:
@@ -201,11 +208,19 @@ def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
             "Other programs used the servers' core: of its time under load",
             "It makes intervals wider, and rates those of a busy machine. Stop those programs and run again for finer ones.",
         ),
+        (
+            "generator-waited",
+            found.rules.generator_wait_ratio,
+            lambda record: record.generator_wait_ratio,
+            "The load generator had to wait for its core: of the time under load",
+            "A fast stack may lose that much of its answers and a slow one less. Stop what else runs on that core, and run again.",
+        ),
     )
     for code, limit, ratio, what, next_step in limits:
         shares = {launch: _share(records, ratio) for launch, records in launches.items()}
         worst = max(shares, key=lambda launch: shares[launch], default=None)
-        if worst is not None and shares[worst] > limit:
+        is_said = code == "generator-waited" and _is_starved(found)
+        if worst is not None and shares[worst] > limit and not is_said:
             whole = _share(every, ratio)
             yield RunWarning(code, f"{what} {whole:.1%}, in launch {worst} {shares[worst]:.1%}.", next_step)
 

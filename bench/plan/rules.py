@@ -96,7 +96,8 @@ class Rules(Record):
     its highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`; its ratio is `thresholds` from 1
     (a ratio of 1.1 and one of 1 / 1.1 are equally far). A warm-up is shown in bins of `warm_up_bin_ms`. A machine is unsteady where all
     stacks of a part, `least_stacks` of them, were faster in one launch than in another by more than `steady_range`. Other programs on
-    the servers' core are warned of beyond `foreign_ratio` of its time in a launch.
+    the servers' core are warned of beyond `foreign_ratio` of its time in a launch, and a load generator that waited for its own core beyond
+    `generator_wait_ratio`: so much may be missing from the answers of the faster stack.
     """
 
     margins: Mapping[Metric, float] = Field(default_factory=lambda: dict(_MARGINS))
@@ -123,6 +124,7 @@ class Rules(Record):
     least_stacks: int = 3
     steady_range: float = 1.25
     foreign_ratio: float = 0.05
+    generator_wait_ratio: float = 0.02
 
 
 def share_level(secondary: int) -> Rules:

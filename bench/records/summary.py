@@ -89,12 +89,14 @@ class Noise(Record):
 
     `slice_sd_ratio` is by how much the rates of slices vary within a launch, of one stack in the first part's first closed loop.
     `steal_ratio` is the share of one core's time under load that the host kept from the machine, `foreign_ratio` that of the servers' core
-    that other programs used. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together.
+    that other programs used, `generator_wait_ratio` that of the load generator's core
+    for which it had to wait. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together.
     """
 
     slice_sd_ratio: float | None = None
     steal_ratio: float | None = None
     foreign_ratio: float | None = None
+    generator_wait_ratio: float | None = None
     slowest_ratio: float | None = None
     fastest_ratio: float | None = None
 

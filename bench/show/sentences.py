@@ -168,6 +168,9 @@ def noise_line(summary: Summary) -> str:
         f"slices of one stack varied by {format_percent(noise.slice_sd_ratio)} within a launch" if noise.slice_sd_ratio is not None else "",
         f"the host kept {format_percent(noise.steal_ratio)} of a core's time" if noise.steal_ratio is not None else "",
         f"other programs used {format_percent(noise.foreign_ratio)} of the servers' core" if noise.foreign_ratio is not None else "",
+        f"the load generator waited for its core {format_percent(noise.generator_wait_ratio)} of the time"
+        if noise.generator_wait_ratio is not None
+        else "",
         f"launches were {noise.slowest_ratio:.2f} to {noise.fastest_ratio:.2f} times as fast as usual"
         if noise.slowest_ratio is not None and noise.fastest_ratio is not None
         else "",

@@ -124,6 +124,12 @@ WARNINGS = [
     ),
     ("steal", {"slices": troubled(steal_ratio=0.06)}, "of one core's time under load 2.0%, in launch 2 6.0%.", True),
     ("foreign-work", {"slices": troubled(foreign_ratio=0.3)}, "of its time under load 10.0%, in launch 2 30.0%.", True),
+    (
+        "generator-waited",
+        {"slices": troubled(generator_wait_ratio=0.09)},
+        "of the time under load 3.0%, in launch 2 9.0%.",
+        True,
+    ),
     ("wrong-answers", {"wrong": 1234}, "1,234 answers under load had another status or value than before it.", False),
     ("unsteady", {"slices": drifting(0.75)}, "all stacks of part headline together answered 0.75 to 1.00 times what is usual", True),
     ("one-core", {"warned": [ONE_CORE]}, "One core.", False),
@@ -284,7 +290,7 @@ def test_gates_of_older_versions_repeat_and_mark_nothing(former):
 # --- the machine ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("field", "limit"), [("steal_ratio", 0.02), ("foreign_ratio", 0.05)])
+@pytest.mark.parametrize(("field", "limit"), [("steal_ratio", 0.02), ("foreign_ratio", 0.05), ("generator_wait_ratio", 0.02)])
 def test_the_machine_is_warned_of_from_a_limit_on_over_a_launch_as_a_whole(field, limit):
     assert judged(slices=troubled(**{field: limit})).warnings == ()
     assert len(judged(slices=troubled(**{field: limit * 1.01})).warnings) == 1
@@ -295,18 +301,19 @@ def test_older_runs_which_did_not_measure_other_programs_are_not_warned_of_them(
     assert judged(slices=troubled(foreign_ratio=None)).warnings == ()
 
 
-@pytest.mark.parametrize("fields", [{"steal_ratio": 0.5}, {"foreign_ratio": 0.9}])
+@pytest.mark.parametrize("fields", [{"steal_ratio": 0.5}, {"foreign_ratio": 0.9}, {"generator_wait_ratio": 0.09}])
 def test_what_the_machine_did_spoils_nothing(fields):
     validity = judged(slices=[make_slice(launch=launch, **fields) for launch in range(12)])
     assert (validity.valid, len(validity.warnings)) == (True, 1)
 
 
 def test_what_widened_the_intervals_is_measured_whatever_it_did():
-    half = {"drained_ns": 100 * MS, "steal_ratio": 0.04, "foreign_ratio": 0.3}
+    half = {"drained_ns": 100 * MS, "steal_ratio": 0.04, "foreign_ratio": 0.3, "generator_wait_ratio": 0.08}
     slices = [make_slice(launch=2, stack=stack, throughput_rps=4000.0, **half) for stack in "abc"]
     slices += [make_slice(launch=1, stack=stack, throughput_rps=rate) for stack in "abc" for rate in (5000.0, 6000.0)]
     noise = judged(slices=slices).noise
     assert noise.steal_ratio == pytest.approx(0.04 * 3 * 100 / 1500)  # by length
+    assert noise.generator_wait_ratio == pytest.approx(0.08 * 3 * 100 / 1500)
     assert noise.foreign_ratio == pytest.approx(0.3)  # where it was measured
     assert noise.slice_sd_ratio == pytest.approx(math.log(1.2) / math.sqrt(2))
     assert (noise.slowest_ratio, noise.fastest_ratio) == pytest.approx((4000 / 4750, 5500 / 4750))
@@ -314,7 +321,7 @@ def test_what_widened_the_intervals_is_measured_whatever_it_did():
 
 def test_of_what_was_not_measured_no_noise_is_known():
     assert judged().noise == Noise()
-    assert judged(slices=[make_slice()]).noise == Noise(steal_ratio=0.0)
+    assert judged(slices=[make_slice()]).noise == Noise(steal_ratio=0.0, generator_wait_ratio=0.0)
 
 
 def test_a_step_of_the_ladder_below_zero_makes_the_run_suspect_but_not_invalid():
