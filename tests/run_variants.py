@@ -19,18 +19,24 @@ from bench.records import (
     RunWarning,
     SliceRecord,
     Summary,
+    Threshold,
 )
 from bench.records.folder import RunFolder
 
 MINI_RUN = Path(__file__).parent / "fixtures" / "mini_run"
 FIRST_STACKS = ("flask-gthread", "fastapi-uvicorn", "flask-gthread-twin")
-OVERLOADED = ("headline", "flask-gthread", "open-60")
-UNANSWERED = ("capacity", "fastapi-granian", "own-100")
+OVERLOADED = ("headline", "flask-gthread", "busy-40")
+BEHIND = ("headline", "fastapi-def", "busy-40")
+UNANSWERED = ("capacity", "fastapi-granian", "own-110")
 # What a profile measures beside cells and comparisons; not all do.
-FINDINGS = ("changes", "ladder", "break_even", "capacity", "knees", "server_timing", "complexity", "features")
+FINDINGS = ("changes", "ladder", "break_even", "capacity", "knees", "server_timing", "complexity", "features", "probes")
 OVERHEADS = ("contender_overhead_ms", "baseline_overhead_ms")
+SLOPES = ("contender_slope", "baseline_slope")
+TIMES = ("p50_ms", "p95_ms", "max_ms")
 NO_FINDINGS: Mapping[str, Any] = dict.fromkeys(FINDINGS, ())
 NO_AA = Aa("not judged", None)
+# Beyond this quantile the requests of the overloaded stack have no answer.
+DEEPEST = 0.75
 # Letters that end a table cell, a tag, a formula, a line; a word longer than any sheet; a letter that the font lacks.
 AWKWARD_LABEL = 'Mine <b>|$x_1$\n"&amp; ' + "W" * 90 + " 漢"
 
@@ -102,7 +108,7 @@ def smoke_run(folder: Path) -> RunFolder:
     run = make_run(folder, change)
     plan = run.read_manifest()["plan"]
     part = {**plan["parts"][0], "stacks": list(FIRST_STACKS), "loads": ["closed-16"], "launches": 2, "first_look": None}
-    plan = {**plan, "parts": [part], "starts": 0, "saturation_rps": {}, "offered_rps": [], "changes": []}
+    plan = {**plan, "parts": [part], "starts": 0, "changes": []}
     launches = [row for row in run.read_manifest()["launches"] if row["part"] == "headline"][:2]
     run.write_manifest({**run.read_manifest(), "plan": plan, "launches": launches, "departures": [], "ended": []})
     (run.path / "adapters.diff").unlink()
@@ -138,7 +144,7 @@ def user_run(folder: Path) -> RunFolder:
     stack = {"framework": "other", "server": "its own server", "engine": "numpy"}
     stacks = {"mine": {**stack, "label": AWKWARD_LABEL}, "yours": {**stack, "label": "yours"}}
     run = make_run(folder, change, {"stacks": stacks, "conditions": {}})
-    plan = {**run.read_manifest()["plan"], "changes": [[AWKWARD_LABEL, "mine", "yours"]]}
+    plan = {**run.read_manifest()["plan"], "pairs": [["mine", "yours"]], "changes": [[AWKWARD_LABEL, "mine", "yours"]]}
     run.write_manifest({**run.read_manifest(), "plan": plan})
     points = [Quantile("headline", "mine", "predict-1", "closed-4", "service", q, 1.5 + q, 900) for q in (0.0, 0.5, 0.9, 0.99, 1.0)]
     run.write_rows("distributions.csv", points, Quantile)
@@ -205,6 +211,7 @@ def null_run(folder: Path) -> RunFolder:
         capacity = tuple(replace(row, **no_interval, capacity_rps=None) for row in summary.capacity)
         break_even = tuple(map(_without_intervals, summary.break_even))
         findings = {"changes": changes, "ladder": ladder, "break_even": break_even, "capacity": capacity, "knees": ()}
+        findings["probes"] = tuple(replace(row, probes=0, **dict.fromkeys(("late_ratio", *TIMES))) for row in summary.probes)
         failed = {"samples": 0, "errors": 40, "unfinished": 0, "not_sent": 0, "launches": 0}
         cells = tuple(replace(cell, **no_figures, **failed) for cell in summary.cells)
         resources = tuple(replace(row, **nothing) for row in summary.resources)
@@ -222,15 +229,24 @@ def _without_intervals(row: BreakEven) -> BreakEven:
     """Return a break-even row as of a single launch."""
     bare = dict.fromkeys(("ci_low", "ci_high", "level"))
     points = tuple(
-        replace(point, **bare, model_ms_low=None, model_ms_high=None, off_curve=False, **_bare_overheads(point)) for point in row.points
+        replace(
+            point,
+            **bare,
+            model_ms_low=None,
+            model_ms_high=None,
+            off_curve=False,
+            is_drawn=True,
+            **_bare_intervals(point, *OVERHEADS, "off"),
+        )
+        for point in row.points
     )
     curve = tuple(replace(point, ci_low=None, ci_high=None) for point in row.curve)
-    thresholds = tuple(replace(threshold, **bare) for threshold in row.thresholds)
-    return replace(row, launches=1, points=points, curve=curve, thresholds=thresholds, **_bare_overheads(row))
+    thresholds = tuple(replace(threshold, **bare, **_bare_intervals(threshold, "multiple")) for threshold in row.thresholds)
+    return replace(row, launches=1, points=points, curve=curve, thresholds=thresholds, **_bare_intervals(row, *OVERHEADS, *SLOPES))
 
 
-def _bare_overheads(row: BreakEven | BreakEvenPoint) -> dict[str, Interval]:
-    return {name: replace(getattr(row, name), low=None, high=None, level=None) for name in OVERHEADS}
+def _bare_intervals(row: BreakEven | BreakEvenPoint | Threshold, *names: str) -> dict[str, Interval]:
+    return {name: replace(getattr(row, name), low=None, high=None, level=None) for name in names}
 
 
 def empty_run(folder: Path) -> RunFolder:
@@ -253,22 +269,44 @@ def open_run(folder: Path) -> RunFolder:
 
 
 def overloaded_run(folder: Path) -> RunFolder:
-    """A stack of the headline carries too little for the offered load and is left out; others leave requests unanswered."""
+    """Two stacks of the headline did not carry the offered load: one fell behind, one left requests unanswered.
+
+    Their latencies have no ratio then. Another one left requests unanswered at a rate of its own.
+    """
 
     def change(summary: Summary) -> Summary:
-        cells = [cell for cell in summary.cells if (cell.part, cell.stack, cell.load) != ("headline", "fastapi-def", "open-60")]
-        late = {**dict.fromkeys(("p95_ms", "p99_ms", "p999_ms")), "unfinished": 1700}
-        cells = [replace(cell, **late) if (cell.part, cell.stack, cell.load) in (OVERLOADED, UNANSWERED) else cell for cell in cells]
-        return replace(summary, cells=tuple(cells))
+        late: dict[str, Any] = {**dict.fromkeys(("p95_ms", "p99_ms", "p999_ms")), "unfinished": 1700, "achieved_ratio": 0.855}
+        became = {
+            OVERLOADED: late | {"carried": False},
+            UNANSWERED: late,
+            BEHIND: {"achieved_ratio": 0.974, "busy_share": 0.96, "carried": False},
+        }
+        cells = tuple(replace(cell, **became.get((cell.part, cell.stack, cell.load), {})) for cell in summary.cells)
+        rows, floor = (tuple(map(_without_overloaded, rows)) for rows in (summary.comparisons, summary.noise_floor))
+        return replace(summary, cells=cells, comparisons=rows, noise_floor=floor)
 
     run = make_run(folder, change)
     points = [
         point
         for point in run.read_rows("distributions.csv", Quantile)
-        if (point.part, point.stack, point.load) != OVERLOADED or point.quantile <= 0.9
+        if (point.part, point.stack, point.load) != OVERLOADED or point.quantile <= DEEPEST
     ]
     run.write_rows("distributions.csv", points, Quantile)
     return run
+
+
+def _without_overloaded(row: Comparison) -> Comparison:
+    """Return a row without ratio where it is of latency, and one of its stacks did not carry the load."""
+    lost = [
+        stack
+        for part, stack, load in (OVERLOADED, BEHIND)
+        if (part, load) == (row.part, row.load) and stack in (row.contender, row.baseline)
+    ]
+    if not lost or not row.metric.endswith("_ms"):
+        return row
+    reason = f"{lost[0]} did not carry this load: it answered {85.5 if lost[0] == OVERLOADED[1] else 97.4}% of what was due"
+    bare = replace(row, interval=None, launch_ratios=(), smallest_seen=None, reason=reason)
+    return bare if row.role == "exploratory" else replace(bare, verdict="withheld")
 
 
 def large_run(folder: Path) -> RunFolder:

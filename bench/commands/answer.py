@@ -7,7 +7,6 @@ from bench.commands.arguments import add_run
 from bench.commands.main import terminal_columns
 from bench.errors import ConfigError
 from bench.judge.break_even import ratio_at
-from bench.plan.described import read_rules
 from bench.records.folder import RunFolder
 from bench.show.sentences import notices
 from bench.show.terminal import fold
@@ -40,9 +39,8 @@ def answer(run: Path, model_ms: float) -> list[str]:
     if not 0 <= model_ms <= longest_ms:
         message = f"--model-ms {model_ms:g} is outside what was measured in {run}: 0 to {longest_ms:.3g} ms."
         raise ConfigError(message)
-    lines, level = notices(summary), read_rules(manifest["plan"]).levels["exploratory"]
+    lines = notices(summary)
     for row in summary.break_even:
-        ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms, level)
-        if ratio and model_ms <= row.longest_ms:
-            lines += model_lines(row, model_ms, ratio, manifest["stacks"])
+        if model_ms <= row.longest_ms:
+            lines += model_lines(row, model_ms, ratio_at(row, model_ms), manifest["stacks"])
     return lines

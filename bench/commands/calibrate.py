@@ -76,12 +76,12 @@ def measure_client(client: str, cores: Cores) -> float:
     with contextlib.ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         (server,) = launch_stacks([BARE_SERVER], cores.servers, folder, exits)
-        answer = check_stack(server, [SCENARIO])[SCENARIO]
+        accepted = {BARE_SERVER.name: check_stack(server, [SCENARIO])}
         users = parse_load(LOAD).users or 1
         slices = [
             PlannedSlice(index, "", index - 1, BARE_SERVER.name, SCENARIO, LOAD, index == 0, users, SLICE_MS) for index in range(SLICES + 1)
         ]
-        plan = generator_plan(PACE, slices, [server], {BARE_SERVER.name: {SCENARIO: answer}}, cores) | {"client": client}
+        plan = generator_plan(PACE, slices, [server], accepted, cores) | {"client": client}
         facts = list(generate(plan, folder, exits))
         records = describe_slices(0, slices, facts, np.load(folder / "samples.npy"))[1:]
     failures = sum(record.failures for record in records)

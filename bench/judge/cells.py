@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from bench.judge.estimates import exponential, hodges_lehmann
 from bench.judge.index import total_rate_rps
 from bench.judge.ordered import Ordered
 from bench.judge.requests import Times
-from bench.plan.rules import GateRules
+from bench.plan.rules import GateRules, Rules
 from bench.records import METRICS, Cell, CellKey, Interval, Metric, Quantile, SliceRecord, TimeKind
 from bench.records.loads import parse_load
 from bench.records.samples import MIN_SAMPLES, Floats, supported_percentile
@@ -65,27 +66,28 @@ def make_cell(
     slices: Sequence[SliceRecord],
     launches: Mapping[int, Sequence[SliceRecord]],
     times: Times,
-    level: float,
-    gates: GateRules,
+    rules: Rules,
     cores: int,
 ) -> Cell:
-    """Return the row of a cell from all its slices, its counted ones by launch, and its requests; intervals have this level.
+    """Return the row of a cell from all its slices, its counted ones by launch, and its requests.
 
     Failures of its warm-up count, too: they tell of the server. All else comes from the counted slices. The generator is what limits a
     cell in which it used more of its core than its gate allows, or waited for it in more of the slices. The servers have so many cores.
     """
-    is_open = parse_load(key.load).is_open
+    is_open, level, gates = parse_load(key.load).is_open, rules.levels["primary"], rules.gates
     counted = [record for own in launches.values() for record in own]
     elapsed_ns = sum(record.drained_ns - record.start_ns for record in counted)
     generator_ns = sum(record.generator_cpu_ns for record in counted)
     response_ms, service_ms = times.response_ms, times.service_ms
     user_ns, kernel_ns = split_cpu(counted)
+    busy = busy_share(counted, cores)
+    achieved = sum(record.settled_answers for record in counted) / times.due if is_open and times.due else None
     return Cell(
         part=key.part,
         stack=key.stack,
         scenario=key.scenario,
         load=key.load,
-        offered_rps=counted[0].offered_rps if counted else None,
+        offered_rps=median_offered_rps(counted),
         throughput=_throughput(launches, level, is_open=is_open),
         p50_ms=response_ms.supported_percentile(0.5),
         p95_ms=response_ms.supported_percentile(0.95),
@@ -105,9 +107,17 @@ def make_cell(
         launches=len(launches),
         generator_limited=bool(elapsed_ns)
         and (generator_ns / elapsed_ns > gates.generator_cpu_ratio or starved_share(counted, gates) > gates.starved_slices),
-        achieved_ratio=sum(record.settled_answers for record in counted) / times.due if is_open and times.due else None,
-        busy_share=_busy_share(counted, cores),
+        achieved_ratio=achieved,
+        busy_share=busy,
+        carried=not is_open
+        or ((achieved is None or achieved >= rules.open_loop.least_achieved) and (busy or 0.0) <= rules.open_loop.most_busy),
     )
+
+
+def median_offered_rps(slices: Iterable[SliceRecord]) -> float | None:
+    """Return the rate that slices of an open loop had, launch by launch another one; None of a closed loop."""
+    rates = [record.offered_rps for record in slices if record.offered_rps]
+    return median(rates) if rates else None
 
 
 def launch_rates(launches: Mapping[int, Sequence[SliceRecord]]) -> Floats:
@@ -126,7 +136,7 @@ def _throughput(launches: Mapping[int, Sequence[SliceRecord]], level: float, *, 
     return replace(found, low=None, high=None, level=None) if found and is_open else found
 
 
-def _busy_share(slices: Sequence[SliceRecord], cores: int) -> float | None:
+def busy_share(slices: Sequence[SliceRecord], cores: int) -> float | None:
     """Return the CPU time of the server over wall time x its cores; None where it is not known of a slice."""
     cpu_ns = [record.server_cpu_ns for record in slices if record.server_cpu_ns is not None]
     elapsed_ns = cores * sum(record.drained_ns - record.start_ns for record in slices)

@@ -6,7 +6,7 @@ The launch is the unit of replication: requests of one launch share their proces
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bench.judge.estimates import exponential, hodges_lehmann, least_launches
 from bench.plan.plan import Plan
 from bench.plan.rules import Rules
 from bench.plan.stacks import TWIN
-from bench.records import HIGHER_IS_BETTER, METRICS, Aa, AaState, CellKey, Comparison, Metric, Role, Verdict, far_end, find_floor
+from bench.records import HIGHER_IS_BETTER, METRICS, Aa, AaState, Cell, CellKey, Comparison, Metric, Role, Verdict, far_end, find_floor
 from bench.records.loads import parse_load
 
 # Cell -> launch -> value of each metric
@@ -35,11 +35,16 @@ class Failures:
 
 @dataclass(frozen=True)
 class Measured:
-    """What comparisons are made from: the totals of launches, how late requests were sent (the same percentiles), and failures."""
+    """What comparisons are made from: the totals of launches, how late requests were sent (the same percentiles), and failures.
+
+    `cells` say whether a stack carried its load, `busy_shares` for which share of each launch's time its server worked.
+    """
 
     values: LaunchValues
     lags_ms: LaunchValues = field(default_factory=dict)
     failures: Mapping[CellKey, Failures] = field(default_factory=dict)
+    cells: Mapping[CellKey, Cell] = field(default_factory=dict)
+    busy_shares: Mapping[CellKey, Mapping[int, float | None]] = field(default_factory=dict)
 
 
 def compare_all(plan: Plan, measured: Measured) -> tuple[list[Comparison], list[Comparison]]:
@@ -97,15 +102,19 @@ def mean_logs(values: LaunchValues, metric: Metric, copies: Sequence[CellKey]) -
 
 def judge_row(row: Comparison, measured: Measured, cells: Sequence[CellKey], rules: Rules) -> Comparison:
     """Return a comparison, its A/A known, with its verdict; `cells` are those of its contender and of its baseline, with their copies."""
+    overloaded = _overload_words(row, measured, cells)
+    if overloaded:
+        bare = replace(row, interval=None, launch_ratios=(), reason=overloaded)
+        return bare if row.role == "exploratory" else replace(bare, verdict="withheld")
     needed = max(rules.min_launches, least_launches(rules.levels[row.role]))
     failed = _failure_words(measured.failures, cells, rules)
     if row.role == "exploratory":
         return replace(row, reason=failed or "exploratory")
     if row.launches < needed:
         return replace(row, reason=failed or f"needs {needed} launches, has {row.launches}")
-    late = _late_words(row, measured, cells, rules)
-    if failed or late:
-        return replace(row, verdict="withheld", reason=failed or late)
+    spoilt = failed or _late_words(row, measured, cells, rules) or _unequal_words(row, measured, cells, rules)
+    if spoilt:
+        return replace(row, verdict="withheld", reason=spoilt)
     if row.aa_state == "not judged":
         return replace(row, reason="no noise floor was measured for this row")
     verdict = decide(row, rules)
@@ -190,6 +199,8 @@ class _Row:
     def compare_copies(self, twin: str) -> Comparison:
         """Return the A/A of a stack: its second copy over the first. It stands in its own row as that of its baseline."""
         row = self.compare((twin,), (twin.removesuffix(TWIN),), reason="noise floor")
+        overloaded = _overload_words(row, self.measured, self._cells((twin, twin.removesuffix(TWIN))))
+        row = replace(row, interval=None, launch_ratios=(), reason=overloaded) if overloaded else row
         return self._with_aa(row, row)
 
     def compare_pair(self, name: str, pair: tuple[str, str], floor: Comparison | None) -> Comparison:
@@ -198,16 +209,12 @@ class _Row:
         contenders, baselines = self._copies(contender, baseline), self._copies(baseline, contender)
         role = self.plan.roles.get((self.cell.part, *pair, self.cell.scenario, self.cell.load, self.metric), "exploratory")
         row = self._with_aa(replace(self.compare(contenders, baselines, role=role), pair=name), floor)
-        cells = [replace(self.cell, stack=stack) for stack in (*contenders, *baselines)]
-        return judge_row(row, self.measured, cells, self.plan.rules)
+        return judge_row(row, self.measured, self._cells((*contenders, *baselines)), self.plan.rules)
 
     def compare(self, contenders: Sequence[str], baselines: Sequence[str], *, role: Role = "exploratory", reason: str = "") -> Comparison:
         """Return a row that is not judged yet; both sides are a stack and, perhaps, its twin."""
         rules, metric = self.plan.rules, self.metric
-        sides = [
-            mean_logs(self.measured.values, metric, [replace(self.cell, stack=stack) for stack in names])
-            for names in (contenders, baselines)
-        ]
+        sides = [mean_logs(self.measured.values, metric, self._cells(names)) for names in (contenders, baselines)]
         launches = [launch for launch in sides[0] if launch in sides[1]]
         above, below = (np.array([side[launch] for launch in launches]) for side in sides)
         logs = above - below
@@ -239,6 +246,9 @@ class _Row:
         low, high = floor.ends or (None, None)
         return replace(row, aa_state=state_of(floor, self.plan.rules), aa_low=low, aa_high=high)
 
+    def _cells(self, stacks: Sequence[str]) -> list[CellKey]:
+        return [replace(self.cell, stack=stack) for stack in stacks]
+
     def _copies(self, stack: str, other: str) -> tuple[str, ...]:
         """Return a stack and its twin, if that is under the load and not the other side of the comparison."""
         twin = f"{stack}{TWIN}"
@@ -261,6 +271,39 @@ def _failure_words(failures: Mapping[CellKey, Failures], cells: Sequence[CellKey
         return ""
     worst = max(lost, key=lambda cell: found[cell].unanswered / found[cell].requests)
     return f"{found[worst].unanswered / found[worst].requests:.1%} of the requests to {worst.stack} had no answer"
+
+
+def _overload_words(row: Comparison, measured: Measured, cells: Sequence[CellKey]) -> str:
+    """Return which stack of a latency row did not carry an open loop, if one did not: its latency is that of a queue that only grows."""
+    if not row.metric.endswith("_ms") or not parse_load(row.load).is_open:
+        return ""
+    lost = next((cell for key in cells if (cell := measured.cells.get(key)) and not cell.carried), None)
+    if lost is None:
+        return ""
+    achieved = f"answered {lost.achieved_ratio or 0:.1%} of what was due"
+    busy = f", busy for {lost.busy_share:.0%} of the time" if lost.busy_share is not None else ""
+    return f"{lost.stack} did not carry this load: it {achieved}{busy}"
+
+
+def _unequal_words(row: Comparison, measured: Measured, cells: Sequence[CellKey], rules: Rules) -> str:
+    """Return why a row at a busy share was not at that share, from the copies of its baseline; nothing where it was."""
+    load = parse_load(row.load)
+    if not load.is_busy or load.percent is None:
+        return ""
+    copies = [measured.busy_shares.get(cell, {}) for cell in cells if cell.stack.removesuffix(TWIN) == row.baseline]
+    shares = [
+        fmean(known)
+        for launch in copies[0]
+        if len(known := [share for own in copies if (share := own.get(launch)) is not None]) == len(copies)
+    ]
+    wanted, off = load.percent / 100, rules.open_loop.busy_off
+    near = sum(abs(share - wanted) <= off for share in shares)
+    if not shares or near >= rules.open_loop.busy_launches * len(shares):
+        return ""
+    return (
+        f"the load was not the one asked for: {row.baseline} was busy for {min(shares):.0%} to {max(shares):.0%} of the time, "
+        f"and for {wanted - off:.0%} to {wanted + off:.0%} in only {near} of {len(shares)} launches"
+    )
 
 
 def _late_words(row: Comparison, measured: Measured, cells: Sequence[CellKey], rules: Rules) -> str:

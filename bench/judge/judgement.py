@@ -11,10 +11,11 @@ import numpy as np
 
 from bench.judge.break_even import judge_break_even
 from bench.judge.capacity import find_knees, judge_capacity
-from bench.judge.cells import distributions, launch_totals, make_cell, percentiles
+from bench.judge.cells import busy_share, distributions, launch_totals, make_cell, percentiles
 from bench.judge.comparisons import Failures, Measured, are_precise, compare_all, compare_changes, judge_aa, withhold_all
 from bench.judge.index import SlicesByCell, index_slices
 from bench.judge.ladder import judge_ladder
+from bench.judge.probes import judge_probe
 from bench.judge.requests import Requests, spooled
 from bench.judge.resources import summarise_resources
 from bench.judge.speed import warm_up_curves
@@ -32,6 +33,7 @@ from bench.records import (
     Memory,
     Metric,
     ModelTime,
+    Probe,
     Quantile,
     RunWarning,
     ServerTiming,
@@ -42,6 +44,7 @@ from bench.records import (
     rate_of,
 )
 from bench.records.folder import RunFolder
+from bench.records.loads import parse_load
 from bench.records.samples import Ints, join_settled
 
 NOTHING = np.empty(0)
@@ -63,8 +66,8 @@ def judge(folder: RunFolder) -> Summary:
     warm_up = warm_up_curves(_warm_ups(slices, requests), plan.rules.warm_up_bin_ms)
     index = index_slices(slices)
     cores = len(manifest["environment"].get("server_cores") or (0,))
-    cells, quantiles, measured = _judge_cells(plan, slices, index, requests, cores)
-    summary = _summarise(folder, manifest, plan, slices, index, cells, measured)
+    cells, quantiles, probes, measured = _judge_cells(plan, slices, index, requests, cores)
+    summary = _summarise(folder, manifest, plan, index, cells, probes, measured)
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)
@@ -82,7 +85,7 @@ def is_precise(folder: RunFolder, plan: Plan, part: str) -> bool:
         if name == part
     }
     slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if record.key in wanted]
-    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, index_slices(slices), Requests(folder))[2])
+    comparisons, _ = compare_all(plan, _judge_cells(plan, slices, index_slices(slices), Requests(folder))[-1])
     return are_precise([row for row in comparisons if row.part == part], plan.rules)
 
 
@@ -97,18 +100,20 @@ def preliminary_ratio(plan: Plan, slices: Sequence[SliceRecord]) -> Comparison |
 
 def _judge_cells(
     plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests, cores: int = 1
-) -> tuple[list[Cell], list[Quantile], Measured]:
-    """Return all cells with their distributions, and what comparisons are made from; the requests of one launch are in memory at a time."""
+) -> tuple[list[Cell], list[Quantile], list[Probe], Measured]:
+    """Return cells, distributions, probes, and what comparisons are made from; the requests of one launch are in memory at a time."""
     of_cell: dict[CellKey, list[SliceRecord]] = {}
     for record in slices:
         of_cell.setdefault(record.key, []).append(record)
     cells: list[Cell] = []
     quantiles: list[Quantile] = []
+    probes: list[Probe] = []
+    probed = {key: part for part in plan.parts for key in plan.probed_cells(part)}
     values: dict[CellKey, dict[int, dict[Metric, float | None]]] = {}
     lags_ms: dict[CellKey, dict[int, dict[Metric, float | None]]] = {}
     failures: dict[CellKey, Failures] = {}
-    level, gates = plan.rules.levels["primary"], plan.rules.gates
-    for key in plan.cells():
+    busy_shares: dict[CellKey, dict[int, float | None]] = {}
+    for key in filter(of_cell.__contains__, plan.cells()):
         launches = index.get(key, {})
         with spooled() as spool:
             for launch, own in launches.items():
@@ -117,10 +122,12 @@ def _judge_cells(
                 lags_ms.setdefault(key, {})[launch] = percentiles(settled.send_lag_ms)
                 spool.add(settled)
             times = spool.times()
-            cells.append(make_cell(key, of_cell.get(key, []), launches, times, level, gates, cores))
+            cells.append(make_cell(key, of_cell[key], launches, times, plan.rules, cores))
+            busy_shares[key] = {launch: busy_share(own, cores) for launch, own in launches.items()}
             quantiles += distributions(key, times)
-        failures[key] = _count_failures(of_cell.get(key, []), requests)
-    return cells, quantiles, Measured(values, lags_ms, failures)
+            probes += [judge_probe(probed[key], cells[-1], times, plan.rules)] if key in probed else []
+        failures[key] = _count_failures(of_cell[key], requests)
+    return cells, quantiles, probes, Measured(values, lags_ms, failures, dict(zip(busy_shares, cells, strict=True)), busy_shares)
 
 
 def _count_failures(slices: Sequence[SliceRecord], requests: Requests) -> Failures:
@@ -137,22 +144,27 @@ def _count_anew(record: SliceRecord, requests: Requests) -> SliceRecord:
 
 
 def _warm_ups(slices: Sequence[SliceRecord], requests: Requests) -> Iterator[tuple[SliceRecord, Ints]]:
-    """Yield each warm-up with when its correct answers were done."""
-    return ((record, requests.settled(record).done_ns) for record in slices if record.warm_up)
+    """Yield each warm-up with when its correct answers were done; slices that rates are found from are none, and come after it."""
+    first: dict[tuple[int, CellKey], SliceRecord] = {}
+    for record in slices:
+        if record.warm_up and not parse_load(record.load).is_busy:
+            first.setdefault((record.launch, record.key), record)
+    return ((record, requests.settled(record).done_ns) for record in first.values())
 
 
 def _summarise(
     folder: RunFolder,
     manifest: Mapping[str, Any],
     plan: Plan,
-    slices: Sequence[SliceRecord],
     index: SlicesByCell,
     cells: Sequence[Cell],
+    probes: Sequence[Probe],
     measured: Measured,
 ) -> Summary:
     """Return what a run says, from its cells, the totals of its launches, and what was measured beside them."""
     comparisons, noise_floor = compare_all(plan, measured)
-    ladder = judge_ladder(plan, index)
+    timing = folder.read_rows_if_any("server_timing.csv", ServerTiming)
+    ladder = judge_ladder(plan, index, timing)
     warned = [RunWarning(**warning) for warning in manifest["warnings"] if warning["code"] not in JUDGED]
     warned += _warn_of_method(method_of(manifest["plan"]))
     validity = judge_validity(
@@ -185,11 +197,12 @@ def _summarise(
         ladder=tuple(ladder),
         break_even=tuple(judge_break_even(plan, index, read("model_times.csv", ModelTime))),
         resources=tuple(summarise_resources(read("starts.csv", StartUp), read("memory.csv", Memory))),
-        capacity=tuple(judge_capacity(plan, measured.values, slices)),
+        capacity=tuple(judge_capacity(plan, measured.values, index)),
         knees=tuple(find_knees(cells, plan.rules)),
-        server_timing=tuple(read("server_timing.csv", ServerTiming)),
+        server_timing=tuple(timing),
         complexity=tuple(read("complexity.csv", AppCode)),
         features=tuple(read("features.csv", Feature)),
+        probes=tuple(probes),
     )
 
 

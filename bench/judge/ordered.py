@@ -42,6 +42,11 @@ class Ordered:
         infinite = np.array([np.inf]).view(np.int64)
         return int(sum(np.searchsorted(piece, infinite, "left")[0] for piece in self._pieces))
 
+    def count_beyond(self, limit: float) -> int:
+        """Return how many are larger than a limit, infinite ones among them."""
+        bits = np.array([limit]).view(np.int64)
+        return int(sum(len(piece) - np.searchsorted(piece, bits, "right")[0] for piece in self._pieces))
+
     def largest_finite(self) -> float | None:
         """Return the largest number that is finite; None where there is none."""
         count = self.count_finite()

@@ -2,13 +2,13 @@
 
 Only the generator's process imports this. What makes it lean: one write and one read per request, one persistent loop
 watcher per connection instead of one wait per read, and no parsing of an answer that equals, byte for byte, one that was
-parsed and accepted before on the same connection (the Date header makes that happen anew once a second).
+parsed and accepted before (the Date header makes that happen anew once a second).
 """
 
 import contextlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter_ns
@@ -35,17 +35,21 @@ _PlainSocket: type[socket.socket] = get_original("socket", "socket")
 SampleTuple = tuple[int, int, int, int, int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exchange:
-    """What is sent, and the answer that was accepted before load: one of another status or value is an error."""
+    """What is sent, and the answer that is right: one of another status or value is an error. `known` is a whole answer that was right."""
 
     request: bytes
     status: int
     body: bytes
+    known: bytes = b""
 
     def accepts(self, status: int, body: bytes) -> bool:
-        """Whether an answer is the accepted one: its bytes are, or its JSON value is, as with keys in another order."""
-        return status == self.status and (body == self.body or self._agrees(body))
+        """Whether an answer is the right one: its bytes are, or its JSON value is, as with keys in another order."""
+        if status != self.status or not (body == self.body or self._agrees(body)):
+            return False
+        self.body = body
+        return True
 
     def _agrees(self, body: bytes) -> bool:
         with contextlib.suppress(ValueError, RecursionError):
@@ -58,7 +62,10 @@ class Exchange:
 
 
 class Connection:
-    """One user's connection to one stack. Opened by the first request, and anew after the server closes it."""
+    """One user's connection to one stack. Opened by the first request, and anew after the server closes it.
+
+    `opened` is how often that was, `received` how many bytes came.
+    """
 
     def __init__(self, number: int, port: int) -> None:
         self._number = number
@@ -66,13 +73,12 @@ class Connection:
         self._socket: socket.socket | None = None
         self._watcher: Any = None
         self._wait: Callable[[], object] = get_hub().switch
-        self._known = b""
-        self._known_for: Exchange | None = None
         self._used_ns = 0
         self._is_aborted = False
+        self.opened = self.received = 0
 
-    def run_closed(self, exchange: Exchange, end_ns: int, samples: list[SampleTuple]) -> None:
-        """Send, wait for the answer, send again, until `end_ns`; append a sample for each request.
+    def run_closed(self, exchanges: Iterator[Exchange], end_ns: int, samples: list[SampleTuple]) -> None:
+        """Send the next request, wait for its answer, and so on until `end_ns`; append a sample for each request.
 
         The answer under way at `end_ns` is waited for. The watcher is active only here: nothing else may wake us.
         """
@@ -80,7 +86,7 @@ class Connection:
         self._refresh()
         try:
             while (sent_ns := perf_counter_ns()) < end_ns:
-                first_byte_ns, done_ns, status, correct = self._exchange(exchange)
+                first_byte_ns, done_ns, status, correct = self._exchange(next(exchanges))
                 samples.append((number, sent_ns, sent_ns, first_byte_ns, done_ns, status, correct))
                 if not status:
                     gevent.sleep(PAUSE_AFTER_ERROR_S)
@@ -129,7 +135,7 @@ class Connection:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watcher = get_hub().loop.io(plain.fileno(), _READABLE)
         self._socket = plain
-        self._known_for = None
+        self.opened += 1
         return plain
 
     def _exchange(self, exchange: Exchange) -> tuple[int, int, int, int]:
@@ -143,7 +149,8 @@ class Connection:
                 self._send_rest(plain, exchange.request[sent:])
             data = self._receive(plain)
             first_byte_ns = perf_counter_ns()
-            if data == self._known and exchange is self._known_for:
+            self.received += len(data)
+            if data == exchange.known:
                 return first_byte_ns, first_byte_ns, exchange.status, 1
             return self._read_answer(plain, exchange, data, first_byte_ns)
         except (OSError, httptools.HttpParserError):
@@ -172,6 +179,7 @@ class Connection:
         answer.feed(data)
         while not answer.is_complete:
             data = self._receive(plain)
+            self.received += len(data)
             received += data
             answer.feed(data)
         done_ns = perf_counter_ns()
@@ -179,5 +187,5 @@ class Connection:
         if answer.is_last:
             self.close()
         elif correct:
-            self._known, self._known_for = received, exchange
+            exchange.known = received
         return first_byte_ns, done_ns, answer.status, int(correct)

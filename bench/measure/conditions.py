@@ -2,12 +2,18 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.measure.processes import RunningStack, threads_of
+from bench.records import SliceRecord
+
+# What of the libraries that a process has mapped reads HTTP, and JSON; all have Python's own beside.
+PARSERS = {"httptools": "httptools", "_granian": "hyper (granian, in Rust)", "gunicorn_h1c": "gunicorn_h1c"}
+JSON_LIBRARIES = ("orjson", "ujson", "rapidjson", "pydantic_core")
 
 
 def read_memory(running: RunningStack) -> tuple[int, int]:
@@ -21,7 +27,7 @@ def read_memory(running: RunningStack) -> tuple[int, int]:
 
 
 def read_conditions(running: RunningStack) -> dict[str, Any]:
-    """Return how the stack really runs: its command, processes, threads, cores and the event loop and parser it loaded."""
+    """Return how the stack runs now: its command, processes, threads and cores, and which event loop, parser and JSON library it loaded."""
     processes = [psutil.Process(pid) for pid in running.pids()]
     maps = "".join(Path(f"/proc/{process.pid}/maps").read_text("utf-8", errors="replace") for process in processes)
     return {
@@ -33,7 +39,22 @@ def read_conditions(running: RunningStack) -> dict[str, Any]:
         "cores": sorted({core for thread in threads_of(running) for core in _affinity(thread)}),
         "uvloop": "uvloop" in maps,
         "httptools": "httptools" in maps,
+        "http_parser": next((words for library, words in PARSERS.items() if library in maps), "in Python"),
+        "json_library": ", ".join([*(library for library in JSON_LIBRARIES if library in maps), "Python's own"]),
         "ready_beside_others_s": round(running.ready_s, 3),
+    }
+
+
+def describe_traffic(slices: Sequence[SliceRecord], log_bytes: int) -> dict[str, Any]:
+    """Return what a stack's answers in a launch, warm-ups included, took of connections, bytes and lines of log."""
+    answers = sum(record.answers for record in slices)
+    if not answers:
+        return {}
+    connections, received = (sum(getattr(record, name) or 0 for record in slices) for name in ("connections", "received_bytes"))
+    return {
+        "connections_per_1000_answers": round(1000 * connections / answers, 1),
+        "bytes_per_answer": round(received / answers, 1),
+        "log_bytes_per_answer": round(log_bytes / answers, 2),
     }
 
 

@@ -16,10 +16,12 @@ import locust as locust
 
 import contextlib
 import gc
+import itertools
 import json
 import resource
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,17 +34,25 @@ from locust.env import Environment
 
 from bench.measure.client import PAUSE_AFTER_ERROR_S, Connection, Exchange, SampleTuple
 from bench.measure.clocks import read_clocks
+from bench.plan.arrivals import Arrivals, Rates
 from bench.plan.pace import Pace, is_kept
 
 NO_CONNECTION = -1
+# What a slice beside another has in common with it, and is counted there.
+NOT_ITS_OWN = {
+    "connections": 0, "received_bytes": 0, "server_cpu_ns": None, "server_user_ns": None, "server_kernel_ns": None, "generator_cpu_ns": 0,
+}  # fmt: skip
 
 
 class LiveSlice:
-    """One slice under way: what is sent to which stack, the samples so far, and `done` once no user takes part any more."""
+    """One slice under way: what is sent to which stack, the samples so far, and `done` once no user takes part any more.
 
-    def __init__(self, stack: str, exchange: Exchange) -> None:
+    The requests are sent in turn, whoever sends them, from the first one on in every slice.
+    """
+
+    def __init__(self, stack: str, exchanges: Sequence[Exchange]) -> None:
         self.stack = stack
-        self.exchange = exchange
+        self.exchanges = itertools.cycle(exchanges)
         self.samples: list[SampleTuple] = []
         self.done = gevent.event.Event()
         self._busy = 0
@@ -62,8 +72,8 @@ class LiveSlice:
 class ClosedSlice(LiveSlice):
     """One slice of a closed loop: each user sends, waits for its answer and sends again, until the end."""
 
-    def __init__(self, stack: str, exchange: Exchange, users: list[Any], end_ns: int) -> None:
-        super().__init__(stack, exchange)
+    def __init__(self, stack: str, exchanges: Sequence[Exchange], users: list[Any], end_ns: int) -> None:
+        super().__init__(stack, exchanges)
         self.end_ns = end_ns
         self._users = users
 
@@ -88,8 +98,8 @@ class OpenSlice(LiveSlice):
     under way: the first to be answered records what was due meanwhile as not sent, and waits for the next.
     """
 
-    def __init__(self, stack: str, exchange: Exchange, users: list[Any], due_ns: list[int]) -> None:
-        super().__init__(stack, exchange)
+    def __init__(self, stack: str, exchanges: Sequence[Exchange], users: list[Any], due_ns: list[int]) -> None:
+        super().__init__(stack, exchanges)
         self._due_ns = due_ns
         self._next = 0
         self._idle = users[::-1]
@@ -155,11 +165,11 @@ class LeanUser(User):
 
     def run_closed(self, live: ClosedSlice) -> None:
         """Load the stack of this slice until its end."""
-        self.connect(live.stack).run_closed(live.exchange, live.end_ns, live.samples)
+        self.connect(live.stack).run_closed(live.exchanges, live.end_ns, live.samples)
 
     def run_once(self, live: OpenSlice, due_ns: int) -> None:
         """Send one request that was due at `due_ns`."""
-        self.connect(live.stack).run_once(live.exchange, due_ns, live.samples)
+        self.connect(live.stack).run_once(next(live.exchanges), due_ns, live.samples)
 
     def connect(self, stack: str) -> Connection:
         """Return this user's connection to a stack."""
@@ -189,12 +199,13 @@ class PlainUser(FastHttpUser):
     def run_closed(self, live: ClosedSlice) -> None:
         """Load the stack of this slice until its end."""
         url = f"http://127.0.0.1:{self.ports[live.stack]}/predict"
-        body = live.exchange.request.partition(b"\r\n\r\n")[2].decode()
         headers = {"Content-Type": "application/json"}
         while (sent_ns := time.perf_counter_ns()) < live.end_ns:
+            exchange = next(live.exchanges)
+            body = exchange.request.partition(b"\r\n\r\n")[2].decode()
             answer = self.client.post(url, data=body, headers=headers, name="/predict")
             done_ns = time.perf_counter_ns()
-            correct = live.exchange.accepts(answer.status_code, answer.content or b"")
+            correct = exchange.accepts(answer.status_code, answer.content or b"")
             live.samples.append((self.number, sent_ns, sent_ns, done_ns, done_ns, answer.status_code, int(correct)))
             if not answer.status_code:
                 gevent.sleep(PAUSE_AFTER_ERROR_S)
@@ -203,17 +214,25 @@ class PlainUser(FastHttpUser):
         """Leave it to the client's own time-out."""
 
 
+def count_traffic(stack: str, users: Iterable[Any]) -> tuple[int, int]:
+    """Return how many connections these users have opened to a stack so far, and how many bytes came over them."""
+    found = [user.connections[stack] for user in users if stack in user.connections]
+    return sum(connection.opened for connection in found), sum(connection.received for connection in found)
+
+
 class Controller:
     """Runs the slices of a launch one after the other and keeps what they gave."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
         self._pace = Pace(**plan["pace"])
-        self._exchanges: dict[tuple[str, str], Exchange] = {}
+        self._rates = Rates(len(plan["server_cores"]) or 1, plan["last_rps"])
+        self._exchanges: dict[tuple[str, str], list[Exchange]] = {}
         for stack, places in plan["stacks"].items():
             for scenario, accepted in places["scenarios"].items():
-                fields = {name: bytes.fromhex(accepted[name]) for name in ("request", "body")}
-                self._exchanges[stack, scenario] = Exchange(status=accepted["status"], **fields)
+                self._exchanges[stack, scenario] = [
+                    Exchange(bytes.fromhex(one["request"]), one["status"], bytes.fromhex(one["body"])) for one in accepted
+                ]
         self._lengths_ms: dict[tuple[str, str, str], float] = {}
         self._stretches: dict[tuple[str, str], float] = {}
         self.samples: list[Any] = []
@@ -228,48 +247,97 @@ class Controller:
         cell = planned["scenario"], planned["load"]
         if cell not in self._stretches:
             own = [place for place in self._plan["slices"] if (place["scenario"], place["load"], place["block"]) == (*cell, 0)]
-            lengths_ms = [self._lengths_ms[place["stack"], *cell] for place in own if place["length_ms"] is None]
+            lengths_ms = [self._lengths_ms[place["stack"], *cell] for place in own if not place["arrivals"]]
             self._stretches[cell] = self._pace.stretch(lengths_ms)
         return is_kept(planned["block"], self._stretches[cell])
 
-    def run_slice(self, planned: dict[str, Any], users: list[Any]) -> dict[str, Any]:
-        """Give one stack all the load for one slice; return its record."""
+    def run_slice(self, planned: dict[str, Any], beside: dict[str, Any] | None, users: list[Any]) -> list[dict[str, Any]]:
+        """Give one stack all the load for one slice, and what is planned beside it; return the record of each."""
         pace = self._pace
         cell = (planned["stack"], planned["scenario"], planned["load"])
-        stack, exchange = planned["stack"], self._exchanges[cell[:2]]
-        length_ms = planned["length_ms"] or self._lengths_ms[cell]
-        chosen = users[: planned["users"]]
+        stack = planned["stack"]
+        rate_rps = self._rate_rps(planned)
+        length_ms = planned["length_ms"]
+        if length_ms is None:
+            length_ms = self._length_ms(cell, planned["arrivals"], rate_rps)
+        chosen, others = users[: planned["users"]], users[planned["users"] :]
         server = self._plan["stacks"][stack]["pid"], self._plan["server_cores"]
-        due_ns = self._plan["arrivals"][planned["arrivals"]] if planned["arrivals"] else None
+        due = [self._draw(own, length_ms) for own in (planned, beside) if own]
         gc.collect()
+        opened, received = count_traffic(stack, users)
         before = read_clocks(*server)
         start_ns = time.perf_counter_ns()
         end_ns = start_ns + int(length_ms * 1e6)
-        live: Any
-        if due_ns is None:
-            live = ClosedSlice(stack, exchange, chosen, end_ns)
-        else:
-            live = OpenSlice(stack, exchange, chosen, [start_ns + due for due in due_ns])
-        live.begin()
-        drain_timeout_s = pace.drain_timeout_s
-        if not live.done.wait(length_ms / 1e3 + drain_timeout_s):
-            for user in chosen:
+        lives = [self._begin(planned, due[0], chosen, start_ns, end_ns)]
+        lives += [self._begin(beside, due[1], others[: beside["users"]], start_ns, end_ns)] if beside else []
+        deadline_s = length_ms / 1e3 + pace.drain_timeout_s
+        if not all(live.done.wait(max(0.0, deadline_s - (time.perf_counter_ns() - start_ns) / 1e9)) for live in lives):
+            for user in users:
                 user.abort(stack)
-            live.done.wait(drain_timeout_s)
+            for live in lives:
+                live.done.wait(pace.drain_timeout_s)
         drained_ns = time.perf_counter_ns()
         after = read_clocks(*server)
-        self._keep(planned["index"], live.samples)
-        correct = sum(sample[-1] for sample in live.samples)
-        if planned["warm_up"]:
-            self._lengths_ms[cell] = pace.length_ms(correct / (drained_ns - start_ns) * 1e9, len(chosen))
-        return {
+        now_opened, now_received = count_traffic(stack, users)
+        fact = {
             "slice": planned["index"],
+            "offered_rps": rate_rps,
+            "connections": now_opened - opened,
+            "received_bytes": now_received - received,
             "start_ns": start_ns,
             "settled_ns": start_ns + pace.settle_ms * 1_000_000,
             "end_ns": end_ns,
             "drained_ns": drained_ns,
             **after.since(before, drained_ns - start_ns),
         }
+        self._keep(planned["index"], lives[0].samples)
+        if planned["warm_up"]:
+            self._learn(planned, fact, lives[0].samples)
+        if not beside:
+            return [fact]
+        self._keep(beside["index"], lives[1].samples)
+        return [fact, {**fact, **NOT_ITS_OWN, "slice": beside["index"], "offered_rps": self._rate_rps(beside)}]
+
+    def _rate_rps(self, planned: dict[str, Any]) -> float | None:
+        """Return the rate of a slice of an open loop."""
+        if not planned["arrivals"]:
+            return None
+        return self._rates.find(planned["stack"], planned["load"], Arrivals(**planned["arrivals"]), calibrates=planned["calibrates"])
+
+    def _draw(self, planned: dict[str, Any], length_ms: float) -> list[int] | None:
+        """Return when the requests of a slice of an open loop are due."""
+        rate_rps = self._rate_rps(planned)
+        return Arrivals(**planned["arrivals"]).draw(rate_rps, length_ms) if rate_rps else None
+
+    def _begin(self, planned: dict[str, Any], due_ns: list[int] | None, users: list[Any], start_ns: int, end_ns: int) -> LiveSlice:
+        exchanges = self._exchanges[planned["stack"], planned["scenario"]]
+        live: ClosedSlice | OpenSlice
+        if due_ns is None:
+            live = ClosedSlice(planned["stack"], exchanges, users, end_ns)
+        else:
+            live = OpenSlice(planned["stack"], exchanges, users, [start_ns + due for due in due_ns])
+        live.begin()
+        return live
+
+    def _length_ms(self, cell: tuple[str, str, str], arrivals: dict[str, Any] | None, rate_rps: float | None) -> float:
+        if arrivals:
+            return self._pace.open_length_ms(rate_rps, is_own=arrivals["own_share"] is not None)
+        return self._lengths_ms[cell]
+
+    def _learn(self, planned: dict[str, Any], fact: dict[str, Any], samples: list[SampleTuple]) -> None:
+        """Take in what a slice that is not counted says of rates and lengths to come."""
+        stack, load = planned["stack"], planned["load"]
+        correct = sum(sample[-1] for sample in samples)
+        if planned["arrivals"]:
+            self._rates.learn_cost(load, correct, fact["server_cpu_ns"])
+        elif planned["calibrates"]:
+            settled_ns, end_ns = fact["settled_ns"], fact["end_ns"]
+            answers = sum(sample[-1] for sample in samples if settled_ns <= sample[4] < end_ns)
+            self._rates.learn_capacity(stack, answers, (end_ns - settled_ns) / 1e9)
+        else:
+            rate_rps = correct / (fact["drained_ns"] - fact["start_ns"]) * 1e9
+            self._rates.warm_up(stack, rate_rps)
+            self._lengths_ms[stack, planned["scenario"], load] = self._pace.length_ms(rate_rps, planned["users"])
 
     def _keep(self, index: int, samples: list[SampleTuple]) -> None:
         rows = np.empty((len(samples), 8), dtype=np.int64)
@@ -297,7 +365,10 @@ def main(plan_path: Path, samples_path: Path) -> None:
     user_class: Any = {"lean": LeanUser, "fasthttp": PlainUser}[plan["client"]]
     user_class.ports.update({stack: places["port"] for stack, places in plan["stacks"].items()})
     runner: Any = Environment(user_classes=[user_class]).create_local_runner()
-    wanted = max(planned["users"] for planned in plan["slices"])
+    planned_slices = plan["slices"]
+    followed = dict(zip(range(len(planned_slices)), planned_slices[1:], strict=False))
+    besides = {place: other for place, other in followed.items() if other["beside"]}
+    wanted = max(own["users"] + besides.get(place, {"users": 0})["users"] for place, own in enumerate(planned_slices))
     runner.start(wanted, spawn_rate=wanted)
     while len(user_class.everyone) < wanted:
         gevent.sleep(0.001)
@@ -305,12 +376,13 @@ def main(plan_path: Path, samples_path: Path) -> None:
     gc.freeze()
     gc.disable()
     controller = Controller(plan)
-    for planned in plan["slices"]:
-        if not controller.is_needed(planned):
+    for place, planned in enumerate(planned_slices):
+        if planned["beside"] or not controller.is_needed(planned):
             continue
-        print(json.dumps(controller.run_slice(planned, user_class.everyone)), flush=True)  # noqa: T201 - the way to the runner
-        if not sys.stdin.buffer.readline():
-            os._exit(1)  # the bench has gone
+        for fact in controller.run_slice(planned, besides.get(place), user_class.everyone):
+            print(json.dumps(fact), flush=True)  # noqa: T201 - the way to the runner
+            if not sys.stdin.buffer.readline():
+                os._exit(1)  # the bench has gone
     temporary = samples_path.with_suffix(".part")
     with temporary.open("wb") as file:
         np.save(file, np.concatenate(controller.samples))

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
+import psutil
 
 from bench.errors import GeneratorError, RunFolderError, StackError
-from bench.measure.conditions import read_conditions, read_memory
+from bench.measure.conditions import describe_traffic, read_conditions, read_memory
 from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
@@ -26,9 +28,8 @@ from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
 from bench.plan.pace import Pace
-from bench.plan.schedule import PlannedLaunch, PlannedSlice, draw_arrivals
+from bench.plan.schedule import PlannedLaunch, PlannedSlice
 from bench.records import Memory, SliceRecord
-from bench.records.loads import parse_load
 from bench.records.samples import Ints, write_samples
 
 GENERATOR = "bench.measure.generator"
@@ -54,12 +55,18 @@ class LaunchResult:
     total_s: float
 
 
-def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_slice: Callable[[PlannedSlice], None]) -> LaunchResult:
+def measure_launch(
+    launch: PlannedLaunch,
+    cores: Cores,
+    samples_path: Path,
+    on_slice: Callable[[PlannedSlice], None],
+    last_rps: Mapping[str, float] = MappingProxyType({}),
+) -> LaunchResult:
     """Start every stack that is planned anew, pass the parity gate, run the slices, and stop everything, whatever happens.
 
-    The samples go to `samples_path`. A stack that ends by itself under load fails its requests from then on; the others go on.
-    `on_slice` is called when a slice has drained, before the next one begins. Raises `StackError`,
-    `ParityError`, `GeneratorError`, or `RunFolderError` if the samples cannot be written.
+    The samples go to `samples_path`. `last_rps` are the rates at busy shares of the launch before, by load. A stack that ends by itself
+    under load fails its requests from then on; the others go on. `on_slice` is called when a slice has drained, before the next one
+    begins. Raises `StackError`, `ParityError`, `GeneratorError`, or `RunFolderError` if the samples cannot be written.
     """
     begin_s = time.monotonic()
     with contextlib.ExitStack() as exits:
@@ -69,9 +76,11 @@ def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_s
         accepted = {stack.stack.name: check_stack(stack, launch.scenarios[stack.stack.name]) for stack in running}
         conditions = {stack.stack.name: read_conditions(stack) for stack in running}
         refuse_unequal(launch.equal, conditions)
+        log_bytes = {stack.stack.name: stack.log_bytes() for stack in running}
+        idle = {stack.stack.name: stack for stack in running}
         rest = [read_memory(stack) for stack in running]
         model_ms = measure_models(launch.engines, launch.timed, cores) if launch.timed else {}
-        plan = generator_plan(launch.pace, launch.slices, running, accepted, cores)
+        plan = generator_plan(launch.pace, launch.slices, running, accepted, cores) | {"last_rps": dict(last_rps)}
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
         deaths: dict[str, str] = {}
@@ -81,14 +90,22 @@ def measure_launch(launch: PlannedLaunch, cores: Cores, samples_path: Path, on_s
                     deaths.setdefault(stack.stack.name, death)
                 stack.bound_log()
             facts.append(fact)
-            on_slice(launch.slices[fact["slice"]])
+            place = launch.slices[fact["slice"]]
+            # As they are once they have worked, and while their connections are open.
+            if not place.warm_up and place.stack not in deaths and (loaded := idle.pop(place.stack, None)):
+                with contextlib.suppress(psutil.Error, OSError):  # one that ends just now is told of as dead
+                    conditions[place.stack] = read_conditions(loaded)
+            on_slice(place)
         samples: Ints = np.load(folder / "samples.npy")
         memory = tuple(
             Memory(launch.number, stack.stack.name, *at_rest, *read_memory(stack))
             for stack, at_rest in zip(running, rest, strict=True)
             if stack.stack.name not in deaths
         )
+        log_bytes = {stack.stack.name: stack.log_bytes() - log_bytes[stack.stack.name] for stack in running}
     slices = tuple(describe_slices(launch.number, launch.slices, facts, samples))
+    for name in conditions:
+        conditions[name] |= describe_traffic([record for record in slices if record.stack == name], log_bytes[name])
     try:
         write_samples(samples_path, samples)
     except OSError as error:
@@ -116,7 +133,7 @@ def generator_plan(
     pace: Pace,
     planned: Sequence[PlannedSlice],
     running: Sequence[RunningStack],
-    accepted: dict[str, dict[str, Accepted]],
+    accepted: Mapping[str, Mapping[str, Sequence[Accepted]]],
     cores: Cores,
 ) -> dict[str, Any]:
     """Return all that the generator needs, as plain data."""
@@ -125,21 +142,17 @@ def generator_plan(
         "cores": list(cores.generator),
         "server_cores": list(cores.servers),
         "pace": asdict(pace),
+        "last_rps": {},
         "stacks": {
             stack.stack.name: {
                 "port": stack.port,
                 "pid": stack.process.pid,
                 "scenarios": {
-                    name: {"request": answer.request.hex(), "status": answer.status, "body": answer.body.hex()}
-                    for name, answer in accepted[stack.stack.name].items()
+                    name: [{"request": answer.request.hex(), "status": answer.status, "body": answer.body.hex()} for answer in answers]
+                    for name, answers in accepted[stack.stack.name].items()
                 },
             }
             for stack in running
-        },
-        "arrivals": {
-            place.arrivals: draw_arrivals(parse_load(place.load), place.offered_rps, place.length_ms, place.arrivals)
-            for place in planned
-            if place.offered_rps and place.length_ms
         },
         "slices": [asdict(place) for place in planned],
     }

@@ -1,7 +1,7 @@
 """The parity gate: before load, every stack must answer golden and random requests as computed offline."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from httptools import HttpParserError
@@ -9,25 +9,34 @@ from httptools import HttpParserError
 from bench.errors import ParityError
 from bench.measure.answers import agree, exchange, read_value
 from bench.measure.processes import RunningStack
-from bench.plan.expected import Expected, expected_answer, parity_scenarios
-from bench.plan.scenarios import Scenario
+from bench.plan.expected import Expected, expected_answer, expected_in_turn, parity_scenarios
+from bench.plan.scenarios import SCENARIOS, Scenario
 
 TIMEOUT_S = 10.0
 SHOWN_CHARACTERS = 400
 
 
 class Accepted(NamedTuple):
-    """The request as it was sent, and the answer that passed: during load every other answer is an error."""
+    """A request, and the answer to it that is right: during load one of another status, bytes and JSON value is an error."""
 
     request: bytes
     status: int
     body: bytes
 
 
-def check_stack(running: RunningStack, scenarios: Sequence[str]) -> dict[str, Accepted]:
-    """Return the accepted answer of each scenario; raise `ParityError`, both answers shown, at the first mismatch."""
+def check_stack(running: RunningStack, scenarios: Sequence[str]) -> dict[str, list[Accepted]]:
+    """Return the requests of each scenario with the answers that are right; raise `ParityError`, both shown, at the first mismatch.
+
+    The first request of a scenario is sent, as golden and random ones are; of the others the answers are computed offline.
+    """
     answers = {scenario.name: check_answer(running, scenario) for scenario in parity_scenarios(running.stack, scenarios)}
-    return {name: answers[name] for name in scenarios}
+    return {name: [answers[name], *_computed(running, SCENARIOS[name])] for name in scenarios}
+
+
+def _computed(running: RunningStack, scenario: Scenario) -> Iterable[Accepted]:
+    """Yield the further requests of a scenario with the answers that a stack must give."""
+    for one, expected in zip(scenario.each()[1:], expected_in_turn(scenario.name, running.stack)[1:], strict=True):
+        yield Accepted(one.request(running.port), expected.status, json.dumps(expected.value).encode())
 
 
 def check_answer(running: RunningStack, scenario: Scenario) -> Accepted:

@@ -36,7 +36,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass
 class RunningStack:
-    """A stack that is starting or running. `started_ns` is when its process was made."""
+    """A stack that is starting or running. `started_ns` is when its process was made, `cut_bytes` what its log no longer holds."""
 
     stack: Stack
     port: int
@@ -45,6 +45,7 @@ class RunningStack:
     started_ns: int
     mark: str
     ready_s: float = 0.0
+    cut_bytes: int = 0
 
     def pids(self) -> list[int]:
         """Return the ids of its processes, the main one first."""
@@ -58,8 +59,16 @@ class RunningStack:
     def bound_log(self) -> None:
         """Begin the log anew when it has grown too long."""
         with contextlib.suppress(OSError):
-            if self.log.stat().st_size > MAX_LOG_BYTES:
+            size = self.log.stat().st_size
+            if size > MAX_LOG_BYTES:
                 os.truncate(self.log, 0)
+                self.cut_bytes += size
+
+    def log_bytes(self) -> int:
+        """Return how much it has printed so far."""
+        with contextlib.suppress(OSError):
+            return self.cut_bytes + self.log.stat().st_size
+        return self.cut_bytes
 
     def describe_death(self) -> str:
         """Return how its main process ended and its last output; nothing while it runs."""

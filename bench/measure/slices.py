@@ -30,14 +30,13 @@ def describe_slices(launch: int, planned: Sequence[PlannedSlice], facts: Iterabl
                 scenario=place.scenario,
                 load=place.load,
                 warm_up=place.warm_up,
-                offered_rps=place.offered_rps,
                 answers=int(correct.sum()),
                 settled_answers=own.answered,
                 errors=int((done & ~correct).sum()),
                 unfinished=int((sent & ~done).sum()),
                 not_sent=int((~sent).sum()),
                 throughput_rps=rate_of(own.answered, fact["end_ns"] - fact["settled_ns"]),
-                send_lag_p99_ms=supported_percentile(own.send_lag_ms, 0.99) if place.offered_rps else None,
+                send_lag_p99_ms=supported_percentile(own.send_lag_ms, 0.99) if place.arrivals else None,
                 **fact,
             )
         )

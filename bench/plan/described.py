@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from bench.errors import RunFolderError
 from bench.plan.plan import METHOD, Plan
-from bench.plan.rules import GateRules, Rules
+from bench.plan.rules import Rules
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
 from bench.records.record import adapter
@@ -19,21 +19,21 @@ from bench.records.record import adapter
 FORMER_METHOD = "block-medians-1"
 # It had no limit.
 _FORMER_LIMIT_S = 86_400
+# What stands there for readers, or is of older versions, which found rates once for a whole run.
+_NOT_READ = ("pair_names", "bodies", "roles", "offered_rps", "saturation_rps")
 
 
 def describe(plan: Plan) -> dict[str, Any]:
     """Return a plan as plain data, as the manifest keeps it: all that decides what is done and how it is judged."""
     document: dict[str, Any] = adapter(Plan).dump_python(plan)
-    offered = {(key.load, key.stack): plan.offered_rps(key.stack, key.load) for key in plan.cells()}
     return {
         **document,
         "pairs": [list(pair.stacks) for pair in plan.pairs],
         "pair_names": [pair.name for pair in plan.pairs],
         "changes": [[change.name, change.contender, change.baseline] for change in plan.changes],
         "stacks": {name: _describe_stack(stack, document["stacks"][name]) for name, stack in plan.stacks.items()},
-        "bodies": {name: SCENARIOS[name].body.decode() for part in plan.parts for name in part.scenarios},
+        "bodies": {name: [one.body.decode() for one in SCENARIOS[name].each()] for part in plan.parts for name in part.scenarios},
         "roles": [{"row": list(row), "role": role, "level": plan.rules.levels[role]} for row, role in plan.roles.items()],
-        "offered_rps": [{"load": load, "stack": stack, "rps": rate} for (load, stack), rate in offered.items() if rate],
     }
 
 
@@ -52,7 +52,7 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
 
 def read_rules(document: Mapping[str, Any]) -> Rules:
     """Return the rules of a plan that `describe` wrote."""
-    rules: Rules = adapter(Rules).validate_python(_modern_rules(document))
+    rules: Rules = adapter(Rules).validate_python(_known(document.get("rules", {}), Rules))
     return rules
 
 
@@ -67,7 +67,7 @@ def method_of(document: Mapping[str, Any]) -> str:
 
 
 def _read_plan(document: Mapping[str, Any]) -> Plan:
-    kept = {key: value for key, value in document.items() if key not in ("pair_names", "bodies", "roles", "offered_rps")}
+    kept = {key: value for key, value in document.items() if key not in _NOT_READ}
     names = document.get("pair_names") or [" / ".join(pair) for pair in document["pairs"]]
     judged: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for entry in document["roles"]:
@@ -80,7 +80,7 @@ def _read_plan(document: Mapping[str, Any]) -> Plan:
     ]
     changes = [dict(zip(("name", "contender", "baseline"), change, strict=True)) for change in document.get("changes", ())]
     stacks = {name: _modern_stack(stack) for name, stack in document["stacks"].items()}
-    fresh = {"method": METHOD, "limit_s": document.get("limit_s", _FORMER_LIMIT_S), "rules": _modern_rules(document)}
+    fresh = {"method": METHOD, "limit_s": document.get("limit_s", _FORMER_LIMIT_S), "rules": _known(document.get("rules", {}), Rules)}
     plan: Plan = adapter(Plan).validate_python({**kept, **fresh, "pairs": pairs, "changes": changes, "stacks": stacks})
     return plan
 
@@ -90,13 +90,10 @@ def _modern_stack(stack: Mapping[str, Any]) -> dict[str, Any]:
     return {"bare": stack.get("floor", ""), **{key: value for key, value in stack.items() if key != "floor"}}
 
 
-def _modern_rules(document: Mapping[str, Any]) -> dict[str, Any]:
+def _known(given: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """Return the rules of a plan, without those of an older version that nothing asks for any more."""
-    given: Mapping[str, Any] = document.get("rules", {})
-    if "method" in document:
-        return dict(given)
-    gates = {key: value for key, value in given.get("gates", {}).items() if key in {field.name for field in fields(GateRules)}}
-    return {**given, "gates": gates}
+    asked = {field.name: field.type for field in fields(kind) if field.name in given}
+    return {name: _known(given[name], type_) if is_dataclass(type_) else given[name] for name, type_ in asked.items()}
 
 
 def _describe_stack(stack: Stack, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from bench.errors import ConfigError
-from bench.plan.scenarios import ENRICH, PREDICT, SCENARIOS, Scenario, draw_passengers
+from bench.plan.scenarios import ENRICH, LIVENESS, PREDICT, PROBE, SCENARIOS, Scenario, draw_passengers
 from bench.plan.stacks import Stack
 from bench.servers.bare import ANSWER
 from bench.servers.upstream import PASSENGERS
@@ -40,7 +40,7 @@ def check_scenario(name: str, stack: Stack) -> Scenario:
 def _answerable(stack: Stack) -> list[str]:
     if stack.fixed:
         return ["predict-1"]
-    refused = {"invalid"} if stack.engine == "article" else set()  # the article's handler refuses nothing
+    refused = {"invalid", PROBE} if stack.engine == "article" else set()  # the article refuses nothing, and has no health check
     return [name for name, scenario in SCENARIOS.items() if (scenario.path == ENRICH) == stack.upstream and name not in refused]
 
 
@@ -61,17 +61,30 @@ def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
 
 
 def expected_answer(scenario: Scenario, stack: Stack) -> Expected:
-    """Return what the stack must answer."""
-    if stack.fixed:
-        return Expected(200, json.loads(ANSWER))
+    """Return what the stack must answer to the first request of a scenario."""
+    return Expected(200, json.loads(ANSWER)) if stack.fixed else _answer_of(scenario, stack.engine)
+
+
+def expected_in_turn(name: str, stack: Stack) -> list[Expected]:
+    """Return what a stack must answer to each request of a scenario."""
+    asked = SCENARIOS[name].each()
+    return [expected_answer(asked[0], stack)] * len(asked) if stack.fixed else list(_answers_in_turn(name, stack.engine))
+
+
+@cache
+def _answers_in_turn(name: str, engine: str) -> tuple[Expected, ...]:
+    return tuple(_answer_of(scenario, engine) for scenario in SCENARIOS[name].each())
+
+
+def _answer_of(scenario: Scenario, engine: str) -> Expected:
     if scenario.document is None:
-        return Expected(200, contract.WELCOME)
+        return Expected(200, contract.OK if scenario.path == LIVENESS else contract.WELCOME)
     asked = [PASSENGERS[scenario.document["passenger"]]] if scenario.passengers is None else list(scenario.passengers)
     try:
         passengers = contract.validate_passengers(asked)
     except Failure as failure:
         return Expected(failure.kind.status, failure.document())
-    return Expected(200, {"prediction": _service(stack.engine).predict(passengers)})
+    return Expected(200, {"prediction": _service(engine).predict(passengers)})
 
 
 @cache

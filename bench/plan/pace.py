@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Pace:
     """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed.
 
-    Where that makes the slices of a load longer than `slice_ms`, a launch has fewer blocks of it: its time stays as planned.
+    Where that makes the slices of a closed loop longer than `slice_ms`, a launch has fewer blocks of it: its time stays as planned.
     """
 
     slice_ms: float
@@ -21,6 +21,9 @@ class Pace:
     drains_per_slice: float
     max_slice_ms: float
     drain_timeout_s: float
+    open_slice_ms: float = 0
+    own_slice_ms: float = 0
+    own_answers: float = 0
 
     def length_ms(self, rate_rps: float | None, users: int) -> float:
         """Return the length of a slice of a closed loop: long enough for enough answers, and to outweigh its drain.
@@ -31,6 +34,11 @@ class Pace:
             return self.slice_ms
         answers = max(self.min_answers, self.drains_per_slice * users)
         return max(self.slice_ms, min(self.max_slice_ms, answers / rate_rps * 1e3))
+
+    def open_length_ms(self, rate_rps: float | None, *, is_own: bool) -> float:
+        """Return the length of a slice of an open loop, which begins with an empty queue; `is_own`: at a share of its own throughput."""
+        answers_ms = (self.own_answers if is_own else self.min_answers) / rate_rps * 1e3 if rate_rps else 0.0
+        return max(self.slice_ms, self.own_slice_ms if is_own else self.open_slice_ms, min(self.max_slice_ms, answers_ms))
 
     def stretch(self, lengths_ms: Sequence[float]) -> float:
         """Return how many times as long as planned the slices of a closed loop are on average; 1 where there are none."""

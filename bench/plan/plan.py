@@ -8,13 +8,13 @@ from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
 from bench.plan.expected import check_scenario
 from bench.plan.profiles import MOST_LAUNCHES, Change, JudgedRow, Pair, Part, Profile, read_profile
 from bench.plan.rules import Rules, share_level
+from bench.plan.scenarios import PROBE
 from bench.plan.stacks import BUNDLED_STACKS, TWIN, Stack, load_stacks, resolve_stack, with_engine
 from bench.records import NO_MODEL, CellKey, Metric, Role
 from bench.records.loads import parse_load
@@ -25,7 +25,6 @@ DEFAULT_SEED = 20261125
 MAX_SLICES = 200_000
 # How ratios come from slices: what a launch answered in all its time, contender over baseline. A run is judged again by another name.
 METHOD = "totals-1"
-_SIGNIFICANT_DIGITS = 3
 
 # Part, contender, baseline, scenario, load and metric of a row.
 RoleKey = tuple[str, str, str, str, str, Metric]
@@ -35,14 +34,12 @@ RoleKey = tuple[str, str, str, str, str, Metric]
 class Plan(Profile):
     """A checked plan: a profile with the stacks that it names, the rules, and what was asked for beside it.
 
-    `saturation_rps` is what each stack was found to carry: empty before that was measured, or where no load needs it.
     `allow_unequal` lets stacks be compared that differ in serving processes, or a uvicorn without its fast parts.
     """
 
     seed: int
     stacks: Mapping[str, Stack]
     rules: Rules = Rules()
-    saturation_rps: Mapping[str, float] = Field(default_factory=dict)
     allow_unequal: bool = False
     price: Price = Price()
     method: str = METHOD
@@ -54,32 +51,21 @@ class Plan(Profile):
         return {(part, *pair.stacks, row.scenario, row.load, row.metric): row.role for pair, row in judged_rows(self)}
 
     def cells(self) -> list[CellKey]:
-        """Return the key of every cell of the run, in the order of the plan; those that `left_out` names are none."""
-        return [key for key in self._all_cells() if self._carries(key)]
+        """Return the key of every cell of the run, in the order of the plan, those of probes included."""
+        return [key for part in self.parts for key in (*self.loaded_cells(part), *self.probed_cells(part))]
 
-    def left_out(self) -> list[tuple[CellKey, str]]:
-        """Return the cells that are not measured because the stack cannot carry the load, each with the reason."""
-        return [(key, self._describe_excess(key)) for key in self._all_cells() if not self._carries(key)]
+    def loaded_cells(self, part: Part) -> list[CellKey]:
+        """Return the keys of the cells of a part that have slices to themselves."""
+        return [
+            CellKey(part.name, stack, scenario, load)
+            for scenario in part.scenarios
+            for load in part.loads
+            for stack in part.stacks_under(load)
+        ]
 
-    def offered_rps(self, stack: str, load: str) -> float | None:
-        """Return the rate at which a stack is loaded; None for a closed loop, and while it is not known."""
-        parsed = parse_load(load)
-        if parsed.percent is None:
-            return parsed.rate_rps
-        saturation = self._saturation(stack) if parsed.is_own else self._reference_rps()
-        return None if saturation is None else float(f"{saturation * parsed.percent / 100:.{_SIGNIFICANT_DIGITS}g}")
-
-    def needs_rates(self) -> list[str]:
-        """Return the stacks whose saturation throughput decides a rate or whether they can carry it.
-
-        Twins are as their baselines; bare servers and copies without a model carry what the whole stack does.
-        """
-        shares = [(part, load) for part in self.parts for load in part.loads if parse_load(load).percent]
-        own = {stack for part, load in shares if parse_load(load).is_own for stack in part.stacks_under(load)}
-        names = [stack.removesuffix(TWIN) for part, load in shares for stack in part.stacks_under(load)]
-        reference = [stack.removesuffix(TWIN) for stack in self.pairs[0].stacks] if shares else []
-        doubtful = [name for name in names if name in own or not (self.stacks[name].fixed or self.stacks[name].engine == NO_MODEL)]
-        return list(dict.fromkeys([*reference, *doubtful]))
+    def probed_cells(self, part: Part) -> list[CellKey]:
+        """Return the keys of the cells of a part that run beside others."""
+        return [CellKey(part.name, stack, PROBE, part.probe) for stack in part.stacks] if part.probe else []
 
     def ladders(self, part: Part) -> list["Ladder"]:
         """Return the rungs of each stack that a part measures beside its bare server and its copy without a model."""
@@ -87,12 +73,13 @@ class Plan(Profile):
         return [ladder for ladder in rungs if ladder.bare in part.stacks and ladder.no_model in part.stacks]
 
     def launch_sizes(self) -> list["LaunchSize"]:
-        """Return how large the launches of each part are."""
+        """Return how large the launches of each part are; open loops have users, too, in warm-ups and while their rates are found."""
+        rate_users = parse_load(self.rules.rates.load).users or 0
         return [
             LaunchSize(
                 stacks=len(part.stacks),
-                users=max(parse_load(load).users or 0 for load in part.loads),
-                in_flight=max(self.rules.open_loop.max_in_flight if parse_load(load).is_open else 0 for load in part.loads),
+                users=max(parse_load(load).users or rate_users for load in part.loads),
+                in_flight=self.rules.open_loop.max_in_flight if part.probe or any(parse_load(load).is_open for load in part.loads) else 0,
             )
             for part in self.parts
         ]
@@ -114,32 +101,6 @@ class Plan(Profile):
         engines = dict.fromkeys(self.stacks[name].engine for name in names)
         pairs = [pair.stacks for pair in self.pairs]
         return [engine for engine in engines if any(all(with_engine(stack, engine) in names for stack in pair) for pair in pairs)]
-
-    def _all_cells(self) -> list[CellKey]:
-        return [
-            CellKey(part.name, stack, scenario, load)
-            for part in self.parts
-            for scenario in part.scenarios
-            for load in part.loads
-            for stack in part.stacks_under(load)
-        ]
-
-    def _carries(self, key: CellKey) -> bool:
-        offered, saturation = self.offered_rps(key.stack, key.load), self._saturation(key.stack)
-        if offered is None or saturation is None:
-            return True
-        return offered <= self.rules.open_loop.carried_share * saturation or (parse_load(key.load).is_own and saturation > 0)
-
-    def _describe_excess(self, key: CellKey) -> str:
-        offered, saturation = self.offered_rps(key.stack, key.load), self._saturation(key.stack)
-        return f"{key.load} is {offered:,.0f} req/s; {key.stack} was found to carry {saturation:,.0f}"
-
-    def _saturation(self, stack: str) -> float | None:
-        return self.saturation_rps.get(stack.removesuffix(TWIN))
-
-    def _reference_rps(self) -> float | None:
-        rates = [self._saturation(stack) for stack in self.pairs[0].stacks]
-        return None if None in rates else min(rate for rate in rates if rate is not None)
 
 
 @plain_dataclass(frozen=True)
@@ -240,13 +201,21 @@ def _check_parts(plan: Plan) -> None:
 
 
 def _check_part(profile: str, part: Part, plan: Plan) -> None:
-    for load in part.loads:
-        if parse_load(load).percent and not plan.pairs:
-            message = f"{profile}: {load} is a share of what the first pair carries, and there is no pair."
+    for load in map(parse_load, part.loads):
+        if load.is_former:
+            message = f"{profile}: {load.name} is of older versions; use busy-N: the rate that keeps the baseline's core N % busy."
+            raise ConfigError(message)
+        if load.is_busy and (not plan.pairs or plan.pairs[0].baseline not in part.stacks):
+            message = (
+                f"{profile}: {load.name} is a share of what keeps the baseline of the first pair busy; part {part.name} lacks that stack."
+            )
+            raise ConfigError(message)
+        if (load.is_busy or load.is_own) and len(part.scenarios) > 1:
+            message = f"{profile}: the rate of {load.name} is found with one scenario; give each of part {part.name} a part of its own."
             raise ConfigError(message)
     for stack in part.stacks:
         if stack.removesuffix(TWIN) not in part.stacks:
             message = f"{profile}: part {part.name} has {stack}, but not the stack that it is a copy of."
             raise ConfigError(message)
-        for scenario in part.scenarios:
+        for scenario in (*part.scenarios, *([PROBE] if part.probe else [])):
             check_scenario(scenario, plan.stacks[stack])

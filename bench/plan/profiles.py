@@ -20,6 +20,7 @@ MOST_LAUNCHES = 200
 Launches = Annotated[Whole, within(1, MOST_LAUNCHES)]
 Blocks = Annotated[Whole, within(1, 1000)]
 SliceMs = Annotated[Whole, within(20, 10_000)]
+SettleMs = Annotated[Whole, within(0, 5_000)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -63,8 +64,9 @@ class Part(Record):
     `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. `trio_turns` says how many
     turns the first pair with both copies of its baseline has in each block of a load, where the other stacks have one. Where not every
     stack is put under every load, `stacks_by_load` has those of each: one start then serves several purposes. With a `first_look` the
-    part may end before its last launch, see `Rules`. `slice_ms` is the part's own instead of the profile's. Blocks that are not
-    `mirrored` hold one slice of every stack instead of two: enough for what is explored, not for what is judged.
+    part may end before its last launch, see `Rules`. `slice_ms` and `settle_ms` are the part's own instead of the profile's. Blocks that
+    are not `mirrored` hold one slice of every stack instead of two: enough for what is explored, not for what is judged. With a `probe`,
+    a load, a stack is asked beside each of its slices whether it is alive.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Part(Record):
     first_look: Whole | None = None
     mirrored: YesNo = True
     slice_ms: SliceMs | None = None
+    settle_ms: SettleMs | None = None
+    probe: str | None = None
 
     def count_blocks(self, load: str) -> int:
         """Return in how many blocks of a launch a load has its turn."""
@@ -89,9 +93,9 @@ class Part(Record):
         return self.stacks_by_load.get(load, self.stacks)
 
     def count_slices(self) -> int:
-        """Return how many counted slices a launch has, at most: a stack that cannot carry a load has none under it."""
+        """Return how many counted slices a launch has, at most: there are fewer where they have to be longer."""
         turns = sum(self.count_blocks(load) * self.trio_turns.get(load, 1) * len(self.stacks_under(load)) for load in self.loads)
-        return turns * len(self.scenarios) * (1 + self.mirrored)
+        return turns * len(self.scenarios) * (1 + self.mirrored) * (1 + (self.probe is not None))
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -106,7 +110,7 @@ class Profile(Record):
     profile: str
     purpose: str
     slice_ms: SliceMs
-    settle_ms: Annotated[Whole, within(0, 5_000)]
+    settle_ms: SettleMs
     warm_up_ms: Annotated[Whole, within(0, 10_000)]
     starts: Annotated[Whole, within(0, 100)]
     repeats: Annotated[Whole, within(0, 2)]
@@ -135,10 +139,12 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
     if isinstance(parts, list):
         named["parts"] = tuple(_read_part(f"{place} part {number}", part) for number, part in enumerate(parts, start=1))
     profile = make_record(Profile, place, {**table, **named} if isinstance(table, dict) else table, profile=name)
-    shortest_ms = min([profile.slice_ms, *(part.slice_ms for part in profile.parts if part.slice_ms)])
-    if profile.settle_ms * 2 > shortest_ms:
-        message = f"{place}: settle_ms {profile.settle_ms} leaves too little of slice_ms {shortest_ms}; at most half."
-        raise ConfigError(message)
+    for part in profile.parts:
+        settle_ms = profile.settle_ms if part.settle_ms is None else part.settle_ms
+        slice_ms = part.slice_ms or profile.slice_ms
+        if settle_ms * 2 > slice_ms:
+            message = f"{place}: settle_ms {settle_ms} leaves too little of slice_ms {slice_ms}; at most half."
+            raise ConfigError(message)
     if not profile.parts or len({part.name for part in profile.parts}) < len(profile.parts):
         message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
         raise ConfigError(message)
@@ -181,6 +187,11 @@ def _read_part(place: str, part: object) -> Part:
         if unknown is not None:
             message = f"{place} {key}: unknown key {unknown!r}; allowed are {', '.join(by_load)}."
             raise ConfigError(message)
+    if made.probe is not None and (not parse_load(made.probe).rate_rps or len(made.loads) * len(made.scenarios) > 1):
+        message = (
+            f"{place}: probe is {made.probe!r}; allowed is an open loop of a known rate, such as open-10rps-constant, beside one load."
+        )
+        raise ConfigError(message)
     least = Rules().min_first_look
     if made.first_look is not None and not least <= made.first_look <= made.launches:
         message = f"{place}: first_look is {made.first_look}; allowed are {least} to its launches, {made.launches}."

@@ -22,18 +22,19 @@ _SECONDARY_MISSES = 0.05
 class SliceRules(Record):
     """How long a slice is: longer than the profile's where that gives too few answers, or where its drain would weigh too much.
 
-    An open loop begins with an empty queue: its slices last `open_slice_ms` at least.
-    `capacity_answers`: where each stack has rates of its own, every launch needs a p99: 662 settled samples of the two slices of a
-    block. `explored_share` of both is enough where blocks are not mirrored: launches differ by more there than slices are uncertain,
-    and six still have the answers that a p99 needs. `later_warm_up_share` is the warm-up of a further closed loop of the same
-    scenario, as a share of the first one's.
+    An open loop begins with an empty queue: its slices last `open_slice_ms` at least. At a share of the stack's own throughput that is
+    `own_slice_ms`, since just above it a queue takes that long to show, and at least `own_answers`, since every launch needs a p99: 662
+    settled samples of the two slices of a block. In parts that are only explored, all but the first, `explored_share` of answers and
+    drains is enough for a block: launches differ by more there than slices are uncertain, and six still have what a p99 needs.
+    `later_warm_up_share` is the warm-up of a further closed loop of the same scenario, as a share of the first one's.
     """
 
     min_answers: int = 200
-    capacity_answers: int = 400
+    own_answers: int = 400
     drains_per_slice: int = 10
     max_slice_ms: int = 4000
     open_slice_ms: int = 250
+    own_slice_ms: int = 1000
     explored_share: float = 0.7
     later_warm_up_share: float = 1 / 3
 
@@ -42,13 +43,19 @@ class SliceRules(Record):
 class OpenLoopRules(Record):
     """An open loop has at most `max_in_flight` requests under way; what would exceed it is recorded as not sent.
 
-    The answers under way at the end of a slice are waited for as long as `drain_timeout_s`; what is unfinished then is recorded so. A
-    stack is not loaded with more than `carried_share` of the throughput that it was found to have at saturation.
+    The answers under way at the end of a slice are waited for as long as `drain_timeout_s`; what is unfinished then is recorded so.
+
+    A latency has no ratio where a stack was busy for more than `most_busy` of the time or answered less than `least_achieved` of what was
+    due: it did not carry the load. A row at a busy share is judged if the copies of its baseline came within `busy_off` of that share in
+    `busy_launches` of the launches.
     """
 
     max_in_flight: int = 256
     drain_timeout_s: float = 5.0
-    carried_share: float = 0.95
+    most_busy: float = 0.8
+    least_achieved: float = 0.99
+    busy_off: float = 0.1
+    busy_launches: float = 0.75
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -72,10 +79,10 @@ class GateRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class RateRules(Record):
-    """How it is found what a stack carries: under this load, in so many blocks of one launch."""
+    """How a launch finds its rates: from calibration slices so long, closed ones under this load."""
 
     load: str = "closed-16"
-    blocks: int = 2
+    slice_ms: int = 500
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -91,13 +98,14 @@ class Rules(Record):
     row is known to `precise_margins` of its margin. Intervals of earlier looks would hold less often than they say (0.88 to 0.93 of
     0.95 in simulation).
 
-    Capacity is the highest offered rate with the p99 of the response time within `limit_p99_ms`; `least_rates` make a curve, and more
-    than `unanswered_share` of requests without an answer are beyond any limit. A knee is where throughput has reached `knee_share` of
-    its highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`; its ratio is `thresholds` from 1
-    (a ratio of 1.1 and one of 1 / 1.1 are equally far). A warm-up is shown in bins of `warm_up_bin_ms`. A machine is unsteady where all
-    stacks of a part, `least_stacks` of them, were faster in one launch than in another by more than `steady_range`. Other programs on
-    the servers' core are warned of beyond `foreign_ratio` of its time in a launch, and a load generator that waited for its own core beyond
-    `generator_wait_ratio`: so much may be missing from the answers of the faster stack.
+    Capacity is the highest offered rate with the p99 of the response time within `limit_p99_ms`; `least_rates` make a curve, and more than
+    `unanswered_share` of requests without an answer are beyond any limit. A knee is where throughput has reached `knee_share` of its
+    highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`, and leaves out those whose ratio is known
+    to no better than `widest_point`; its ratio is `thresholds` from 1 (1.1 and 1 / 1.1 are equally far). A warm-up is shown in bins of
+    `warm_up_bin_ms`. A machine is unsteady where all stacks of a part, `least_stacks` of them, were faster in one launch than in another by
+    more than `steady_range`. A health check is late after `late_probe_ms`. Other programs on the servers' core are warned of beyond
+    `foreign_ratio` of its time in a launch, and a load generator that waited for its own core beyond `generator_wait_ratio`: so much may be
+    missing from the answers of the faster stack.
     """
 
     margins: Mapping[Metric, float] = Field(default_factory=lambda: dict(_MARGINS))
@@ -119,12 +127,14 @@ class Rules(Record):
     knee_share: float = 0.9
     least_users: int = 3
     least_engines: int = 3
+    widest_point: float = 0.1
     thresholds: tuple[float, ...] = (0.5, 0.2, 0.1, 0.05, 0.02)
     warm_up_bin_ms: int = 50
     least_stacks: int = 3
     steady_range: float = 1.25
     foreign_ratio: float = 0.05
     generator_wait_ratio: float = 0.02
+    late_probe_ms: float = 1000.0
 
 
 def share_level(secondary: int) -> Rules:

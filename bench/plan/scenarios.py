@@ -3,24 +3,36 @@
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared_model import contract
 
 MISSING_SHARE = 0.2
+PASSENGERS_IN_TURN = 64
 DELAYS_MS = (0, 5, 20, 50, 100)
-PREDICT, ENRICH = "/predict", "/enrich"
+PREDICT, ENRICH, LIVENESS = "/predict", "/enrich", "/livez"
+# What a part with a probe asks beside its load: is the process alive?
+PROBE = "livez"
 _SEED = 40945
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of request: a POST of `document` as JSON to `path`, or a GET where there is none."""
+    """One kind of request: a POST of `document` as JSON to `path`, or a GET where there is none; with `further` ones it has them in turn.
+
+    Requests vary so that a server that remembers its last answer gains nothing. One that keeps answers by body would, and would be another
+    application than the one that is asked for.
+    """
 
     name: str
     path: str
     document: Any = None
+    further: tuple[Any, ...] = ()
+
+    def each(self) -> list["Scenario"]:
+        """Return its requests one by one."""
+        return [replace(self, document=document, further=()) for document in (self.document, *self.further)]
 
     @property
     def passengers(self) -> Sequence[Mapping[str, Any]] | None:
@@ -62,11 +74,16 @@ def draw_passengers(count: int, seed: str, *, complete: bool) -> list[dict[str, 
     return [_draw_passenger(draw, complete=complete) for _ in range(count)]
 
 
+def _passengers_in_turn(count: int) -> tuple[Any, ...]:
+    return tuple([passenger] for passenger in draw_passengers(count, "predict-1", complete=True))
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         Scenario("hello", "/"),
-        Scenario("predict-1", PREDICT, [{"Age": 35, "Sex": "male", "Embarked": "S"}]),
+        Scenario(PROBE, LIVENESS),
+        Scenario("predict-1", PREDICT, [{"Age": 35, "Sex": "male", "Embarked": "S"}], further=_passengers_in_turn(PASSENGERS_IN_TURN - 1)),
         Scenario("predict-4", PREDICT, contract.EXAMPLE),
         Scenario("predict-100", PREDICT, draw_passengers(100, "predict-100", complete=True)),
         Scenario("invalid", PREDICT, [{"Age": 35, "Sex": "male", "Embarked": "Southampton"}]),

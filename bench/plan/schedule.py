@@ -10,11 +10,11 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.plan.arrivals import Arrivals
 from bench.plan.pace import Pace
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
-from bench.plan.rules import SliceRules
-from bench.plan.scenarios import SCENARIOS, Scenario
+from bench.plan.scenarios import PROBE, SCENARIOS, Scenario
 from bench.plan.stacks import TWIN, Stack
 from bench.records.loads import Load, parse_load
 
@@ -38,9 +38,9 @@ class PlannedSlice:
     """One slice to come; `index` counts within the launch, `block` within the part (-1 for a warm-up).
 
     `users` is how many connections there are: those of a closed loop, or the most that may be under way in an open one.
-    `length_ms` is None for a counted slice of a closed loop: its warm-up tells how fast answers come, and so how long it must be.
-    `offered_rps` and `arrivals`, the seed of its arrivals, belong to an open loop; slices of one turn have the same
-    arrivals if they have the same rate.
+    `length_ms` is None for a counted slice: its warm-up or its rate tells how fast answers come, and so how long it must be. `arrivals`
+    belong to an open loop; slices of one turn have the same. One that `calibrates` is not counted: rates are found from it. One
+    that is `beside` the slice before it begins and ends with that.
     """
 
     index: int
@@ -52,8 +52,9 @@ class PlannedSlice:
     warm_up: bool
     users: int = 1
     length_ms: float | None = None
-    offered_rps: float | None = None
-    arrivals: str = ""
+    arrivals: Arrivals | None = None
+    calibrates: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,47 +106,106 @@ def plan_launch(plan: Plan, turn: Turn) -> PlannedLaunch:
 
 
 def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
-    """Return the slices of a launch in order: a warm-up of every cell, then the blocks.
+    """Return the slices of a launch in order: a warm-up of every stack, what its rates are found from, then the blocks."""
+    launch = _Launch(plan, part, f"{plan.seed}/{part.name}/{ordinal}")
+    launch.warm_up()
+    launch.calibrate()
+    launch.measure()
+    return launch.slices
 
-    The first load of a stack warms it up; further closed loops of a scenario get a short one, to find the length of their slices,
-    and an open loop needs none where the stack has a closed loop of the scenario.
-    """
-    seed = f"{plan.seed}/{part.name}/{ordinal}"
-    draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
-    rules, slice_ms = plan.rules, part.slice_ms or plan.slice_ms
-    stacks: dict[Cell, list[str]] = {}
-    for key in plan.cells():
-        if key.part == part.name:
-            stacks.setdefault((key.scenario, key.load), []).append(key.stack)
-    slices: list[PlannedSlice] = []
 
-    warmed: set[tuple[str, str]] = set()
+class _Launch:
+    """The slices of one launch, as they are planned one after the other."""
 
-    def add(cell: Cell, block: int, order: Sequence[str], turn: str) -> None:
-        load = parse_load(cell[1])
-        for stack in order:
-            offered = plan.offered_rps(stack, load.name)
-            length_ms = open_length_ms(rules.slices, slice_ms, offered, load) if offered else None
-            if block < 0:
-                length_ms = plan.warm_up_ms * (rules.slices.later_warm_up_share if (cell[0], stack) in warmed else 1)
+    def __init__(self, plan: Plan, part: Part, seed: str) -> None:
+        self.slices: list[PlannedSlice] = []
+        self._plan, self._part, self._seed = plan, part, seed
+        self._draw = random.Random(seed)  # noqa: S311 - reproducible order, no secret
+        self._stacks: dict[Cell, list[str]] = {}
+        for key in plan.loaded_cells(part):
+            self._stacks.setdefault((key.scenario, key.load), []).append(key.stack)
+
+    def warm_up(self) -> None:
+        """Warm every stack up under its first closed loop of a scenario, or under that of the rules where it has none.
+
+        Further closed loops of the scenario get a short one, to find the length of their slices.
+        """
+        rules, warmed = self._plan.rules, set[tuple[str, str]]()
+        for cell, able in self._stacks.items():
+            if parse_load(cell[1]).is_open:
+                continue
+            for stack in self._sample(able):
+                share = rules.slices.later_warm_up_share if (cell[0], stack) in warmed else 1
                 warmed.add((cell[0], stack))
-            arrivals = f"{seed}/{cell}/{turn}/{offered}" if offered else ""
-            users = load.users or rules.open_loop.max_in_flight
-            slices.append(PlannedSlice(len(slices), part.name, block, stack, *cell, block < 0, users, length_ms, offered, arrivals))
+                self._add(cell, [stack], "warm-up", length_ms=share * self._plan.warm_up_ms)
+        for scenario in dict.fromkeys(scenario for scenario, _ in self._stacks):
+            cold = [stack for stack in self._part.stacks if (scenario, stack) not in warmed]
+            self._add((scenario, rules.rates.load), self._sample(cold), "warm-up", length_ms=self._plan.warm_up_ms)
 
-    closed = {(scenario, stack) for (scenario, load), able in stacks.items() if not parse_load(load).is_open for stack in able}
-    for cell, able in stacks.items():
-        cold = [stack for stack in able if not parse_load(cell[1]).is_open or (cell[0], stack) not in closed]
-        add(cell, -1, draw.sample(cold, len(cold)), "warm-up")
-    for cell, block in _take_turns({cell: part.count_blocks(cell[1]) for cell in stacks}, draw):
-        trios = find_trios([pair.stacks for pair in plan.pairs], stacks[cell])
-        further = [trios[:1]] * (part.trio_turns.get(cell[1], 1) - 1) if trios else []
-        for number, passed in enumerate([(trios, _others(trios, stacks[cell])), *((first, []) for first in further)]):
-            order = order_pass(*passed, draw)
-            add(cell, block, order, f"{block}/{number}/there")
-            if part.mirrored:
-                add(cell, block, order[::-1], f"{block}/{number}/back")
-    return slices
+    def calibrate(self) -> None:
+        """Find the rates of this launch: of a busy share by the copies of the first pair's baseline, of its own by every stack."""
+        found: dict[Cell, list[str]] = {}
+        for (scenario, load), able in self._stacks.items():
+            if parse_load(load).is_busy:
+                found[scenario, load] = reference_stacks(self._plan, self._part)
+            elif parse_load(load).is_own:
+                own = found.setdefault((scenario, self._plan.rules.rates.load), [])
+                own += [stack for stack in able if stack not in own]
+        for cell, stacks in found.items():
+            order = self._sample(stacks)
+            for turn, own in (("there", order), ("back", order[::-1])):
+                self._add(cell, own, f"calibration/{turn}", length_ms=self._plan.rules.rates.slice_ms, calibrates=True)
+
+    def measure(self) -> None:
+        """Plan the blocks of all cells, in turns."""
+        part, draw, stacks = self._part, self._draw, self._stacks
+        pairs = [pair.stacks for pair in self._plan.pairs]
+        for cell, block in _take_turns({cell: part.count_blocks(cell[1]) for cell in stacks}, draw):
+            trios = find_trios(pairs, stacks[cell])
+            further = [trios[:1]] * (part.trio_turns.get(cell[1], 1) - 1) if trios else []
+            for number, passed in enumerate([(trios, _others(trios, stacks[cell])), *((first, []) for first in further)]):
+                order = order_pass(*passed, draw)
+                self._add(cell, order, f"{block}/{number}/there", block)
+                if part.mirrored:
+                    self._add(cell, order[::-1], f"{block}/{number}/back", block)
+
+    def _add(
+        self, cell: Cell, order: Sequence[str], turn: str, block: int = -1, *, length_ms: float | None = None, calibrates: bool = False
+    ) -> None:
+        load = parse_load(cell[1])
+        arrivals = _arrivals(load, f"{self._seed}/{cell}/{turn}") if load.is_open else None
+        users = load.users or self._plan.rules.open_loop.max_in_flight
+        for stack in order:
+            place = (len(self.slices), self._part.name, block, stack, *cell, block < 0)
+            self.slices.append(PlannedSlice(*place, users, length_ms, arrivals, calibrates))
+            if block >= 0 and self._part.probe:
+                self._add_probe(stack, block, turn)
+
+    def _add_probe(self, stack: str, block: int, turn: str) -> None:
+        load = self._part.probe or ""
+        arrivals = _arrivals(parse_load(load), f"{self._seed}/{PROBE}/{turn}")
+        place = (len(self.slices), self._part.name, block, stack, PROBE, load, False)
+        self.slices.append(PlannedSlice(*place, self._plan.rules.open_loop.max_in_flight, None, arrivals, beside=True))
+
+    def _sample(self, stacks: Sequence[str]) -> list[str]:
+        return self._draw.sample(stacks, len(stacks))
+
+
+def reference_stacks(plan: Plan, part: Part) -> list[str]:
+    """Return the stacks of a part whose busy share decides rates: the copies of the first pair's baseline."""
+    baseline = plan.pairs[0].baseline
+    return [name for name in (baseline, f"{baseline}{TWIN}") if name in part.stacks]
+
+
+def _arrivals(load: Load, seed: str) -> Arrivals:
+    share = None if load.percent is None else load.percent / 100
+    return Arrivals(
+        seed,
+        rate_rps=load.rate_rps,
+        busy_share=share if load.is_busy else None,
+        own_share=share if load.is_own else None,
+        is_constant=load.is_constant,
+    )
 
 
 def find_trios(pairs: Iterable[tuple[str, str]], stacks: Collection[str]) -> list[Trio]:
@@ -184,39 +244,22 @@ def _take_turns(blocks: Mapping[Cell, int], draw: random.Random) -> list[tuple[C
     return [(cell, block) for _, _, cell, block in sorted(places)]
 
 
-def open_length_ms(rules: SliceRules, slice_ms: float, offered_rps: float, load: Load) -> float:
-    """Return the length of a counted slice of an open loop: long enough for the shortest allowed and for enough answers."""
-    answers = rules.capacity_answers if load.is_own else rules.min_answers
-    return max(slice_ms, rules.open_slice_ms, min(rules.max_slice_ms, answers / offered_rps * 1e3))
-
-
 def count_slices(plan: Plan) -> int:
     """Return how many slices a run has, if no launch is repeated and no part ends early."""
     return sum(part.launches * len(schedule_slices(plan, part, 1)) for part in plan.parts)
 
 
 def _pace(plan: Plan, part: Part) -> Pace:
-    rules, share = plan.rules.slices, 1.0 if part.mirrored else plan.rules.slices.explored_share
+    rules = plan.rules.slices
+    share = 1.0 if part.name == plan.parts[0].name else rules.explored_share / (1 + part.mirrored)
     return Pace(
         slice_ms=part.slice_ms or plan.slice_ms,
-        settle_ms=plan.settle_ms,
+        settle_ms=plan.settle_ms if part.settle_ms is None else part.settle_ms,
         min_answers=share * rules.min_answers,
+        own_answers=rules.own_answers,
         drains_per_slice=share * rules.drains_per_slice,
         max_slice_ms=rules.max_slice_ms,
+        open_slice_ms=rules.open_slice_ms,
+        own_slice_ms=rules.own_slice_ms,
         drain_timeout_s=plan.rules.open_loop.drain_timeout_s,
     )
-
-
-def draw_arrivals(load: Load, rate_rps: float, length_ms: float, seed: str) -> list[int]:
-    """Return when requests are due, in ns from the start of a slice, in order: a Poisson process, or equal distances.
-
-    Equal distances start at a random point of the first one, lest all slices start in step.
-    """
-    draw = random.Random(seed)  # noqa: S311 - reproducible arrivals, no secret
-    end_ns, gap_ns = length_ms * 1e6, 1e9 / rate_rps
-    due: list[int] = []
-    at_ns = gap_ns * draw.random() if load.is_constant else draw.expovariate(1 / gap_ns)
-    while at_ns < end_ns:
-        due.append(int(at_ns))
-        at_ns += gap_ns if load.is_constant else draw.expovariate(1 / gap_ns)
-    return due

@@ -4,19 +4,18 @@ What a launch takes beside its load was measured on a virtual machine with two c
 checked, and 0.9 to 1.3 s for the rest; a faster machine ends earlier.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.plan.pace import Pace
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
-from bench.plan.schedule import PlannedSlice, Turn, count_slices, open_length_ms, plan_launch
+from bench.plan.schedule import PlannedSlice, Turn, count_slices, plan_launch
 from bench.records import CellKey
 from bench.records.loads import parse_load
 
 START_S, START_PER_STACK_S = 0.3, 0.33
-TIMING_PER_ENGINE_S = 1.0
+TIMING_S, TIMING_PER_ENGINE_S = 1.0, 0.45
 STOP_S, STOP_PER_STACK_S = 0.8, 0.04
 BETWEEN_SLICES_S = 0.01  # the drain, and what is done between two slices
 ALONE_S = 0.6
@@ -55,15 +54,13 @@ def alone_s(plan: Plan) -> float:
 
 def total_s(plan: Plan, rates: Rates) -> float:
     """Return how long the whole run takes."""
-    found = len(plan.needs_rates())
-    finding_s = found * (START_PER_STACK_S + 4 * plan.slice_ms / 1e3) + STOP_S if found else 0.0
-    return finding_s + alone_s(plan) + sum(part.total_s for part in plan_seconds(plan, rates)) + conclusion_s(plan)
+    return alone_s(plan) + sum(part.total_s for part in plan_seconds(plan, rates)) + conclusion_s(plan)
 
 
 def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
     launch = plan_launch(plan, Turn(1, part, 1))
-    lengths_ms = [_length_ms(place, plan, launch.pace, rates) for place in launch.slices]
-    planned = list(zip(launch.slices, lengths_ms, strict=True))
+    slices = [place for place in launch.slices if not place.beside]
+    planned = [(place, _length_ms(place, launch.pace, rates)) for place in slices]
     closed: dict[tuple[str, str], list[float]] = {}
     for place, length_ms in planned:
         if place.length_ms is None and not parse_load(place.load).is_open:
@@ -77,15 +74,21 @@ def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
             cells_s[key] = cells_s.get(key, 0.0) + part.launches * length_ms / 1e3 * kept
     warm_up_s = sum(length_ms for place, length_ms in planned if place.warm_up) / 1e3
     stacks = len(launch.stacks)
-    beside_s = START_S + STOP_S + stacks * (START_PER_STACK_S + STOP_PER_STACK_S) + TIMING_PER_ENGINE_S * len(launch.engines)
-    between_s = BETWEEN_SLICES_S * len(launch.slices)
+    beside_s = (
+        START_S
+        + STOP_S
+        + stacks * (START_PER_STACK_S + STOP_PER_STACK_S)
+        + bool(launch.engines) * TIMING_S
+        + TIMING_PER_ENGINE_S * len(launch.engines)
+    )
+    between_s = BETWEEN_SLICES_S * len(slices)
     load_s = sum(cells_s.values())
     return PartSeconds(part.name, part.launches, load_s + part.launches * (beside_s + warm_up_s + between_s), load_s, cells_s)
 
 
-def _length_ms(place: PlannedSlice, plan: Plan, pace: Pace, rates: Rates) -> float:
+def _length_ms(place: PlannedSlice, pace: Pace, rates: Rates) -> float:
     """Return the length of a slice: as planned, or by the rate of its cell where that decides it."""
     if place.length_ms is not None:
         return place.length_ms
     load, rate = parse_load(place.load), rates.get((place.stack, place.scenario, place.load))
-    return open_length_ms(plan.rules.slices, pace.slice_ms, rate or math.inf, load) if load.is_open else pace.length_ms(rate, place.users)
+    return pace.open_length_ms(rate, is_own=load.is_own) if load.is_open else pace.length_ms(rate, place.users)

@@ -26,6 +26,7 @@ from bench.records.findings import (
     Knee,
     LadderRow,
     OfferedPoint,
+    Probe,
     Step,
     Threshold,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "ModelTime",
     "Noise",
     "OfferedPoint",
+    "Probe",
     "Quantile",
     "Resources",
     "Role",

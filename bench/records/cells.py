@@ -18,7 +18,8 @@ class Cell(Record):
     Percentiles are of all settled samples pooled, None where there are too few samples for them; p50_ms to max_ms are of the response
     time (from when a request was due), in which unfinished and not sent requests count as longer than any other, service_*_ms of the
     service time (from when it was sent). In a closed loop both are the same. `kernel_ratio` is the kernel's share of the CPU time,
-    `busy_share` that time over wall time x the server's cores.
+    `busy_share` that time over wall time x the server's cores. In an open loop that was too much for it a stack is not `carried`: it
+    answered too little of what was due, or had hardly a pause. Its latencies are then those of a queue that grows.
     """
 
     part: str
@@ -46,6 +47,7 @@ class Cell(Record):
     generator_limited: bool
     achieved_ratio: float | None = None
     busy_share: float | None = None
+    carried: bool = True
 
     @property
     def throughput_rps(self) -> float | None:

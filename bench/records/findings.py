@@ -5,6 +5,7 @@ Units are in the names; figures with an interval are written flat, see `record`.
 
 from typing import Annotated, Literal
 
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
@@ -13,7 +14,9 @@ from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
 NO_MODEL = "constant"
 
 Step = Literal["server", "framework", "model", "total"]
-Bound = Literal["", "at least", "at most"]
+# Until format 5 a bound was called so.
+_FORMER_BOUNDS = {"at least": "above", "at most": "below"}
+Bound = Annotated[Literal["", "below", "above"], BeforeValidator(lambda bound: _FORMER_BOUNDS.get(bound, bound))]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -21,7 +24,8 @@ class LadderRow(Record):
     """One step of the CPU time of a request of a stack.
 
     `server` is its bare server, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
-    All at the one rate `offered_rps`; the interval is over launches.
+    All at the one rate `offered_rps`; the interval is over launches. `check_us` is what the stack itself says of the model's step, which is
+    `contradicted` where that lies outside the interval.
     """
 
     part: str
@@ -32,19 +36,27 @@ class LadderRow(Record):
     step: Step
     cpu: Annotated[Interval | None, Flat("cpu_us", "ci_low", "ci_high", "level")]
     launches: int
+    check_us: float | None = None
+    contradicted: bool = False
 
     @property
     def cpu_us(self) -> float | None:
         """The estimate of the CPU time of this step."""
         return estimate_of(self.cpu)
 
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the step is told apart from none at all."""
+        return self.cpu is None or self.cpu.ends is None or not self.cpu.ends[0] <= 0 <= self.cpu.ends[1]
+
 
 @dataclass(frozen=True, config=STRICT)
 class BreakEvenPoint(Record):
     """The measured throughput ratio of a pair with one engine, at the time that a prediction of it takes.
 
-    `curve_ratio` is what the curve says there; `off_curve`: the two intervals do not touch. Overheads are what is left of the time
-    per answer with this engine alone when the model's is taken off; the curve takes them to be the same for all.
+    `curve_ratio` is what the fit says there, `off` the measured ratio over that, compared launch by launch; `off_curve`: that differs from
+    1. Overheads are what is left of the time per answer with this engine alone when the model's is taken off. One that is not drawn is too
+    uncertain for fit and curve.
     """
 
     engine: str
@@ -54,6 +66,8 @@ class BreakEvenPoint(Record):
     off_curve: bool
     contender_overhead_ms: Interval
     baseline_overhead_ms: Interval
+    off: Interval | None = None
+    is_drawn: bool = True
 
     @property
     def model_ms(self) -> float:
@@ -86,11 +100,16 @@ class CurvePoint(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Threshold(Record):
-    """From `model_ms` on the curve's ratio is within 1 + `within` and its inverse; `is_measured`: no slower than the slowest engine."""
+    """From `model_ms` on the curve's ratio is within 1 + `within` and its inverse.
+
+    Not `is_measured`: not up to the slowest engine, whose time is then given. An end of the interval that is missing lies beyond it.
+    `multiple` is the same in multiples of the contender's own time per request.
+    """
 
     within: float
     model: Annotated[Interval, Flat("model_ms", "ci_low", "ci_high", "level")]
     is_measured: bool
+    multiple: Interval | None = None
 
     @property
     def model_ms(self) -> float:
@@ -102,8 +121,8 @@ class Threshold(Record):
 class BreakEven(Record):
     """Throughput ratio of a pair against the time that a prediction takes, see `judge.break_even`.
 
-    Overheads are the time per answer at saturation without the model's own; `*_launches_ms` those of each launch, in the same
-    order, from which the curve follows at any time up to `longest_ms`.
+    Overheads are the time per answer at saturation without the model's own; `*_launches_ms` those of each launch, in the same order. A
+    slope is how much more than its own time a model costs a stack, as a share of that time. The curve goes from no model to `longest_ms`.
     """
 
     part: str
@@ -120,24 +139,31 @@ class BreakEven(Record):
     points: tuple[BreakEvenPoint, ...]
     curve: tuple[CurvePoint, ...]
     thresholds: tuple[Threshold, ...]
+    contender_slope: Interval | None = None
+    baseline_slope: Interval | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
 class OfferedPoint(Record):
-    """The p99 of the response time at one offered rate: the launches' median and ends; None among requests without an answer."""
+    """The p99 of the response time under one load: the launches' median and ends; None among requests without an answer.
+
+    `offered_rps` is the median of the rates of the launches, `load` their common name.
+    """
 
     offered_rps: float
     p99_ms: float | None
     lowest_ms: float | None
     highest_ms: float | None
     launches: int
+    load: str = ""
 
 
 @dataclass(frozen=True, config=STRICT)
 class Capacity(Record):
     """The highest offered rate at which a stack keeps the p99 of its response time within the limit, see `judge.capacity`.
 
-    `bound` says that the true figure lies outside the rates offered, `lowest_rps` to `highest_rps`, in some launch.
+    `bound` says on which side of the figure the true one lies, where some launch was offered no rate beyond it; `lowest_rps` and
+    `highest_rps` are the ends of what was offered.
     """
 
     part: str
@@ -167,3 +193,25 @@ class Knee(Record):
     share: float
     users: int
     throughput_rps: float
+
+
+@dataclass(frozen=True, config=STRICT)
+class Probe(Record):
+    """Health checks of a stack that was busy with a load: `probes` of them came at `probe_load`, whatever was answered.
+
+    `late_ratio` is the share that was answered later than `late_ms` from when it was due, or not at all; percentiles are None where there
+    are too few.
+    """
+
+    part: str
+    stack: str
+    scenario: str
+    load: str
+    probe_load: str
+    probes: int
+    late_ms: float
+    late_ratio: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    max_ms: float | None
+    launches: int

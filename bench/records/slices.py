@@ -31,6 +31,7 @@ class SliceRecord(Record):
     `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
     generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure), servers'
     cores at work for other programs than this stack (foreign; in ticks, like the split; None where that was not measured).
+    `connections` were opened in the slice, `received_bytes` came, heads of answers included; None in older runs.
     """
 
     launch: int
@@ -61,6 +62,8 @@ class SliceRecord(Record):
     steal_ratio: float
     pressure_ratio: float
     foreign_ratio: float | None = None
+    connections: int | None = None
+    received_bytes: int | None = None
 
     @property
     def settled_time_ns(self) -> int:

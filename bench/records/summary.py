@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from bench.records.cells import Cell
 from bench.records.code import AppCode, Feature
 from bench.records.comparisons import AaState, Comparison
-from bench.records.findings import BreakEven, Capacity, Knee, LadderRow
+from bench.records.findings import BreakEven, Capacity, Knee, LadderRow, Probe
 from bench.records.record import STRICT, Flat, Interval, Record, adapter
 from bench.records.resources import Resources, ServerTiming
 
@@ -117,8 +117,8 @@ class Summary(Record):
     """The content of summary.json: every number that any output shows. ratio = contender / baseline; null where there is no figure.
 
     `partial`: the run ended before its plan did. `noise_floor` are second copies against the first, `changes` single changes from one
-    start (what each is stands in the manifest's plan), both in the shape of a comparison. `environment` is an `Environment`, kept as
-    it was found: nothing is computed from it.
+    start (what each is stands in the manifest's plan), both in the shape of a comparison. `probes` are health checks beside a load.
+    `environment` is an `Environment`, kept as it was found: nothing is computed from it.
     """
 
     profile: str
@@ -137,6 +137,7 @@ class Summary(Record):
     server_timing: tuple[ServerTiming, ...]
     complexity: tuple[AppCode, ...]
     features: tuple[Feature, ...]
+    probes: tuple[Probe, ...] = ()
 
 
 def make_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A run from plan to report, drawn as the loop that it is: rates before it; a gate after each launch, and a look before the next.
+"""A run from plan to report, drawn as the loop that it is: a gate after each launch, and a look before the next.
 
 The only module that sees all rooms. It calls them in the order of the flow and computes nothing.
 """
@@ -20,7 +20,7 @@ from bench.plan.plan import Plan
 from bench.plan.schedule import Turn, count_slices, plan_launch, schedule_run
 from bench.records.folder import RESULTS, RunFolder
 from bench.run.progress import Progress
-from bench.run.rates import find_rates
+from bench.run.rates import last_rates
 from bench.run.recorder import Recorder
 from bench.show.report import write_report
 
@@ -43,9 +43,7 @@ def run(
         progress.begin_run(plan, spoilers)
         recorder = Recorder.begin(plan, command, machine, spoilers, results)
         try:
-            plan = find_rates(plan, cores, progress.say)
-            progress.expect(count_slices(plan))
-            progress.say(recorder.settle(plan))
+            progress.say(recorder.opening())
             measure_alone(plan, recorder, cores, progress)
             for turn in schedule_run(plan.parts):
                 measure_turn(plan, turn, recorder, cores, progress)
@@ -80,16 +78,17 @@ def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progre
 
 
 def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure a launch unless its part is precise enough, again while a gate trips; its last try is kept whatever the gates say."""
+    """Measure a launch unless its part is precise enough or time is short, again while a gate trips; its last try is kept anyway."""
     launch = plan_launch(plan, turn)
     if recorder.is_look(turn.part) and is_precise(recorder.folder, plan, turn.part.name):
         recorder.end_part(turn.part)
-    if recorder.has_ended(turn.part):
+    if recorder.has_ended(turn.part) or recorder.gives_way(turn):
         progress.skip_launch(turn.number, len(launch.slices))
         return
+    last_rps = last_rates(recorder.slices, turn.part.name)
     for attempt in range(1, plan.repeats + 2):
         progress.begin_launch(turn.number, len(launch.slices))
-        result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice)
+        result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice, last_rps)
         action = REPEATED if attempt <= plan.repeats and recorder.may_repeat(turn, result) else MARKED
         gates = check_launch(result.slices, plan.rules.gates, attempt, action)
         if not gates or action == MARKED:

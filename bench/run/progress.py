@@ -54,10 +54,6 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def expect(self, slices: int) -> None:
-        """Not so many slices as planned at first are to come, in all launches together: some cells are left out."""
-        self._total = slices
-
     def begin_run(self, plan: Plan, warnings: Sequence[RunWarning]) -> None:
         """Say what is run, and what of this machine would spoil it."""
         self.say(f"Profile {plan.profile}: {plan.purpose}")

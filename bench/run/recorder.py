@@ -43,6 +43,7 @@ class Recorder:
         self._launches: list[dict[str, Any]] = []
         self._done: dict[str, int] = {part.name: 0 for part in plan.parts}
         self._ended: dict[str, str] = {}
+        self._short: set[str] = set()
         self._write()
 
     @classmethod
@@ -51,20 +52,11 @@ class Recorder:
         with shielded():
             return cls(plan, command, machine, warnings, RunFolder.create(plan.profile, datetime.now(UTC), results))
 
-    def settle(self, plan: Plan) -> str:
-        """Keep the plan as it will be followed, its rates found; return it in a line, and what else is to be known before it."""
-        self._plan, self._document = plan, describe(plan)
-        self._write()
-        return "\n".join(filter(None, [self._opening_line(), self.folder.why_not_latest()]))
-
-    def _opening_line(self) -> str:
+    def opening(self) -> str:
+        """Return the plan in a line, and what else is to be known before it is followed."""
         launches = ", ".join(f"{part.name} {part.launches}" for part in self._plan.parts)
-        offered = {row["load"]: row["rps"] for row in self._document["offered_rps"]}
-        rates = "".join(f", {load} = {rate:,.0f} req/s" for load, rate in offered.items() if load.startswith("open"))
-        return (
-            f"{len(self._plan.stacks)} stacks, launches: {launches}{rates}. "
-            f"Plan {hash_plan(self._document)[:12]}, results in {self.folder.path}"
-        )
+        plan = f"Plan {hash_plan(self._document)[:12]}, results in {self.folder.path}"
+        return "\n".join(filter(None, [f"{len(self._plan.stacks)} stacks, launches: {launches}. {plan}", self.folder.why_not_latest()]))
 
     def keep_starts(self, starts: Iterable[StartUp]) -> None:
         """Keep the starts of single stacks."""
@@ -96,12 +88,30 @@ class Recorder:
 
     def may_repeat(self, turn: Turn, result: LaunchResult) -> bool:
         """Whether there is time to measure a launch again: the run, judged and drawn, must still end within its limit."""
-        seconds: dict[str, list[float]] = {turn.part.name: [result.total_s]}
-        for tried in self._launches:
-            seconds.setdefault(tried["part"], []).append(tried["total_s"])
-        usual_s = mean(own for parts in seconds.values() for own in parts)
-        to_come = {part.name: part.launches - self._done[part.name] for part in self._plan.parts if not self.has_ended(part)}
-        left_s = sum(count * mean(seconds.get(name, [usual_s])) for name, count in to_come.items())
+        usual_s = self._usual_s((turn.part.name, result.total_s))
+        parts = [part for part in self._plan.parts if not self.has_ended(part) and part.name not in self._short]
+        to_come = {part.name: part.launches - self._done[part.name] for part in parts}
+        other_s = mean(usual_s.values())
+        return self._is_within(sum(count * usual_s.get(name, other_s) for name, count in to_come.items()))
+
+    def gives_way(self, turn: Turn) -> bool:
+        """Whether a launch that is only explored would leave too little of the run's time for the judged part; then no more follow."""
+        judged, usual_s = self._plan.parts[0], self._usual_s()
+        if turn.part.name in (judged.name, *self._short) or turn.part.name not in usual_s or judged.name not in usual_s:
+            return turn.part.name in self._short
+        left = 0 if self.has_ended(judged) else judged.launches - self._done[judged.name]
+        if not self._is_within(usual_s[turn.part.name] + left * usual_s[judged.name]):
+            self._short.add(turn.part.name)
+        return turn.part.name in self._short
+
+    def _usual_s(self, *last: tuple[str, float]) -> dict[str, float]:
+        """Return how long the launches of each part took so far, with the `last` one (part, seconds) that is not logged yet."""
+        seconds: dict[str, list[float]] = {}
+        for part, total_s in (*((tried["part"], tried["total_s"]) for tried in self._launches), *last):
+            seconds.setdefault(part, []).append(total_s)
+        return {name: mean(own) for name, own in seconds.items()}
+
+    def _is_within(self, left_s: float) -> bool:
         passed_s = (datetime.now(UTC) - self._created).total_seconds()
         return passed_s + left_s + conclusion_s(self._plan) <= self._plan.limit_s
 
@@ -157,13 +167,14 @@ class Recorder:
         self._launches.append({"launch": turn.number, "part": turn.part.name, "attempt": attempt, "kept": kept, **seconds})
 
     def _departures(self, *, partial: bool) -> list[str]:
-        short = [
-            f"{part.name}: {self._done[part.name]} of {part.launches} launches were measured"
+        return [
+            f"{part.name}: {self._done[part.name]} of {part.launches} launches were measured{self._reason(part)}"
             for part in self._plan.parts
-            if partial and self._done[part.name] < part.launches and part.name not in self._ended
+            if (partial or part.name in self._short) and self._done[part.name] < part.launches and part.name not in self._ended
         ]
-        left_out = [f"{key.part}: {reason}, so it is not measured" for key, reason in self._plan.left_out()]
-        return [*short, *left_out]
+
+    def _reason(self, part: Part) -> str:
+        return f", so that the run ends within {self._plan.limit_s} s" if part.name in self._short else ""
 
     @shielded()
     def _write(self, *, partial: bool = True) -> None:

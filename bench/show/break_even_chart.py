@@ -1,7 +1,7 @@
 """The break-even chart: throughput ratio against the time a prediction takes, for every pair that was measured with several engines.
 
 x is log; an engine that computes nothing has no place on it and stands in a slot of its own, left of a break. y is log, so that
-twice and half weigh the same. Measured ratios are points, the curve of the model "it only adds its time" is dashed.
+twice and half weigh the same. Measured ratios are points, the curve through them is dashed.
 """
 
 import math

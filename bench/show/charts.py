@@ -140,9 +140,8 @@ def equal_load_sheet(summary: Summary, quantiles: Sequence[Quantile], stacks: St
         return None
     sentences = [f"Response time: from when a request was due, so that waiting to be sent is in it. {_LATENCY_AXES}"]
     for load in loads:
-        carried = {cell.stack for cell in cells if cell.load == load}
-        missing = dict.fromkeys(stack_label(cell.stack, stacks) for cell in cells if cell.stack not in carried)
-        sentences += [f"Could not carry the offered load: {', '.join(missing)}."] if missing else []
+        lost = [stack_label(cell.stack, stacks) for cell in cells if cell.load == load and not cell.carried]
+        sentences += [f"Did not carry the load {under_words(load)}: {', '.join(lost)}."] if lost else []
     return draw_latency(state_words(summary) + _latency_title(top, "p95_ms", stacks), " ".join(sentences), panels, stacks, paper)
 
 
@@ -275,7 +274,7 @@ def _panel_heading(cells: Sequence[Cell]) -> str:
 
 
 def _latency_title(cells: Sequence[Cell], metric: Metric, stacks: Stacks) -> str:
-    ranked = sorted((cell for cell in cells if getattr(cell, metric) is not None), key=lambda cell: getattr(cell, metric))
+    ranked = sorted((cell for cell in cells if cell.carried and getattr(cell, metric) is not None), key=lambda cell: getattr(cell, metric))
     if not ranked:
         return "No latency was measured"
     texts = [f"{format_number(getattr(cell, metric))} ms ({stack_label(cell.stack, stacks)})" for cell in (ranked[0], ranked[-1])]

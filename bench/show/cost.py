@@ -4,7 +4,7 @@ Money follows from CPU time alone: core hours times the price of one, divided by
 It is no measurement, so it stands in no file of the run but in the report, with its price beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.records import Cell
 from bench.records.price import Price
@@ -19,8 +19,8 @@ def price_words(price: Price) -> str:
     return f"{price.per_core_hour:g} per core hour, of which {used} is used"
 
 
-def cost_table(cells: Sequence[Cell], price: Price, stacks: Stacks) -> Table:
-    """Return CPU seconds and money per million answers, of cells with a CPU time of their own."""
+def cost_table(cells: Sequence[Cell], saturated: Mapping[str, Cell], price: Price, stacks: Stacks) -> Table:
+    """Return CPU seconds and money per million answers, of cells with a CPU time of their own; beside them the seconds at saturation."""
     known = [cell for cell in cells if cell.cpu_us_per_request is not None]
     return make_table(
         f"Per million predictions; money at a price of {price_words(price)}",
@@ -31,6 +31,11 @@ def cost_table(cells: Sequence[Cell], price: Price, stacks: Stacks) -> Table:
                 [format_interval(cell.cpu) for cell in known],
             ),
             numbers("level", [level_words(cell.cpu) or NO_FIGURE for cell in known]),
+            numbers(
+                "CPU seconds at saturation",
+                [format_interval(saturated[cell.stack].cpu) if cell.stack in saturated else NO_FIGURE for cell in known],
+                any(saturated.get(cell.stack) not in (None, cell) for cell in known),
+            ),
             *(
                 numbers(
                     f"money, {format_percent(share)} used",

@@ -86,8 +86,8 @@ def offered_rows(run: FinishedRun) -> list[Capacity]:
 def capacity_words(row: Capacity, stacks: Stacks) -> str:
     """Return up to which rate a stack keeps its p99 within the limit."""
     figure = format_interval(row.capacity)
-    bound = f"{row.bound} " if row.bound else ""
-    return f"{stack_label(row.stack, stacks)} keeps p99 within {row.limit_p99_ms:g} ms up to {bound}{figure} req/s"
+    reach = {"": "up to", "above": "up to more than", "below": "only below"}[row.bound]
+    return f"{stack_label(row.stack, stacks)} keeps p99 within {row.limit_p99_ms:g} ms {reach} {figure} req/s"
 
 
 def sweep_sheet(run: FinishedRun, paper: Paper) -> Sheet | None:
@@ -203,12 +203,12 @@ def _lines(
 
 def _launch_lines(rows: Sequence[Capacity], cells: Sequence[Cell], stacks: Stacks) -> list[Line]:
     """Return a line per stack: the p99 of its launches by offered rate; one among requests without an answer is a cross at the top."""
-    failed = {(cell.stack, cell.offered_rps) for cell in cells if _has_failed(cell)}
+    failed = {(cell.stack, cell.load) for cell in cells if _has_failed(cell)}
     worst = max((point.p99_ms for row in rows for point in row.points if point.p99_ms), default=1.0)
     lines = []
     for row, look in zip(rows, looks_of((row.stack for row in rows), stacks).values(), strict=True):
         points = [
-            Point(point.offered_rps, point.p99_ms or worst, failed=point.p99_ms is None or (row.stack, point.offered_rps) in failed)
+            Point(point.offered_rps, point.p99_ms or worst, failed=point.p99_ms is None or (row.stack, point.load) in failed)
             for point in row.points
         ]
         known = row.capacity if not row.bound else None

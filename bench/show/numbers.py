@@ -79,13 +79,14 @@ def format_load(name: str) -> str:
     load = parse_load(name)
     if load.users:
         return count_words(load.users, "user")
-    share = f"{load.percent} % of its own saturation" if load.is_own else f"equal rate, {load.percent} % of saturation"
+    shares = {"own": "of its own saturation", "busy": "busy", "open": "of saturation"}
+    share = f"{'' if load.is_own else 'equal rate, '}{'baseline ' if load.is_busy else ''}{load.percent} % {shares.get(load.of, '')}"
     rate = f"{load.rate_rps:.0f} req/s offered" if load.rate_rps else share
     return f"{rate}, evenly spaced" if load.is_constant else rate
 
 
 def under_words(load: str) -> str:
-    """Return `with 16 users`, or `at equal rate, 60 % of saturation`."""
+    """Return `with 16 users`, or `at equal rate, baseline 40 % busy`."""
     return f"{'at' if parse_load(load).is_open else 'with'} {format_load(load)}"
 
 

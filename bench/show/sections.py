@@ -12,10 +12,20 @@ from bench.show.cost_chart import cost_cells
 from bench.show.finished import FinishedRun
 from bench.show.five_lines import trust_lines
 from bench.show.load_charts import enrich_cells, offered_cells, offered_rows, sweep_cells
-from bench.show.numbers import format_interval, format_number, format_percent, level_words
+from bench.show.numbers import NO_FIGURE, format_interval, format_number, format_percent, level_words
 from bench.show.selection import first_part, headline_cells, twins_of
 from bench.show.sentences import stack_label
-from bench.show.tables import Column, Table, cell_table, comparison_table, make_table, noise_floor_table, numbers, resource_table
+from bench.show.tables import (
+    Column,
+    Table,
+    cell_table,
+    comparison_table,
+    make_table,
+    noise_floor_table,
+    numbers,
+    probe_table,
+    resource_table,
+)
 from bench.show.trust import other_conditions, plain_text, trust_tables
 from bench.show.why_words import (
     break_even_line,
@@ -68,7 +78,10 @@ HOW_TO_READ: Mapping[str, str] = {
         "requests can wait at the same time: threads in Flask and in FastAPI's def, as many as come in async def with an async client. A "
         "blocking call inside async def lets nobody else be served."
     ),
-    "cost": "Compare the lengths within a strip. A stack with half the CPU time serves the same requests on half the cores.",
+    "cost": (
+        "Compare the lengths within a strip. CPU time per request falls as load rises, since a server that sleeps has to be woken: what a "
+        "core can carry at most follows from the seconds at saturation, in the table, not from those at this load."
+    ),
     "aa": "What these rows differ by is noise: the same code runs in both. A difference has to be larger to be believed.",
     "drift": "A flat cloud is a quiet machine; steps that both stacks take together are the machine's, not theirs.",
 }
@@ -200,7 +213,8 @@ def _stacks(run: FinishedRun, charts: Collection[str]) -> Section:
 def _enrich(run: FinishedRun, charts: Collection[str]) -> Section:
     cells = enrich_cells(run)
     tables = [cell_table("Cells by delay of the other service", cells, run.stacks)] if cells else []
-    return Section("enrich", "Waiting on others", blocks=(_block(charts, "enrich", *tables),))
+    probes = probe_table(run.summary.probes, run.stacks)
+    return Section("enrich", "Waiting on others", blocks=(_block(charts, "enrich", *tables), _block(charts, "", probes)))
 
 
 def _cost(run: FinishedRun, charts: Collection[str]) -> Section:
@@ -211,7 +225,7 @@ def _cost(run: FinishedRun, charts: Collection[str]) -> Section:
     block = _block(
         charts,
         "cost",
-        cost_table(cost_cells(run), run.price, run.stacks),
+        cost_table(cost_cells(run), {cell.stack: cell for cell in headline_cells(run.summary)}, run.price, run.stacks),
         resource_table("Start-up and memory: medians", needs, run.stacks),
         folded=[resource_table("Start-up and memory of the other stacks: medians", others, run.stacks)],
     )
@@ -244,7 +258,7 @@ def _trust(run: FinishedRun, charts: Collection[str]) -> Section:
             noise_floor_table("A/A: two copies of one stack", list(floors), run.stacks),
             folded=[noise_floor_table("A/A: all rows", run.summary.noise_floor, run.stacks)],
         ),
-        _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest), folded=[other_conditions(run.manifest)]),
+        _block(charts, "drift", _facts_table(run), *trust_tables(run.summary, run.manifest), folded=other_conditions(run.manifest)),
     )
     rules = run.plan["rules"]
     aa = AA.format(tolerance=format_percent(rules["aa_tolerance"]), equal=format_percent(rules["aa_equal"]))
@@ -269,7 +283,7 @@ def _capacity_table(run: FinishedRun) -> Table:
                 "requests per second",
                 [f"{row.bound} {figure}".strip() for row, figure in zip(rows, figures, strict=True)],
             ),
-            numbers("level", [level_words(row.capacity) for row in rows]),
+            numbers("level", [level_words(row.capacity) or NO_FIGURE for row in rows]),
             numbers(
                 "rates offered",
                 [f"{format_number(row.lowest_rps)} to {format_number(row.highest_rps)}" for row in rows],

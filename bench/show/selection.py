@@ -6,7 +6,7 @@ from bench.records import Cell, Comparison, Summary
 from bench.records.loads import parse_load
 
 HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
-MAX_OPEN_LOADS = 3
+MAX_OPEN_LOADS = 4
 
 
 def twins_of(summary: Summary) -> set[str]:

@@ -6,7 +6,7 @@ Takes records, gives `Table`s; what stands in them is written as in the sentence
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.records import Cell, Comparison, Resources
+from bench.records import Cell, Comparison, Probe, Resources
 from bench.show.numbers import (
     NO_FIGURE,
     count_words,
@@ -136,6 +136,24 @@ def resource_table(caption: str, rows: Sequence[Resources], stacks: Stacks) -> T
             numbers("RSS (PSS) at rest, MB", [_memory_words(row.rest_rss_bytes, row.rest_pss_bytes) for row in rows], started),
             numbers("RSS (PSS) after load, MB", [_memory_words(row.loaded_rss_bytes, row.loaded_pss_bytes) for row in rows], loaded),
             numbers("launches", [str(row.launches) for row in rows], loaded),
+        ],
+    )
+
+
+def probe_table(rows: Sequence[Probe], stacks: Stacks) -> Table:
+    """Return one line per stack: what became of health checks while it was busy with a slow model."""
+    late = f"later than {rows[0].late_ms / 1e3:g} s" if rows else ""
+    beside = f", {format_load(rows[0].probe_load)}, while {format_load(rows[0].load)} ask the model" if rows else ""
+    return make_table(
+        f"Health checks (GET /livez){beside}",
+        [
+            Column("stack", [stack_label(row.stack, stacks) for row in rows]),
+            numbers(late, [NO_FIGURE if row.late_ratio is None else format_percent(row.late_ratio) for row in rows]),
+            numbers("p50 ms", [format_number(row.p50_ms) for row in rows]),
+            numbers("p95 ms", [format_number(row.p95_ms) for row in rows]),
+            numbers("slowest, ms", [format_number(row.max_ms) for row in rows]),
+            numbers("checks", [f"{row.probes:,}" for row in rows]),
+            numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
 

@@ -6,15 +6,17 @@ Takes the summary and the manifest, gives `Table`s; those without a row are left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.records import Gate, Summary
+from bench.records import Cell, Gate, Summary
 from bench.show.numbers import NO_FIGURE, format_number, format_percent
+from bench.show.objections import objections_table
 from bench.show.sentences import Stacks, stack_label
 from bench.show.tables import Table
+
+_HOW_IT_RUNS = ("command", "environment", "processes", "serving_processes", "threads", "cores")
 
 
 def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
     """Return what shows how far to trust a run."""
-    stacks: Stacks = manifest["stacks"]
     warnings = tuple((warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings)
     environment = tuple((_heading(key), plain_text(value)) for key, value in summary.environment.items())
     tables = [
@@ -22,17 +24,17 @@ def trust_tables(summary: Summary, manifest: Mapping[str, Any]) -> list[Table]:
         _outcome_table(manifest),
         _launch_table(manifest),
         _gate_table(summary.validity.gates),
-        _plan_table(manifest["plan"]),
-        _calibration_table(manifest["plan"], stacks),
-        _condition_table("Conditions of each stack, read back from the live servers", manifest, is_first=True),
+        _plan_table(manifest["plan"], summary.cells),
+        objections_table(summary, manifest),
+        *_condition_tables("Conditions of each stack, read back from the live servers under load", manifest, is_first=True),
         Table("Environment", ("what", "value"), environment),
     ]
     return [table for table in tables if table.rows]
 
 
-def other_conditions(manifest: Mapping[str, Any]) -> Table:
+def other_conditions(manifest: Mapping[str, Any]) -> list[Table]:
     """Return the conditions of the stacks that have no place in the answer."""
-    return _condition_table("Conditions of the other stacks", manifest, is_first=False)
+    return _condition_tables("Conditions of the other stacks", manifest, is_first=False)
 
 
 def plain_text(value: object) -> str:
@@ -79,12 +81,12 @@ def _gate_table(gates: Sequence[Gate]) -> Table:
     return Table("Gates: conditions that did not hold", columns, rows, frozenset({1, 4, 5}))
 
 
-def _plan_table(plan: Mapping[str, Any]) -> Table:
+def _plan_table(plan: Mapping[str, Any], cells: Sequence[Cell]) -> Table:
     rows = tuple(
         (
             *(plain_text(part[key]) for key in ("name", "stacks", "scenarios")),
             _loads_words(part),
-            _offered_words(plan, part),
+            _offered_words(cells, part),
             *(plain_text(part[key]) for key in ("launches", "first_look")),
             _blocks_words(part),
         )
@@ -105,36 +107,38 @@ def _blocks_words(part: Mapping[str, Any]) -> str:
     return ", ".join([str(part["blocks"]), *more, *([] if part["mirrored"] else ["not mirrored"])])
 
 
-def _offered_words(plan: Mapping[str, Any], part: Mapping[str, Any]) -> str:
-    """Return the rates of a part's open loops: one for all stacks, or from the lowest to the highest."""
+def _offered_words(cells: Sequence[Cell], part: Mapping[str, Any]) -> str:
+    """Return the rates of a part's open loops, medians of launches: one for all stacks, or from the lowest to the highest."""
     texts = []
     for load in part["loads"]:
-        rates = {row["rps"] for row in plan["offered_rps"] if row["load"] == load and row["stack"] in part["stacks"]}
+        own = [cell for cell in cells if (cell.part, cell.load) == (part["name"], load)]
+        rates = {cell.offered_rps for cell in own if cell.offered_rps is not None}
         ends = [format_number(rate) for rate in (min(rates), max(rates))] if rates else []
         texts += [f"{load}: {' to '.join(dict.fromkeys(ends))}"] if ends else []
     return plain_text(texts)
 
 
-def _calibration_table(plan: Mapping[str, Any], stacks: Stacks) -> Table:
-    rows = tuple((stack_label(name, stacks), format_number(rate)) for name, rate in plan["saturation_rps"].items())
-    columns = ("stack", "requests per second")
-    return Table(
-        "What each stack carries, found before the plan was fixed: the offered rates follow from it", columns, rows, frozenset({1})
-    )
-
-
-def _condition_table(title: str, manifest: Mapping[str, Any], *, is_first: bool) -> Table:
-    """Return the conditions of the stacks of the first part, or of all others."""
+def _condition_tables(title: str, manifest: Mapping[str, Any], *, is_first: bool) -> list[Table]:
+    """Return the conditions of the stacks of the first part, or of all others: on paper one table would be too wide for them."""
     stacks: Stacks = manifest["stacks"]
     first = set(manifest["plan"]["parts"][0]["stacks"])
     conditions = {name: row for name, row in manifest["conditions"].items() if (name in first) == is_first}
     keys = list(dict.fromkeys(key for row in conditions.values() for key in row))
-    rows = tuple(
-        (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in keys))
-        for name, row in conditions.items()
-    )
-    columns = ("stack", "engine", *(_heading(key) for key in keys))
-    return Table(title, columns, rows)
+    halves = {
+        "how it runs": [key for key in keys if key in _HOW_IT_RUNS],
+        "what it loaded, and what an answer took": [key for key in keys if key not in _HOW_IT_RUNS],
+    }
+    return [
+        Table(
+            f"{title}: {what}",
+            ("stack", "engine", *(_heading(key) for key in own)),
+            tuple(
+                (stack_label(name, stacks), stacks.get(name, {}).get("engine", ""), *(plain_text(row.get(key)) for key in own))
+                for name, row in conditions.items()
+            ),
+        )
+        for what, own in halves.items()
+    ]
 
 
 def _heading(key: str) -> str:

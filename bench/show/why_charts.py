@@ -1,6 +1,7 @@
 """The charts of why: break-even, where the time goes, what else one could change. Same rules as `charts`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bench.records import BreakEven, Comparison, Summary
 from bench.show.break_even_chart import NoiseFloor, draw_break_even
@@ -29,12 +30,13 @@ def break_even_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet | 
     """Draw throughput ratios against the time of a prediction, at most `MAX_PAIRS` pairs; None where there is none."""
     if not summary.break_even:
         return None
-    rows = summary.break_even[:MAX_PAIRS]
+    # Title, marks and curve speak of what is drawn; the table has the others, too.
+    rows = [replace(row, points=tuple(point for point in row.points if point.is_drawn)) for row in summary.break_even[:MAX_PAIRS]]
     margin = next((row.margin for row in summary.comparisons if row.metric == "throughput_rps"), 0.0)
     levels = " / ".join(dict.fromkeys(words for row in rows for point in row.points if (words := level_words(point.interval)))) or "no"
     subtitle = (
-        f"Points: measured, whiskers the {levels} interval over {count_words(rows[0].launches, 'launch')}. Dashed, shaded: what follows "
-        f"if the model only adds its time to each stack's own. Hatched: within ±{format_percent(margin)}, too small to matter. "
+        f"Points: measured, whiskers the {levels} interval over {count_words(rows[0].launches, 'launch')}. Dashed, shaded: the curve "
+        f"through them with its interval. Hatched: within ±{format_percent(margin)}, too small to matter. "
         f"{rows[0].scenario}, {format_load(rows[0].load)}."
     )
     if any(point.off_curve for row in rows for point in row.points):
@@ -98,7 +100,7 @@ def ladder_sheet(summary: Summary, stacks: Stacks, paper: Paper) -> Sheet | None
 
 
 def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: Stacks, paper: Paper) -> Sheet | None:
-    """Draw what each single change of one start is worth in throughput, the largest first; None where none was measured.
+    """Draw what each single change is worth in throughput, start by start, the largest first; None where none was measured.
 
     `changes` are the plan's [what, contender, baseline].
     """
@@ -108,14 +110,17 @@ def changes_sheet(summary: Summary, changes: Sequence[Sequence[str]], stacks: St
         return None
     start = measured[0].baseline
     load = f"{measured[0].scenario}, {format_load(measured[0].load)}"
-    heading = Row(load, "requests per second: more is better", f"start: {stack_label(start, stacks)}")
     floor = _part_floor(measured[0].part, measured[0].load, summary)
-    rows = [heading, *(_change_row(row, words, stacks) for row in measured), *([aa_row(floor, stacks)] if floor else [])]
+    rows = []
+    for name in dict.fromkeys(row.baseline for row in measured):
+        rows += [Row(load, "requests per second: more is better", f"start: {stack_label(name, stacks)}")]
+        rows += [_change_row(row, words, stacks) for row in measured if row.baseline == name]
+    rows += [aa_row(floor, stacks)] if floor else []
     best = measured[0]
     what = words.get((best.contender, best.baseline), best.contender)
     title = f"The largest single change from {stack_label(start, stacks)}: {what}, {format_ratio(best)} times the requests per second"
     subtitle = (
-        "Each row is one change from the same start, measured by itself: factors need not multiply. Whisker: the interval, its level "
+        "Each row is one change from the start above it, measured by itself: factors need not multiply. Whisker: the interval, its level "
         "beside it; pale dots: single launches. Explored, not judged."
     )
     sheet = Sheet(state_words(summary) + title, subtitle, rows_height(rows, paper), paper)

@@ -52,9 +52,21 @@ def threshold_words(row: BreakEven, threshold: Threshold) -> str:
     point, bounds = split_interval(threshold.model)
     level = level_words(threshold.model)
     if threshold.model_ms:
-        return f"{near} from {point} ms of model time on{f' ({bounds} ms, {level})' if bounds else ''}"
+        bounds = _open_bounds(row, threshold) or bounds
+        times = f", {format_number(threshold.multiple.estimate)} times what the contender itself takes" if threshold.multiple else ""
+        return f"{near} from {point} ms of model time on{f' ({bounds} ms, {level})' if bounds else ''}{times}"
+    if _open_bounds(row, threshold):
+        return f"{near} whatever the model takes, by its interval perhaps not even at {format_number(row.longest_ms)} ms ({level})"
     latest = f"from {bounds.rpartition(' ')[2]} ms of model time on at the latest ({level})"
     return f"{near} {latest if threshold.model.high else 'whatever the model takes'}"
+
+
+def _open_bounds(row: BreakEven, threshold: Threshold) -> str:
+    """Return the interval of a threshold that by its far end lies beyond the slowest model measured; empty for any other."""
+    low = threshold.model.low
+    if low is None or threshold.model.high is not None:
+        return ""
+    return f"{format_number(low)} to more than {format_number(row.longest_ms)}"
 
 
 def off_line(row: BreakEven, stacks: Stacks) -> str:
@@ -67,21 +79,28 @@ def off_line(row: BreakEven, stacks: Stacks) -> str:
 
 
 def off_words(row: BreakEven, points: Sequence[BreakEvenPoint], stacks: Stacks) -> str:
-    """Return what a request takes beside the model with some engines, and what the curve takes it to be, for both stacks."""
+    """Return what a request takes beside the model with some engines, and what the fit has for that, for both stacks."""
     of_contender = " and ".join(format_interval(point.contender_overhead_ms) for point in points)
     of_baseline = " and ".join(format_interval(point.baseline_overhead_ms) for point in points)
+    contender, baseline = (" and ".join(map(format_number, own)) for own in zip(*(_fitted_ms(row, point) for point in points), strict=True))
     return (
-        f"beside the model a request takes {of_contender} ms on {stack_label(row.contender, stacks)}, where the curve has "
-        f"{format_number(row.contender_overhead_ms.estimate)}, and {of_baseline} ms on {stack_label(row.baseline, stacks)}, where it has "
-        f"{format_number(row.baseline_overhead_ms.estimate)}"
+        f"beside the model a request takes {of_contender} ms on {stack_label(row.contender, stacks)}, where the fit has {contender}, "
+        f"and {of_baseline} ms on {stack_label(row.baseline, stacks)}, where it has {baseline}"
     )
+
+
+def _fitted_ms(row: BreakEven, point: BreakEvenPoint) -> tuple[float, float]:
+    """Return what a request takes beside a model on contender and baseline, by the fit: its overhead, and its share of the model's time."""
+    sides = ((row.contender_overhead_ms, row.contender_slope), (row.baseline_overhead_ms, row.baseline_slope))
+    contender, baseline = (own.estimate + (slope.estimate * point.model_ms if slope else 0.0) for own, slope in sides)
+    return contender, baseline
 
 
 def _cause(row: BreakEven, points: Sequence[BreakEvenPoint]) -> str:
     grown = [
-        point.contender_overhead_ms.estimate > row.contender_overhead_ms.estimate
-        or point.baseline_overhead_ms.estimate > row.baseline_overhead_ms.estimate
+        point.contender_overhead_ms.estimate > contender or point.baseline_overhead_ms.estimate > baseline
         for point in points
+        for contender, baseline in [_fitted_ms(row, point)]
     ]
     return CAUSE if all(grown) else ""
 
@@ -111,12 +130,8 @@ def break_even_table(row: BreakEven, stacks: Stacks) -> Table:
             numbers("one prediction, ms", [format_interval(point.model) for point in points]),
             numbers("measured ratio", [format_interval(point.interval) for point in points]),
             numbers("level", [level_words(point.interval) or NO_FIGURE for point in points]),
-            numbers("curve", [format_number(point.curve_ratio) for point in points]),
-            Column(
-                "fit",
-                ["off the curve" if point.off_curve else "on the curve" for point in points],
-                shown=any(point.off_curve for point in points),
-            ),
+            numbers("fit of all", [format_number(point.curve_ratio) for point in points]),
+            Column("fit", [_fit_words(point) for point in points], shown=any(point.off_curve or not point.is_drawn for point in points)),
             numbers("overhead of the contender, ms", [format_interval(point.contender_overhead_ms) for point in points]),
             numbers("of the baseline, ms", [format_interval(point.baseline_overhead_ms) for point in points]),
         ],
@@ -127,15 +142,19 @@ def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
     """Return from which model time on each pair is how near to 1, with the overheads that the curve comes from."""
     within = [threshold.within for threshold in rows[0].thresholds] if rows else []
     return make_table(
-        "From how many ms of model time on the ratio is near 1",
+        "From how many ms of model time on the ratio is near 1 (x: as a multiple of the contender's own time per request)",
         [
             Column("pair", [short_pair(row, stacks) for row in rows]),
             *(
-                numbers(f"within {format_percent(share)}", [_threshold_cell(row.thresholds[place]) for row in rows])
+                numbers(f"within {format_percent(share)}", [_threshold_cell(row, row.thresholds[place]) for row in rows])
                 for place, share in enumerate(within)
             ),
             numbers("overhead of the contender, ms", [format_interval(row.contender_overhead_ms) for row in rows]),
             numbers("of the baseline, ms", [format_interval(row.baseline_overhead_ms) for row in rows]),
+            numbers(
+                "slope of the contender", [format_interval(row.contender_slope) for row in rows], any(row.contender_slope for row in rows)
+            ),
+            numbers("of the baseline", [format_interval(row.baseline_slope) for row in rows], any(row.baseline_slope for row in rows)),
             numbers("launches", [str(row.launches) for row in rows]),
         ],
     )
@@ -148,7 +167,7 @@ def ladder_table(ladder: Sequence[LadderRow], stacks: Stacks) -> Table:
         [
             Column("stack", [stack_label(row.stack, stacks) for row in ladder]),
             Column("step", [STEP_WORDS[row.step] for row in ladder]),
-            numbers("CPU us", [format_interval(row.cpu) for row in ladder]),
+            numbers("CPU us", [format_interval(row.cpu) if row.is_resolved else f"not resolved: {_ends_words(row)}" for row in ladder]),
             numbers("level", [level_words(row.cpu) or NO_FIGURE for row in ladder]),
             numbers("offered req/s", [format_number(row.offered_rps) for row in ladder]),
             numbers("launches", [str(row.launches) for row in ladder]),
@@ -170,6 +189,7 @@ def server_timing_table(summary: Summary, stacks: Stacks) -> Table:
             numbers("by the ladder, CPU us", [format_interval(row.cpu) for row in of_ladder]),
             numbers("level", [level_words(row.cpu) or NO_FIGURE for row in of_ladder]),
             numbers("requests", [f"{row.requests:,}" for row in rows]),
+            Column("do they agree", ["no: outside the interval" if row.contradicted else "yes" for row in of_ladder]),
         ],
     )
 
@@ -178,7 +198,7 @@ def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], s
     """Return one line per single change; `changes` are the plan's [what, contender, baseline]."""
     words = {(contender, baseline): what for what, contender, baseline in changes}
     return make_table(
-        "Single changes from one start, in requests per second",
+        "Single changes, each from its start, in requests per second",
         [
             Column("what is changed", [words.get((row.contender, row.baseline), row.contender) for row in rows]),
             Column("stack", [stack_label(row.contender, stacks) for row in rows]),
@@ -191,7 +211,22 @@ def change_table(rows: Sequence[Comparison], changes: Sequence[Sequence[str]], s
     )
 
 
-def _threshold_cell(threshold: Threshold) -> str:
-    if not threshold.model_ms and not threshold.model.high:
+def _ends_words(row: LadderRow) -> str:
+    return split_interval(row.cpu)[1]
+
+
+def _fit_words(point: BreakEvenPoint) -> str:
+    if not point.is_drawn:
+        return "not drawn: too uncertain"
+    return "off the curve" if point.off_curve else "on the curve"
+
+
+def _threshold_cell(row: BreakEven, threshold: Threshold) -> str:
+    bounds = _open_bounds(row, threshold)
+    if not threshold.model_ms and not threshold.model.high and not bounds:
         return "always"
-    return format_interval(threshold.model) if threshold.is_measured else "not reached"
+    if not threshold.is_measured:
+        return f"not by {format_number(threshold.model_ms)}"
+    times = f", x {format_number(threshold.multiple.estimate)}" if threshold.multiple else ""
+    time = f"{format_number(threshold.model_ms)} ({bounds})" if bounds else format_interval(threshold.model)
+    return f"{time}{times}"

@@ -48,7 +48,7 @@ def invent_run(path: Path, samples: int) -> int:
     """Write the files of a run of the default profile's first part with so many samples; return their number."""
     plan = make_plan("default", launches=LAUNCHES)
     part = plan.parts[0]
-    plan = replace(plan, parts=(part,), changes=(), saturation_rps=dict.fromkeys(part.stacks, 20_000.0))
+    plan = replace(plan, parts=(part,), changes=())
     folder = RunFolder(path)
     (path / "samples").mkdir(parents=True)
     slices: list[SliceRecord] = []

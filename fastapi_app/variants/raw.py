@@ -27,6 +27,10 @@ def create_app() -> FastAPI:
         values = service.predict(contract.parse(await request.body()))
         return Response(contract.prediction_bytes(values), media_type=contract.JSON_TYPE)
 
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        return contract.OK
+
     @app.get("/readyz")
     async def readyz() -> dict[str, str]:
         service.check_ready()

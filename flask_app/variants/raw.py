@@ -26,6 +26,10 @@ def create_app() -> Flask:
         values = service.predict(contract.parse(request.get_data()))
         return Response(contract.prediction_bytes(values), content_type=contract.JSON_TYPE)
 
+    @app.get("/livez")
+    def livez() -> ResponseReturnValue:
+        return jsonify(contract.OK)
+
     @app.get("/readyz")
     def readyz() -> ResponseReturnValue:
         service.check_ready()

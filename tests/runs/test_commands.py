@@ -324,6 +324,9 @@ def test_a_run_of_an_older_format_is_refused_in_one_line(capsys, tmp_path):
 
 def test_a_run_whose_plan_cannot_be_read_is_not_judged_again_and_keeps_its_tables(capsys, mini):
     before = (mini.path / "summary.json").read_bytes()
+    manifest = mini.read_manifest()
+    del manifest["plan"]["pairs"]
+    mini.write_manifest(manifest)
     assert main(["judge", str(mini.path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("bench: The plan of this run lacks what this version expects ('pairs')")

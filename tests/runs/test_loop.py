@@ -1,4 +1,4 @@
-"""A run over several launches: repeats, early ends, rates, what is left out. Real stubs, real load, a folder to read."""
+"""A run over several launches: repeats, early ends, rates. Real stubs, real load, a folder to read."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from bench.measure.interrupts import stopped_by_signals
 from bench.plan.plan import make_plan
 from bench.plan.profiles import JudgedRow, Part
 from bench.plan.rules import GateRules, Rules
-from bench.records import AppCode, Feature, StartUp
+from bench.records import AppCode, Feature, SliceRecord, StartUp
 from bench.records.folder import LATEST
 from bench.records.summary import WRONG_ANSWERS
 from bench.run import loop
@@ -108,24 +108,18 @@ def test_a_run_is_judged_again_from_what_it_left_with_the_same_tables(two, tmp_p
     assert {name: (folder.path / name).read_bytes() for name in TABLES} == before
 
 
-def test_rates_are_found_before_the_loop_and_a_stack_that_cannot_carry_them_is_left_out(make_stub, plan_of, tmp_path):
-    # 16 users with an answer of 20 ms each are far below 60 % of what a stub without delay answers.
-    stubs = [make_stub(name="stub-one"), make_stub(name="stub-two"), make_stub("good", "delay_ms=20", name="slow")]
-    folder = measure(plan_of(*stubs, loads=("open-60", "own-50")), tmp_path)
-    manifest = folder.read_manifest()
-    carried = manifest["plan"]["saturation_rps"]
-    slower = min(carried["stub-one"], carried["stub-two"])
-    assert carried["slow"] < 0.6 * slower
-    offered = {(row["load"], row["stack"]): row["rps"] for row in manifest["plan"]["offered_rps"]}
-    assert offered == {
-        **{("open-60", name): float(f"{slower * 0.6:.3g}") for name in ("stub-one", "stub-two")},
-        **{("own-50", name): float(f"{carried[name] * 0.5:.3g}") for name in ("stub-one", "stub-two", "slow")},
-    }
-    cells = folder.read_summary().cells
-    assert {(cell.load, cell.stack): cell.offered_rps for cell in cells} == offered
-    (departure,) = manifest["departures"]
-    assert departure.startswith("headline: open-60 is")
-    assert "slow was found to carry" in departure
+def test_every_launch_finds_its_own_rates_and_the_table_has_their_median(make_stub, plan_of, tmp_path):
+    stubs = [make_stub("good", "work=30000", name=name) for name in ("stub-one", "stub-two")]
+    folder = measure(plan_of(*stubs, launches=2, loads=("busy-30", "own-50")), tmp_path)
+    slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if not record.warm_up]
+    rates = {(record.launch, record.load, record.stack): record.offered_rps for record in slices}
+    for launch in (1, 2):
+        assert rates[launch, "busy-30", "stub-one"] == rates[launch, "busy-30", "stub-two"]
+        assert rates[launch, "own-50", "stub-one"] != rates[launch, "own-50", "stub-two"]
+    assert len(set(rates.values())) == 6
+    for cell in folder.read_summary().cells:
+        both = [rates[launch, cell.load, cell.stack] for launch in (1, 2)]
+        assert cell.offered_rps == pytest.approx(sum(both) / 2)
 
 
 def test_parts_are_launched_in_turns_and_keep_their_own_cells_and_memory(make_stub, plan_of, tmp_path):
@@ -259,7 +253,7 @@ def test_a_second_signal_cuts_the_report_of_a_partial_run_short(two, tmp_path, m
 
 
 def test_what_cannot_be_written_is_said_before_anything_is_started(two, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "find_rates", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(loop, "measure_alone", lambda *_: pytest.fail("something was started"))
     with small_disk(tmp_path / "disk", 400) as disk:
         with pytest.raises(MachineError, match=r"MiB are free where"):
             run(two(), "test", disk, report=lambda _: None)

@@ -31,13 +31,13 @@ def test_a_header_gives_microseconds_by_step(header, times):
     assert parse_timing(header) == times
 
 
-@pytest.mark.parametrize("profile", ["default", "thorough"])
-def test_the_whole_stacks_of_the_ladder_are_asked(profile):
-    assert [stack.name for stack in make_plan(profile).timed_stacks()] == WHOLE
+def test_the_whole_stacks_of_the_ladder_are_asked_and_nobody_without_one():
+    assert [stack.name for stack in make_plan("thorough").timed_stacks()] == WHOLE
+    assert make_plan("default").timed_stacks() == []
 
 
 def test_twins_and_other_engines_are_not_asked():
-    plan = make_plan("default")
+    plan = make_plan("thorough")
     stacks = ("bare-wsgi-gthread", "flask-gthread", "flask-gthread@constant", "flask-gthread@spin-1ms", "flask-gthread-twin")
     part = replace(plan.parts[1], stacks=stacks)
     assert [stack.name for stack in replace(plan, parts=(part,)).timed_stacks()] == ["flask-gthread"]

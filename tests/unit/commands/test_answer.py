@@ -13,10 +13,14 @@ from run_variants import MINI_RUN, copy_run
 
 from bench.commands.main import main
 from bench.judge.break_even import ratio_at
+from bench.records import BreakEvenPoint, CurvePoint, Interval, Threshold
 from bench.records.folder import RunFolder
 from bench.show.numbers import format_interval
+from bench.show.why_words import threshold_words
 
 MINI = RunFolder.open(MINI_RUN)
+# Lines of an answer.
+PER_PAIR = 3
 
 
 @pytest.fixture
@@ -61,58 +65,55 @@ def make_run(tmp_path):
     return make
 
 
-def test_the_answer_has_for_each_pair_the_ratio_the_nearest_engine_and_when_it_no_longer_matters(answer):
-    assert answer(0.6) == [
+# A curve that is read between three points: ten times as long a model is half of the way.
+CURVE = (
+    CurvePoint(0.0, Interval(4.0, 3.9, 4.1, 0.969)),
+    CurvePoint(0.1, Interval(4.0, 3.9, 4.1, 0.969)),
+    CurvePoint(10.0, Interval(1.0, 0.975, 1.025, 0.969)),
+)
+
+
+def row_of(**fields):
+    """Return the first pair of the miniature run with that curve, one engine on it, and one threshold; its launches are six."""
+    overheads = {"contender_overhead_ms": Interval(0.1, 0.099, 0.101, 0.969), "baseline_overhead_ms": Interval(0.4, 0.39, 0.41, 0.969)}
+    spin = BreakEvenPoint("spin-1ms", Interval(1.01, None, None, None), Interval(2.0, 1.95, 2.05, 0.969), 2.0, off_curve=False, **overheads)
+    near = Threshold(0.1, Interval(8.0, 7.0, 9.0, 0.969), is_measured=True, multiple=Interval(80.0, 70.0, 90.0, 0.969))
+    whole = {"launches": 6, "longest_ms": 10.0, "curve": CURVE, "points": (spin,), "thresholds": (near,), **overheads}
+    return replace(MINI.read_summary().break_even[0], **{**whole, **fields})
+
+
+def test_the_answer_has_for_each_pair_the_ratio_the_nearest_engine_and_when_it_no_longer_matters(answer, make_run):
+    first, second = row_of(), row_of(contender="flask-granian")
+    lines = answer(1, make_run(break_even=(first, second)))
+    assert lines[:3] == [
         (
-            "as usually deployed: FastAPI on uvicorn / Flask on gunicorn gthread: 1.1449 (1.1436 to 1.1461) times the requests per second "
-            "with a model of 0.6 ms, 96.9 %, 6 launches, predict-1, 16 users."
+            "as usually deployed: FastAPI on uvicorn / Flask on gunicorn gthread: 2.000 (1.950 to 2.050) times the requests per second "
+            "with a model of 1 ms, 96.9 %, 6 launches, predict-1, 16 users."
         ),
-        "  Measured nearest: engine spin-1ms, 1.01 ms, 1.095 (1.086 to 1.116) times.",
-        "  The ratio is within 10 % of 1 from 0.9100 ms of model time on (0.9007 to 0.9180 ms, 96.9 %).",
-        (
-            "the server alone: Flask on granian / Flask on gunicorn gthread: 1.1249 (1.1224 to 1.1261) times the requests per second "
-            "with a model of 0.6 ms, 96.9 %, 6 launches, predict-1, 16 users."
-        ),
-        "  Measured nearest: engine spin-1ms, 1.01 ms, 1.0847 (1.0751 to 1.0933) times.",
-        "  The ratio is within 10 % of 1 from 0.775 ms of model time on (0.757 to 0.783 ms, 96.9 %).",
-        (
-            "same server: FastAPI on granian / Flask on granian: 0.9840 (0.9834 to 0.9855) times the requests per second "
-            "with a model of 0.6 ms, 96.9 %, 6 launches, predict-1, 16 users."
-        ),
-        "  Measured nearest: engine spin-1ms, 1.01 ms, 0.9822 (0.9714 to 0.9901) times.",
-        "  The ratio is within 10 % of 1 from 0.0118 ms of model time on (0.0000 to 0.0162 ms, 96.9 %).",
+        "  Measured nearest: engine spin-1ms, 1.01 ms, 2.000 (1.950 to 2.050) times.",
+        f"  The ratio is {threshold_words(first, first.thresholds[0])}.",
     ]
+    assert lines[3].startswith("the server alone: Flask on granian / Flask on gunicorn gthread: 2.000 (1.950 to 2.050) times")
+    assert len(lines) == 6
 
 
 @pytest.mark.parametrize("model_ms", [0, 0.0043, 0.25, 1, 5])
 def test_the_ratio_is_that_of_the_curve_at_this_time(answer, model_ms):
     lines = answer(model_ms)
-    for row, line in zip(MINI.read_summary().break_even, lines[::3], strict=True):
-        ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, model_ms, level=0.95)
-        assert f": {format_interval(ratio)} times the requests per second with a model of" in line
+    for row, line in zip(MINI.read_summary().break_even, lines[::PER_PAIR], strict=True):
+        assert f": {format_interval(ratio_at(row, model_ms))} times the requests per second with a model of" in line
 
 
-def test_the_level_is_that_of_the_plan_of_the_run(answer, tmp_path):
-    folder = copy_run(tmp_path / "run")
-    manifest = folder.read_manifest()
-    manifest["plan"]["rules"]["levels"]["exploratory"] = 0.5
-    folder.write_manifest(manifest)
-    row = MINI.read_summary().break_even[0]
-    ratio = ratio_at(row.contender_launches_ms, row.baseline_launches_ms, 1, level=0.5)
-    assert (
-        f": {format_interval(ratio)} times the requests per second with a model of 1 ms, {100 * ratio.level:.3g} %"
-        in answer(1, folder.path)[0]
-    )
+def test_an_engine_off_the_curve_is_called_so(answer, make_run):
+    row = row_of()
+    run = make_run(break_even=(replace(row, points=(replace(row.points[0], off_curve=True),)),))
+    assert " times. It lies off the curve: beside the model a request takes 0.1000 (0.0990 to 0.1010) ms" in answer(9, run)[1]
 
 
-def test_an_engine_off_the_curve_is_called_so(answer):
-    assert "engine spin-10ms, 10.0 ms, 1.0774 (1.0657 to 1.0852) times. It lies off the curve: beside the model" in answer(9)[1]
-
-
-def test_the_longest_model_is_answered_and_a_longer_one_refused_with_both_ends(answer, refusal):
-    longest_ms = max(row.longest_ms for row in MINI.read_summary().break_even)
-    assert len(answer(longest_ms)) == 9
-    assert refusal("--model-ms", "11", MINI_RUN) == f"bench: --model-ms 11 is outside what was measured in {MINI_RUN}: 0 to 10 ms."
+def test_the_longest_model_is_answered_and_a_longer_one_refused_with_both_ends(answer, refusal, make_run):
+    run = make_run(break_even=(row_of(),))
+    assert "1.000 (0.975 to 1.025) times" in answer(10, run)[0]
+    assert refusal("--model-ms", "11", run) == f"bench: --model-ms 11 is outside what was measured in {run}: 0 to 10 ms."
 
 
 @pytest.mark.parametrize(("value", "words"), [("-0.1", "-0.1"), ("nan", "nan"), ("inf", "inf")])
@@ -121,11 +122,11 @@ def test_a_time_that_is_none_is_refused(refusal, value, words):
 
 
 def test_a_pair_that_was_measured_less_far_is_left_out_beyond_its_end(answer, make_run):
-    first, *others = MINI.read_summary().break_even
-    run = make_run(break_even=(first, *(replace(row, longest_ms=1.0) for row in others)))
-    assert len(answer(1.0, run)) == 9
+    shorter = row_of(contender="flask-granian", longest_ms=1.0, curve=(*CURVE[:2], replace(CURVE[2], model_ms=1.0)))
+    run = make_run(break_even=(row_of(), shorter))
+    assert len(answer(1.0, run)) == 2 * PER_PAIR
     lines = answer(2.0, run)
-    assert len(lines) == 3
+    assert len(lines) == PER_PAIR
     assert lines[0].startswith("as usually deployed")
 
 
@@ -140,10 +141,10 @@ def test_a_run_that_is_not_whole_says_so_first(answer, make_run):
 
 def test_a_run_that_is_not_valid_says_so_first(answer, make_run):
     validity = replace(MINI.read_summary().validity, valid=False)
-    lines = answer(1, make_run(validity=validity))
+    lines = answer(1, make_run(validity=validity, break_even=(row_of(),)))
     assert lines[0].startswith("Not a valid run: ")
     assert sum(line.startswith("Warning: ") for line in lines) == len(validity.warnings)
-    assert lines[-9].startswith("as usually deployed")
+    assert lines[-PER_PAIR].startswith("as usually deployed")
 
 
 def test_a_time_must_be_given_and_be_a_number(refusal):

@@ -10,10 +10,9 @@ from sample_rows import columns, sample_rows
 from bench.judge.judgement import judge
 from bench.measure.slices import describe_slices
 from bench.plan.described import describe
-from bench.plan.schedule import draw_arrivals, schedule_slices
-from bench.records import Quantile, SliceRecord, Summary, WarmUpPoint
+from bench.plan.schedule import schedule_slices
+from bench.records import Quantile, ServerTiming, SliceRecord, Summary, WarmUpPoint
 from bench.records.folder import RunFolder
-from bench.records.loads import parse_load
 from bench.records.record import adapter
 from bench.records.samples import SAMPLE_COLUMNS, settled_requests, write_samples
 
@@ -24,45 +23,62 @@ USERS = 16
 RATES_RPS = {"flask-gthread": 5000.0, "fastapi-uvicorn": 10_000.0, "flask-gthread-twin": 5000.0}
 SERVICE_NS = {"flask-gthread": 400_000, "fastapi-uvicorn": 200_000, "flask-gthread-twin": 400_000}
 CPU_NS = {"flask-gthread": 190_000, "fastapi-uvicorn": 95_000, "flask-gthread-twin": 190_000}
-OTHER_CPU_NS = 150_000
+OTHER_CPU_NS, OTHER_SERVICE_NS = 150_000, 400_000
 KERNEL_SHARE = 0.25
 SEND_LAG_NS = 20_000
+# At this rate the core of the first pair's baseline is 40 % busy.
+BUSY_40_RPS = 0.4e9 / CPU_NS["flask-gthread"]
 COLUMN = {name: place for place, name in enumerate(SAMPLE_COLUMNS)}
 
 
-def simulate_launch(config, launch, spoil=None, rates=RATES_RPS):
+def simulate_launch(config, launch, spoil=None, rates=RATES_RPS, busier=1.0):
     """Return planned slices, facts and samples of a launch.
 
-    `spoil` may change the samples of a slice. Service times vary by a tenth from request to request.
+    `spoil` may change the samples of a slice. Service times vary by a tenth from request to request. A slice that is beside another has its
+    time, and no CPU time of its own. Rates at a busy share are `busier` times what they should be.
     """
     rng = np.random.default_rng(launch)
     planned = schedule_slices(config, config.parts[0], launch)
     facts, samples = [], []
     for place in planned:
-        start_ns = (place.index + 1) * GAP_NS
-        own = open_rows(place, start_ns, rng) if place.offered_rps else closed_rows(place, start_ns, rates[place.stack], rng)
+        start_ns = (place.index + 1 - place.beside) * GAP_NS
+        offered_rps = offered(place, rates, busier)
+        own = open_rows(place, offered_rps, start_ns, rng) if offered_rps else closed_rows(place, start_ns, rates[place.stack], rng)
         if spoil:
             own = spoil(place, own)
         own = own[np.argsort(own[:, COLUMN["done_ns"]], kind="stable")]
         samples.append(own)
-        cpu_ns = CPU_NS.get(place.stack, OTHER_CPU_NS) * int(own[:, COLUMN["correct"]].sum())
+        cpu_ns = None if place.beside else CPU_NS.get(place.stack, OTHER_CPU_NS) * int(own[:, COLUMN["correct"]].sum())
         facts.append(
             {
                 "slice": place.index,
+                "offered_rps": offered_rps,
+                "connections": 0,
+                "received_bytes": 200 * len(own),
                 "start_ns": start_ns,
                 "settled_ns": start_ns + SETTLE_NS,
                 "end_ns": start_ns + LENGTH_NS,
                 "drained_ns": max(start_ns + LENGTH_NS, own[-1, COLUMN["done_ns"]].item() if len(own) else 0),
                 "server_cpu_ns": cpu_ns,
-                "server_user_ns": round(cpu_ns * (1 - KERNEL_SHARE)),
-                "server_kernel_ns": round(cpu_ns * KERNEL_SHARE),
-                "generator_cpu_ns": LENGTH_NS // 5,
+                "server_user_ns": None if cpu_ns is None else round(cpu_ns * (1 - KERNEL_SHARE)),
+                "server_kernel_ns": None if cpu_ns is None else round(cpu_ns * KERNEL_SHARE),
+                "generator_cpu_ns": 0 if place.beside else LENGTH_NS // 5,
                 "generator_wait_ratio": 0.0,
                 "steal_ratio": 0.0,
                 "pressure_ratio": 0.0,
             }
         )
     return planned, facts, np.concatenate(samples)
+
+
+def offered(place, rates, busier):
+    """Return the rate of a slice of an open loop, as a launch finds it where all is known; None of a closed one."""
+    arrivals = place.arrivals
+    if arrivals is None:
+        return None
+    if arrivals.own_share:
+        return arrivals.own_share * rates[place.stack]
+    return arrivals.rate_rps or arrivals.busy_share * busier * 1e9 / CPU_NS["flask-gthread"]
 
 
 def closed_rows(place, start_ns, rate_rps, rng):
@@ -74,9 +90,9 @@ def closed_rows(place, start_ns, rate_rps, rng):
     return sample_rows(place.index, sent[is_sent], service[is_sent], connections=users)
 
 
-def open_rows(place, start_ns, rng):
-    due = start_ns + np.array(draw_arrivals(parse_load(place.load), place.offered_rps, LENGTH_NS / MS, place.arrivals))
-    service = rng.uniform(0.9, 1.1, len(due)) * SERVICE_NS[place.stack]
+def open_rows(place, rate_rps, start_ns, rng):
+    due = start_ns + np.array(place.arrivals.draw(rate_rps, LENGTH_NS / MS))
+    service = rng.uniform(0.9, 1.1, len(due)) * SERVICE_NS.get(place.stack, OTHER_SERVICE_NS)
     return sample_rows(place.index, due + SEND_LAG_NS, service, intended_ns=due)
 
 
@@ -88,18 +104,21 @@ def read(config, launch, **options):
     return slices, [settled_requests(columns(own), record.settled_ns, record.end_ns) for own, record in zip(rows, slices, strict=True)]
 
 
-def write_run(path, config, *, launches=None, spoil=None, rates=RATES_RPS, gates=(), warnings=(), partial=False, cores=(0,)):
-    """Write the files that measuring leaves behind; `spoil` may be a function, or one by launch, `cores` are the server's."""
+def write_run(
+    path, config, *, launches=None, spoil=None, rates=RATES_RPS, busier=None, gates=(), warnings=(), partial=False, cores=(0,), timing=()
+):
+    """Write the files that measuring leaves behind; `spoil` may be a function, or one by launch as `busier` is; the server has `cores`."""
     folder = RunFolder(path)
     (path / "samples").mkdir(parents=True)
     count = config.parts[0].launches if launches is None else launches
     slices = []
     for launch in range(1, count + 1):
         own = spoil.get(launch) if isinstance(spoil, dict) else spoil
-        planned, facts, samples = simulate_launch(config, launch, spoil=own, rates=rates)
+        planned, facts, samples = simulate_launch(config, launch, spoil=own, rates=rates, busier=(busier or {}).get(launch, 1.0))
         write_samples(folder.samples_path(launch), samples)
         slices += describe_slices(launch, planned, facts, samples)
     folder.write_rows("slices.csv", slices, SliceRecord)
+    folder.write_rows("server_timing.csv", timing, ServerTiming)
     folder.write_manifest(
         {
             "plan": describe(config),

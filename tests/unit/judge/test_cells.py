@@ -9,7 +9,7 @@ from sample_rows import MS
 
 from bench.judge.cells import QUANTILES, distributions, launch_rates, launch_totals, make_cell, starved_share
 from bench.judge.index import index_slices, total_rate_rps
-from bench.plan.rules import GateRules
+from bench.plan.rules import GateRules, Rules
 from bench.records import METRICS
 from bench.records.samples import MIN_SAMPLES
 
@@ -87,7 +87,7 @@ def test_the_rates_of_launches_are_those_of_launches_that_gave_one():
 
 def cell(slices=(), times=None, key=KEY, cores=1):
     launches = index_slices(slices).get(KEY, {})
-    return make_cell(key, slices, launches, times or make_times(), 0.95, GateRules(), cores)
+    return make_cell(key, slices, launches, times or make_times(), Rules(), cores)
 
 
 def slices_at(answers):
@@ -133,7 +133,7 @@ def test_a_server_was_busy_for_the_share_of_its_cores_time_that_its_cpu_time_is(
 def test_a_cell_that_was_not_measured_has_no_figure(key):
     found = vars(cell(key=key))
     counts = {"samples", "errors", "unfinished", "not_sent", "launches", "generator_limited"}
-    assert {name for name, value in found.items() if value is not None} == counts | {"part", "stack", "scenario", "load"}
+    assert {name for name, value in found.items() if value is not None} == counts | {"part", "stack", "scenario", "load", "carried"}
     assert not any(found[name] for name in counts)
 
 
@@ -178,9 +178,30 @@ def test_the_send_lag_belongs_to_open_loops():
     assert (cell(times=times).send_lag_p99_ms, cell(times=times, key=OPEN_KEY).send_lag_p99_ms) == (None, 0.25)
 
 
-def test_a_cell_of_an_open_loop_has_its_rate():
-    assert cell([make_slice(offered_rps=3000.0)] * 2, key=OPEN_KEY).offered_rps == 3000
+def test_a_cell_of_an_open_loop_has_the_median_of_the_rates_of_its_slices():
+    rates = {1: 2000.0, 2: 2100.0, 3: 3000.0}
+    slices = [make_slice(launch=launch, offered_rps=rate) for launch, rate in rates.items() for _ in range(2)]
+    assert cell([make_slice(offered_rps=9.0, warm_up=True)] * 9 + slices, key=OPEN_KEY).offered_rps == 2100
     assert cell([make_slice()] * 2).offered_rps is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "busy", "carried"),
+    [
+        (1000, 0.4, True),
+        (990, 0.8, True),
+        (989, 0.4, False),
+        (0, 0.4, False),
+        (1000, 0.81, False),
+        (1010, None, True),  # a little more than was due came in its time, and a process ended
+        (989, None, False),
+    ],
+)
+def test_a_stack_carried_an_open_loop_if_it_answered_what_was_due_and_had_pauses(answered, busy, carried):
+    slices = [make_slice(settled_answers=answered, server_cpu_ns=None if busy is None else int(busy * 200 * MS))]
+    times = make_times([1.0] * min(answered, 1000) + [INF] * max(0, 1000 - answered))
+    assert cell(slices, times, OPEN_KEY).carried is carried
+    assert cell(slices, times).carried  # users of a closed loop wait for their answers
 
 
 def test_a_cell_counts_its_launches_and_its_cpu_time():

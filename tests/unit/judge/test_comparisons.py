@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from judge_rows import KEY, by_cell, make_floor, make_row, small_config
+from judge_rows import KEY, by_cell, make_cell_of, make_floor, make_row, small_config
 
 from bench.judge.comparisons import Failures, Measured, compare_all, judge_aa, mean_logs, metrics_of, withhold_all
 from bench.plan.plan import make_plan
@@ -155,14 +155,13 @@ def test_a_copy_counts_on_its_side_only_under_loads_that_it_is_put_under():
         "closed-16": GRANIAN_STACKS,
         "closed-4": (*both, "flask-gthread-twin"),
         "closed-1": (*both, "flask-granian-twin"),
-        "open-60": both,
+        "busy-40": both,
     }
     config = granian_config(loads=tuple(under), stacks_by_load=under)
-    config = replace(config, saturation_rps={"flask-gthread": 5000.0, "flask-granian": 5000.0})
     values = measured(config, flask_granian_twin=1.44, flask_gthread_twin=4.0).values
     comparisons, floor = compare_all(config, Measured(values))
     ratios = {row.load: row.ratio for row in comparisons if row.metric == "cpu_us_per_request"}
-    assert ratios == pytest.approx({"closed-16": 0.6, "closed-4": 0.5, "closed-1": 1.2, "open-60": 1.0})
+    assert ratios == pytest.approx({"closed-16": 0.6, "closed-4": 0.5, "closed-1": 1.2, "busy-40": 1.0})
     copies = {(row.load, row.contender) for row in floor}
     assert copies == {
         ("closed-16", "flask-gthread-twin"),
@@ -250,7 +249,7 @@ def test_a_pair_has_no_row_under_a_load_that_one_of_its_stacks_is_not_put_under(
     assert {row.load for row in floor} == {"closed-16", "closed-1"}
 
 
-@pytest.mark.parametrize("load", ["open-60", "open-500rps", "own-80", "open-60-constant"])
+@pytest.mark.parametrize("load", ["busy-40", "open-500rps", "own-80", "open-60-constant"])
 def test_stacks_are_not_compared_by_their_throughput_in_an_open_loop(load):
     assert metrics_of(load) == ["cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
     config = small_config(loads=("closed-16", load))
@@ -275,7 +274,7 @@ def test_the_primary_row_is_judged_and_the_exploratory_ones_are_not():
 
 def test_cpu_time_and_p95_of_the_open_loop_are_judged_at_the_level_of_a_secondary_row():
     rules = make_plan("default").rules
-    config = replace(small_config(loads=("open-60",)), rules=rules)
+    config = replace(small_config(loads=("busy-40",)), rules=rules)
     comparisons, _ = compare_all(config, measured(config, fastapi_uvicorn=0.5))
     assert {row.metric: (row.role, row.verdict) for row in comparisons} == {
         "cpu_us_per_request": ("secondary", "better"),
@@ -306,18 +305,69 @@ def test_the_same_row_of_another_part_is_not_judged():
     assert {row.role for row in comparisons if row.part == "headline"} == {"exploratory", "primary"}
 
 
-def test_a_stack_that_is_left_out_of_a_load_has_rows_without_figures():
-    config = small_config(loads=("open-60",))
+def test_a_stack_that_gave_nothing_has_rows_without_figures_and_leaves_the_others_theirs():
+    config = small_config(loads=("busy-40",))
     part = replace(config.parts[0], stacks=(*config.parts[0].stacks, "fastapi-def"))
-    rates = {**config.saturation_rps, "fastapi-def": 1000.0}
-    config = replace(config, parts=(part,), pairs=(*config.pairs, Pair("def", "fastapi-def", "flask-gthread")), saturation_rps=rates)
-    comparisons, _ = compare_all(config, measured(config))
+    config = replace(config, parts=(part,), pairs=(*config.pairs, Pair("def", "fastapi-def", "flask-gthread")))
+    values = {key: own for key, own in measured(config).values.items() if key.stack != "fastapi-def"}
+    comparisons, _ = compare_all(config, Measured(values))
     assert {row.contender for row in comparisons if row.ratio is None and row.launches == 0} == {"fastapi-def"}
     assert {row.contender for row in comparisons if row.launches == 12} == {"fastapi-uvicorn"}
 
 
 def test_all_judged_rows_are_of_the_metrics_there_are():
     assert {row[-1] for row in make_plan("default").roles} <= set(METRICS)
+
+
+# --- stacks that did not carry an open loop -------------------------------------------------------------------------
+
+
+def overloaded(load, *stacks, config=None, **fields):
+    """Return the rows of a load that these stacks did not carry, and its A/A, by metric; FastAPI takes half of everything."""
+    config = config or replace(small_config(loads=(load,)), rules=make_plan("default").rules)
+    lost = {"carried": False, "achieved_ratio": 0.93, "busy_share": 0.97, **fields}
+    cells = {key: make_cell_of(key, **(lost if key.stack in stacks else {})) for key in config.cells()}
+    rows, floor = compare_all(config, replace(measured(config, fastapi_uvicorn=0.5), cells=cells))
+    return {row.metric: row for row in rows if row.contender == "fastapi-uvicorn"}, {row.metric: row for row in floor}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_that_did_not_carry_the_load_leaves_its_rows_no_latency_ratio_and_is_named_and_cpu_rows_stay(stack):
+    rows, floor = overloaded("busy-40", stack)
+    words = f"{stack} did not carry this load: it answered 93.0% of what was due, busy for 97% of the time"
+    for metric, verdict in (("p50_ms", "not judged"), ("p95_ms", "withheld"), ("p99_ms", "not judged")):
+        assert (rows[metric].interval, rows[metric].launch_ratios) == (None, ())
+        assert (rows[metric].verdict, rows[metric].reason) == (verdict, words)
+        copies = (None, "not judged", words) if stack != "fastapi-uvicorn" else (1.0, "equal", "noise floor")
+        assert (floor[metric].ratio, floor[metric].aa_state, floor[metric].reason) == copies
+        assert rows[metric].aa_state == copies[1]
+    assert (rows["cpu_us_per_request"].ratio, rows["cpu_us_per_request"].verdict) == (0.5, "better")
+    assert (floor["cpu_us_per_request"].ratio, floor["cpu_us_per_request"].aa_state) == (1.0, "equal")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"achieved_ratio": 0.0, "busy_share": 0.02}, "it answered 0.0% of what was due, busy for 2% of the time"),
+        ({"busy_share": None}, "it answered 93.0% of what was due"),
+    ],
+)
+def test_what_an_overloaded_stack_did_is_said_as_far_as_it_is_known(fields, words):
+    rows, _ = overloaded("busy-40", "fastapi-uvicorn", **fields)
+    assert rows["p95_ms"].reason == f"fastapi-uvicorn did not carry this load: {words}"
+
+
+@pytest.mark.parametrize("load", ["own-85", "open-500rps"])
+def test_so_does_one_under_any_open_loop(load):
+    assert overloaded(load, "flask-gthread")[0]["p95_ms"].ratio is None
+
+
+def test_a_closed_loop_and_another_stack_s_trouble_leave_a_latency_its_ratio():
+    assert overloaded("closed-16", *STACKS)[0]["p95_ms"].ratio == 0.5
+    config = small_config(loads=("busy-40",))
+    config = replace(config, parts=(replace(config.parts[0], stacks=(*STACKS, "fastapi-def")),), rules=make_plan("default").rules)
+    rows, _ = overloaded("busy-40", "fastapi-def", config=config)
+    assert (rows["p95_ms"].ratio, rows["p95_ms"].verdict) == (0.5, "better")
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

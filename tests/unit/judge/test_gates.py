@@ -9,7 +9,7 @@ from bench.judge.validity import MARKED, REPEATED, STARVED, check_launch
 from bench.plan.rules import GateRules
 
 MS = 1_000_000
-OPEN = {"load": "open-60", "offered_rps": 3000.0}
+OPEN = {"load": "busy-40", "offered_rps": 3000.0}
 WAITED = {"generator_wait_ratio": 0.101}
 
 

@@ -120,10 +120,10 @@ def test_the_points_of_a_distribution_agree_with_the_percentiles_of_its_cell(jud
         assert (points[0.5], points[0.95], points[0.99]) == (cell.p50_ms, cell.p95_ms, cell.p99_ms)
 
 
-def test_a_cell_that_was_not_measured_yet_is_there_without_figures(config):
+def test_a_cell_that_was_not_measured_has_no_row_and_its_comparisons_no_figures(config):
     judgement = judged(config, launches=0, partial=True)
-    assert [(cell.stack, cell.throughput_rps, cell.samples) for cell in judgement.cells] == [(key.stack, None, 0) for key in config.cells()]
-    assert judgement.quantiles == ()
+    assert (judgement.cells, judgement.quantiles) == ((), ())
+    assert {(row.contender, row.ratio, row.launches) for row in judgement.comparisons} == {("fastapi-uvicorn", None, 0)}
 
 
 def test_a_warm_up_enters_no_figure(config, judgement):

@@ -10,13 +10,14 @@ from bench.judge.index import index_slices
 from bench.judge.ladder import find_impossible, judge_ladder
 from bench.plan.plan import make_plan
 from bench.plan.profiles import Part
+from bench.records import ServerTiming
 
 RUNGS_US = {"bare-wsgi-gthread": 130.0, "flask-gthread@constant": 185.0, "flask-gthread": 195.0}
-PART = Part("ladder", tuple(RUNGS_US), ("predict-1",), ("open-60",), launches=8, blocks=1)
+PART = Part("ladder", tuple(RUNGS_US), ("predict-1",), ("busy-40",), launches=8, blocks=1)
 
 
 def ladder_config(part=PART):
-    stacks = make_plan("default").stacks
+    stacks = make_plan("thorough").stacks
     return replace(small_config(), parts=(part,), stacks=stacks)
 
 
@@ -41,8 +42,8 @@ def slices_of(part=PART, cpu_us=RUNGS_US, speeds=None):
     return rows
 
 
-def ladder_of(slices, part=PART):
-    return judge_ladder(ladder_config(part), index_slices(slices))
+def ladder_of(slices, part=PART, timing=()):
+    return judge_ladder(ladder_config(part), index_slices(slices), timing)
 
 
 def steps_of(rows):
@@ -63,6 +64,53 @@ def test_the_interval_of_a_step_has_the_noise_of_both_rungs():
     model = steps_of(ladder_of(rows))["model"]
     assert model.cpu.low < 10 < model.cpu.high
     assert model.cpu.high - model.cpu.low > 2
+
+
+def test_the_rate_is_the_median_of_those_of_the_launches():
+    rows = [replace(record, offered_rps=3000.0 + 10 * record.launch) for record in slices_of()]
+    assert {row.offered_rps for row in ladder_of(rows)} == {3045.0}
+
+
+def noisy(spread, cpu_us=RUNGS_US):
+    """Return slices whose CPU time is noisy, that of each rung by itself."""
+    draw = np.random.default_rng(5)
+    return [replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, spread))) for row in slices_of(cpu_us=cpu_us)]
+
+
+def timing_of(preprocess_us, predict_us, stack="flask-gthread"):
+    return ServerTiming(stack, "predict-1", 1000, preprocess_us, predict_us)
+
+
+@pytest.mark.parametrize(
+    ("timing", "check_us", "contradicted"),
+    [
+        ([timing_of(6.0, 4.0)], 10.0, False),  # both together
+        ([timing_of(2.0, 4.0)], 6.0, True),
+        ([timing_of(15.0, 4.0)], 19.0, True),
+        ([timing_of(6.0, 40.0, "fastapi-uvicorn"), timing_of(5.0, 5.5)], 10.5, False),
+        ([timing_of(6.0, 40.0, "fastapi-uvicorn")], None, False),
+        ([], None, False),
+    ],
+)
+def test_the_models_step_is_contradicted_if_what_the_stack_itself_says_lies_outside_its_interval(timing, check_us, contradicted):
+    steps = steps_of(ladder_of(noisy(0.008), timing=timing))
+    assert steps["model"].cpu.ends == pytest.approx((8.55, 11.14), abs=0.01)
+    assert (steps["model"].check_us, steps["model"].contradicted) == (check_us, contradicted)
+    assert {(row.check_us, row.contradicted) for step, row in steps.items() if step != "model"} == {(None, False)}
+
+
+def test_a_step_without_an_interval_contradicts_nothing():
+    part = replace(PART, launches=2)
+    steps = steps_of(ladder_of(slices_of(part), part, timing=[timing_of(90.0, 90.0)]))
+    assert (steps["model"].check_us, steps["model"].cpu.ends, steps["model"].contradicted) == (180.0, None, False)
+
+
+@pytest.mark.parametrize(("spread", "resolved"), [(0.0, True), (0.008, True), (0.1, False)])
+def test_a_step_is_resolved_unless_its_interval_reaches_across_zero(spread, resolved):
+    steps = steps_of(ladder_of(noisy(spread)))
+    assert {step: row.is_resolved for step, row in steps.items()} == {"server": True, "framework": True, "model": resolved, "total": True}
+    below = steps_of(ladder_of(noisy(spread, {**RUNGS_US, "bare-wsgi-gthread": 185.0 + 10})))["framework"]
+    assert (below.cpu.high < 0, below.is_resolved) == (resolved, resolved)
 
 
 def test_a_launch_in_which_all_was_slower_moves_the_steps_by_less_than_the_rungs():
@@ -96,11 +144,8 @@ def test_a_launch_whose_cpu_time_is_not_known_is_left_out_of_its_steps():
 
 def test_a_framework_below_its_own_floor_is_suspect_only_beyond_the_interval():
     below = {**RUNGS_US, "bare-wsgi-gthread": 190.0}
-    draw = np.random.default_rng(5)
-    clear = ladder_of(slices_of(cpu_us=below))
-    noisy = ladder_of([replace(row, server_cpu_ns=int(row.server_cpu_ns * draw.normal(1, 0.1))) for row in slices_of(cpu_us=below)])
-    [warning] = find_impossible(clear)
+    [warning] = find_impossible(ladder_of(slices_of(cpu_us=below)))
     assert warning.code == "layering"
     assert "flask-gthread: the step 'framework' took -5.0 us" in warning.text
-    assert not list(find_impossible(noisy))
+    assert not list(find_impossible(ladder_of(noisy(0.1, below))))
     assert not list(find_impossible(ladder_of(slices_of())))

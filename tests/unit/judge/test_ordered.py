@@ -28,6 +28,8 @@ def test_every_number_is_found_at_its_place_whichever_piece_it_lies_in(pieces):
     finite = [value for value in whole if math.isfinite(value)]
     assert found.count_finite() == len(finite)
     assert found.largest_finite() == (finite[-1] if finite else None)
+    for limit in (0.0, 1.0, 1e3, *whole[:1], *finite[-1:]):
+        assert found.count_beyond(limit) == sum(value > limit for value in whole)
 
 
 def test_percentiles_are_those_of_all_pieces_together():
@@ -51,6 +53,7 @@ def test_a_percentile_needs_its_samples_and_an_answer(quantile, needed):
 def test_nothing_has_no_order():
     nothing = ordered()
     assert (len(nothing), nothing.percentiles([0.5]), nothing.count_finite(), nothing.largest_finite()) == (0, [], 0, None)
+    assert nothing.count_beyond(0.0) == 0
 
 
 def test_a_spool_gives_what_was_put_in_and_closes_without_a_trace():

@@ -96,7 +96,7 @@ def half_width(row):
 
 def test_the_bundled_profiles_have_twelve_launches_or_look_from_there_on():
     assert (DEFAULT.launches, DEFAULT.first_look) == (12, None)
-    assert BUNDLED_LOOKS == (12, 14, 16)
+    assert BUNDLED_LOOKS == (12, 14)
     assert RULES.precise_margins == 0.5
 
 

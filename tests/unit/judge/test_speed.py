@@ -197,7 +197,7 @@ def test_stacks_that_could_be_the_cause_themselves_tell_nothing_about_the_machin
 
 def test_the_speed_of_a_launch_comes_from_counted_slices_of_closed_loops_of_its_part():
     slices = [record for stack in "abc" for record in at_rates([1000, 1000], stack=stack)]
-    others = ({"warm_up": True}, {"load": "open-60"}, {"part": "sweep"})
+    others = ({"warm_up": True}, {"load": "busy-40"}, {"part": "sweep"})
     disturbed = [record for fields in others for stack in "abc" for record in at_rates([1000, 300], stack=stack, **fields)]
     assert launch_speeds([*slices, *disturbed]) == {KEY.part: [1, 1], "sweep": pytest.approx([1000 / 650, 300 / 650])}
     assert launch_speeds(slices) == {KEY.part: [1, 1]}
@@ -225,7 +225,7 @@ def test_the_spread_of_slices_is_found_again():
 
 def test_the_spread_is_of_the_first_closed_loop_of_the_part_that_is_asked_for():
     slices = at_rates([1000, 1000], load="closed-16")
-    others = ({"load": "closed-1"}, {"load": "open-60"}, {"part": "sweep"}, {"warm_up": True})
+    others = ({"load": "closed-1"}, {"load": "busy-40"}, {"part": "sweep"}, {"warm_up": True})
     disturbed = [record for fields in others for record in at_rates([100, 100], **fields)]
     assert slice_spread([*slices, *disturbed]) == slice_spread(slices)
     assert slice_spread([*slices, *disturbed], "sweep") == slice_spread(at_rates([100, 100]))

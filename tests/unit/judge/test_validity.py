@@ -197,7 +197,7 @@ def test_failures_are_summed_by_their_kind_and_the_worst_cell_is_named():
     ]
     errors, not_sent = judged(cells=cells).warnings
     assert errors.text == "7 wrong or failed answers, 1 unfinished request, most of them in fastapi-def predict-1 closed-16."
-    assert not_sent.text == "4,000 requests not sent, since 256 were under way already, most of them in slow predict-1 open-60."
+    assert not_sent.text == "4,000 requests not sent, since 256 were under way already, most of them in slow predict-1 busy-40."
 
 
 def test_each_stack_that_outran_the_generator_is_named_once():
@@ -211,7 +211,7 @@ def test_each_stack_that_outran_the_generator_is_named_once():
 
 
 def test_of_all_cells_that_got_faster_the_one_that_did_most_is_named():
-    slices = [*warming(1.05), *warming(1.2, stack="b"), *warming(1.0, stack="c"), *warming(1.3, stack="d", load="open-60")]
+    slices = [*warming(1.05), *warming(1.2, stack="b"), *warming(1.0, stack="c"), *warming(1.3, stack="d", load="busy-40")]
     [warning] = judged(slices=slices).warnings
     assert warning.text == "2 cells got faster while measured, most of all b predict-1 closed-16 (x 1.20)."
 
@@ -225,13 +225,13 @@ def test_copies_that_differ_are_told_once_for_each_baseline_metric_and_load_that
         make_row(aa=unequal),
         make_row(aa=unequal, contender="flask-granian", role="secondary"),
         make_row(aa=unequal, contender="fastapi-def", role="exploratory"),
-        make_row(aa=make_floor(1.2, metric="p95_ms"), metric="p95_ms", load="open-60", role="secondary"),
+        make_row(aa=make_floor(1.2, metric="p95_ms"), metric="p95_ms", load="busy-40", role="secondary"),
         make_row(aa=make_floor(1.2, metric="p50_ms"), metric="p50_ms", role="exploratory"),
     ]
     warnings = judged(floor=unequal, rows=rows).warnings
     assert [warning.text.partition(":")[0] for warning in warnings] == [
         "Two copies of flask-gthread differed in throughput_rps under closed-16",
-        "Two copies of flask-gthread differed in p95_ms under open-60",
+        "Two copies of flask-gthread differed in p95_ms under busy-40",
     ]
 
 
@@ -325,6 +325,6 @@ def test_of_what_was_not_measured_no_noise_is_known():
 
 
 def test_a_step_of_the_ladder_below_zero_makes_the_run_suspect_but_not_invalid():
-    step = LadderRow("ladder", "flask-gthread", "predict-1", "open-60", 3000.0, "framework", Interval(-5.0, -6.0, -4.0, 0.96), 8)
+    step = LadderRow("ladder", "flask-gthread", "predict-1", "busy-40", 3000.0, "framework", Interval(-5.0, -6.0, -4.0, 0.96), 8)
     validity = judged(ladder=[step])
     assert (validity.valid, codes_of(validity)) == (True, ["layering"])

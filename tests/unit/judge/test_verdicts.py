@@ -15,8 +15,9 @@ FLASK, FASTAPI, TWIN = (replace(KEY, stack=stack) for stack in ("flask-gthread",
 CELLS = (FASTAPI, FLASK, TWIN)
 
 
-def judged(row, rules=RULES, failures=None, values=None, lags_ms=None):
-    return judge_row(row, Measured(values or {}, lags_ms or {}, failures or {}), CELLS, rules)
+def judged(row, rules=RULES, failures=None, values=None, lags_ms=None, busy_shares=None):
+    cells = [replace(cell, load=row.load) for cell in CELLS]
+    return judge_row(row, Measured(values or {}, lags_ms or {}, failures or {}, busy_shares=busy_shares or {}), cells, rules)
 
 
 def verdict_of(low, high, aa=None, **fields):
@@ -212,6 +213,64 @@ def test_lateness_is_nothing_to_a_row_that_is_not_judged():
     lags_ms = {cell: {launch: {"p50_ms": 9.0} for launch in range(12)} for cell in CELLS}
     row = make_row(metric="p50_ms", role="exploratory")
     assert judged(row, values=lags_ms, lags_ms=lags_ms).reason == "exploratory"
+
+
+# --- rows at a busy share -------------------------------------------------------------------------------------------
+
+
+def busy_row(first, second=None, *, contender=0.2, load="busy-40", **fields):
+    """Return a row over 12 launches in which the copies of its baseline were busy for these shares of the time; None is not known."""
+    shares = zip(CELLS, ([contender] * 12, first, second or first), strict=True)
+    busy = {replace(cell, load=load): dict(enumerate(own)) for cell, own in shares}
+    return judged(make_row(load=load, **{"metric": "cpu_us_per_request", "role": "secondary", **fields}), busy_shares=busy)
+
+
+NEAR = [0.45, 0.42, 0.48, 0.35, 0.49, 0.31] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (NEAR, NEAR),
+        ([0.45] * 12, [0.33] * 12),
+        ([0.25] * 12, [0.55] * 12),  # it is their mean that counts
+        ([0.6] * 3 + [0.4] * 9, None),
+        ([0.6] * 2 + [0.2] + [0.4] * 9, None),
+        ([0.4] * 3 + [None] * 9, None),  # a process ended
+        ([0.4] * 12, [0.9] * 3 + [0.4] * 9),
+        ([0.9] * 9 + [0.4] * 3, [None] * 9 + [0.4] * 3),
+        ([None] * 12, None),
+    ],
+)
+def test_a_row_at_a_busy_share_is_judged_where_the_copies_were_about_that_busy_in_three_launches_of_four(first, second):
+    assert (busy_row(first, second).verdict, busy_row(first, second).reason) == ("worse", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ([0.6] * 6 + [0.45] * 6, None, "45% to 60% of the time, and for 30% to 50% in only 6 of 12 launches"),
+        ([0.25] * 4 + [0.4] * 8, None, "25% to 40% of the time, and for 30% to 50% in only 8 of 12 launches"),
+        ([0.2, 0.6] * 2 + [0.4] * 8, None, "20% to 60% of the time, and for 30% to 50% in only 8 of 12 launches"),
+        ([0.4] * 12, [0.7] * 12, "55% to 55% of the time, and for 30% to 50% in only 0 of 12 launches"),
+        ([0.4] * 2 + [0.6] + [None] * 9, None, "40% to 60% of the time, and for 30% to 50% in only 2 of 3 launches"),
+    ],
+)
+@pytest.mark.parametrize("metric", ["cpu_us_per_request", "p95_ms"])
+def test_elsewhere_it_is_withheld_and_says_how_busy_they_were(first, second, words, metric):
+    row = busy_row(first, second, metric=metric)
+    assert (row.verdict, row.reason) == ("withheld", f"the load was not the one asked for: flask-gthread was busy for {words}")
+    assert row.ratio == 1.11
+
+
+def test_how_busy_the_contender_was_is_its_result_and_no_fault():
+    assert {busy_row(NEAR, contender=share).verdict for share in (0.05, 0.79, None)} == {"worse"}
+
+
+@pytest.mark.parametrize("fields", [{"load": "busy-60"}, {"load": "closed-16"}, {"load": "open-500rps"}, {"role": "exploratory"}])
+def test_it_is_the_share_asked_for_that_counts_and_only_of_what_is_judged(fields):
+    row = busy_row([0.6] * 12, **fields)
+    assert (row.verdict, row.reason) == (("not judged", "exploratory") if "role" in fields else ("worse", ""))
 
 
 # --- A/A ------------------------------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ import pytest
 from sample_rows import MS, not_sent_rows, sample_rows, unfinished_rows
 
 from bench.measure.slices import describe_slices
+from bench.plan.arrivals import Arrivals
 from bench.plan.schedule import PlannedSlice
 
-FACT = dict.fromkeys(
-    ("start_ns", "settled_ns", "drained_ns", "server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns"), 0
-) | dict.fromkeys(("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0)
+CLOCKS = dict.fromkeys(("server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns"), 0) | dict.fromkeys(
+    ("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0
+)
+FACT = CLOCKS | dict.fromkeys(("start_ns", "settled_ns", "drained_ns", "connections", "received_bytes"), 0) | {"offered_rps": None}
 
 
 def slices_of(*rows, warm_up=False, **fact):
@@ -57,6 +59,11 @@ def test_a_slice_of_a_closed_loop_has_neither_offered_rate_nor_send_lag():
     assert (record.offered_rps, record.send_lag_p99_ms) == (None, None)
 
 
+def test_a_slice_has_the_connections_that_were_opened_in_it_and_the_bytes_that_came():
+    [record] = slices_of(sample_rows(0, [MS], [MS]), connections=16, received_bytes=123_456)
+    assert (record.connections, record.received_bytes) == (16, 123_456)
+
+
 def test_the_throughput_of_a_closed_loop_is_the_same_whichever_connection_got_the_answers():
     sent, rates = np.array([1, 2, 3, 4]) * MS, set()
     for connections in ([1, 1, 1, 1], [1, 2, 3, 4], [1, 1, 2, 2], [2, 1, 1, 2]):
@@ -81,10 +88,9 @@ def test_a_slice_that_was_not_measured_has_no_record_and_the_others_keep_their_p
 def slice_of(*rows, offered_rps=100.0):
     """Return the record of one slice of 200 ms, of which 40 are trimmed, with these samples."""
     samples = np.concatenate(rows)
-    planned = PlannedSlice(0, "headline", 0, "a", "predict-1", "open-60", warm_up=False, offered_rps=offered_rps, arrivals="seed")
-    names = ("server_cpu_ns", "server_user_ns", "server_kernel_ns", "generator_cpu_ns")
-    clocks = dict.fromkeys(names, 0) | dict.fromkeys(("generator_wait_ratio", "steal_ratio", "pressure_ratio"), 0.0)
-    fact = {"slice": 0, "start_ns": 0, "settled_ns": 40 * MS, "end_ns": 200 * MS, "drained_ns": 250 * MS, **clocks}
+    arrivals = Arrivals("seed", busy_share=0.4)
+    planned = PlannedSlice(0, "headline", 0, "a", "predict-1", "busy-40", warm_up=False, arrivals=arrivals)
+    fact = FACT | {"slice": 0, "settled_ns": 40 * MS, "end_ns": 200 * MS, "drained_ns": 250 * MS, "offered_rps": offered_rps}
     [record] = describe_slices(1, [planned], [fact], samples)
     return record
 
@@ -106,12 +112,12 @@ def test_throughput_counts_correct_answers_only():
     assert slice_of(*rows).throughput_rps == pytest.approx(2 / 0.16)
 
 
-def test_a_slice_has_its_rate_and_the_send_lag_of_its_settled_requests():
+def test_a_slice_has_the_rate_that_its_launch_found_and_the_send_lag_of_its_settled_requests():
     due = np.linspace(50, 190, 1000) * MS
     late = due + np.linspace(0, 2, 1000) * MS
     early = sample_rows(0, [60 * MS] * 500, [MS] * 500, intended_ns=[20 * MS] * 500)
-    record = slice_of(early, sample_rows(0, late, [MS] * 1000, intended_ns=due))
-    assert record.offered_rps == 100
+    record = slice_of(early, sample_rows(0, late, [MS] * 1000, intended_ns=due), offered_rps=2345.0)
+    assert record.offered_rps == 2345
     assert record.send_lag_p99_ms == pytest.approx(1.98, abs=0.005)
 
 

@@ -10,7 +10,7 @@ STACKS = ("a", "b", "c", "d")
 ONE = Part("one", STACKS, ("x", "y"), ("closed-1", "closed-16"), launches=7, blocks=5)
 
 
-def plan(*parts, seed=7, **saturation_rps):
+def plan(*parts, seed=7):
     """Return a plan of these parts that compares a with b; what is not about the order is left empty."""
     names = {stack for part in parts for stack in part.stacks}
     return Plan(
@@ -26,7 +26,6 @@ def plan(*parts, seed=7, **saturation_rps):
         pairs=(Pair("first", "a", "b"),),
         parts=parts,
         stacks={name: Stack(name, ("{port}",)) for name in names},
-        saturation_rps=saturation_rps,
     )
 
 

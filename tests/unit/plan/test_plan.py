@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,11 +13,12 @@ from plan_files import PROFILE, SECOND_PART, refusal
 from serving import ROOT
 
 from bench.errors import RunFolderError
-from bench.plan import profiles
+from bench.plan import profiles, scenarios
 from bench.plan.described import describe, hash_plan, method_of, read_plan, read_rules
-from bench.plan.plan import judged_rows, make_plan
+from bench.plan.plan import LaunchSize, judged_rows, make_plan
 from bench.plan.profiles import profile_purposes
-from bench.plan.rules import GateRules, Rules
+from bench.plan.rules import GateRules, OpenLoopRules, RateRules, Rules
+from bench.plan.scenarios import SCENARIOS
 from bench.records import CellKey
 from bench.records.folder import RunFolder
 
@@ -47,7 +49,7 @@ def test_the_first_part_of_every_bundled_profile_has_both_sides_of_each_pair_and
 
 
 @pytest.mark.parametrize(
-    ("profile", "loads"), [("quick", {"closed-16"}), *((profile, {"closed-16", "open-60"}) for profile in ("default", "thorough"))]
+    ("profile", "loads"), [("quick", {"closed-16"}), *((profile, {"closed-16", "busy-40"}) for profile in ("default", "thorough"))]
 )
 def test_every_judged_row_of_a_load_is_in_the_profiles_that_judge_and_have_that_load(profile, loads):
     config = make_plan(profile)
@@ -91,6 +93,32 @@ def test_the_cells_are_stacks_by_scenarios_by_loads_of_every_part(plan_mine):
     assert parts == ["headline"] * 3 + ["more"]
 
 
+def test_a_part_with_a_probe_has_a_cell_of_it_for_each_stack_beside_those_of_its_load(plan_mine):
+    config = plan_mine("blocks = 1", 'blocks = 1\nprobe = "open-10rps"')
+    part = config.parts[0]
+    assert config.probed_cells(part) == [CellKey("headline", stack, "livez", "open-10rps") for stack in part.stacks]
+    assert config.cells() == [*config.loaded_cells(part), *config.probed_cells(part)]
+    assert {key.scenario for key in config.loaded_cells(part)} == {"predict-1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "users", "in_flight"),
+    [
+        pytest.param({"loads": '["closed-1", "closed-64"]'}, 64, 0, id="closed loops"),
+        pytest.param({"loads": '["closed-1", "busy-40"]'}, 16, 256, id="an open loop, and 16 users who warm up and calibrate"),
+        pytest.param({"loads": '["own-80"]'}, 16, 256, id="open loops alone"),
+        pytest.param({"loads": '["closed-4"]', "blocks": '1\nprobe = "open-10rps"'}, 4, 256, id="a probe beside a closed loop"),
+    ],
+)
+def test_a_launch_is_as_large_as_the_users_of_its_loads_and_warm_ups_and_what_an_open_loop_has_under_way(
+    plan_mine, changes, users, in_flight
+):
+    text = PROFILE
+    for key, value in changes.items():
+        text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+    assert plan_mine("mine", "mine", text).launch_sizes() == [LaunchSize(3, users, in_flight)]
+
+
 def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
     config = plan_mine('"flask-granian"', '"flask-granian", "flask-gthread"', PROFILE + SECOND_PART)
     scenarios = {name: [key.scenario for key in config.cells() if key.stack == name] for name in ("flask-gthread", "flask-granian")}
@@ -103,7 +131,7 @@ def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ('["predict-1"]', '["predict-2"]', ["'predict-2'", "hello, predict-1, predict-4, predict-100, invalid"]),
+        ('["predict-1"]', '["predict-2"]', ["'predict-2'", "hello, livez, predict-1, predict-4, predict-100, invalid"]),
         ('"flask-gthread-twin"', '"flask-gthreat-twin"', ["'flask-gthreat'", "flask-gthread, fastapi-uvicorn"]),
         ('"flask-gthread-twin"', '"flask-granian-twin"', ["part headline", "flask-granian-twin", "copy"]),
         (
@@ -128,16 +156,42 @@ def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
     assert "no part measures both stacks" in refusal(plan_mine, '"fastapi-uvicorn"\nbaseline', '"flask-granian"\nbaseline', text)
 
 
-@pytest.mark.parametrize("load", ["open-60", "own-80"])
-def test_a_share_of_saturation_needs_a_pair(plan_mine, load):
-    text = PROFILE.replace('pairs = ["first"]', "pairs = []")
-    message = refusal(plan_mine, "closed-16", load, text)
-    assert message == f"Profile mine: {load} is a share of what the first pair carries, and there is no pair."
+LACKS = "is a share of what keeps the baseline of the first pair busy; part {} lacks that stack."
 
 
-def test_a_rate_of_its_own_needs_no_pair(plan_mine):
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        pytest.param("open-60", "is of older versions; use busy-N: the rate that keeps the baseline's core N % busy.", id="a former load"),
+        pytest.param("busy-40", LACKS.format("more"), id="no baseline to find the rate by"),
+    ],
+)
+def test_a_load_that_no_launch_of_its_part_could_find_a_rate_for_is_refused(plan_mine, load, reason):
+    assert refusal(plan_mine, "closed-1", load, PROFILE.replace("closed-16", "closed-8") + SECOND_PART) == f"Profile mine: {load} {reason}"
+
+
+def test_a_busy_share_needs_a_pair(plan_mine):
     text = PROFILE.replace('pairs = ["first"]', "pairs = []")
-    assert plan_mine("closed-16", "open-500rps", text).pairs == ()
+    assert refusal(plan_mine, "closed-16", "busy-40", text) == f"Profile mine: busy-40 {LACKS.format('headline')}"
+
+
+@pytest.mark.parametrize("load", ["own-80", "open-500rps"])
+def test_a_rate_of_its_own_needs_no_pair(plan_mine, load):
+    text = PROFILE.replace('pairs = ["first"]', "pairs = []")
+    assert plan_mine("closed-16", load, text).pairs == ()
+
+
+@pytest.mark.parametrize("load", ["busy-40", "own-80"])
+def test_a_rate_that_is_found_in_a_launch_is_found_with_one_scenario(plan_mine, load):
+    text = PROFILE.replace('["predict-1"]', '["predict-1", "predict-4"]')
+    words = f"the rate of {load} is found with one scenario; give each of part headline a part of its own."
+    assert refusal(plan_mine, "closed-16", load, text) == f"Profile mine: {words}"
+
+
+def test_a_bare_server_cannot_be_probed(plan_mine):
+    text = PROFILE.replace('"flask-gthread-twin"', '"bare-wsgi-gthread"')
+    message = refusal(plan_mine, "blocks = 1", 'blocks = 1\nprobe = "open-10rps"', text)
+    assert message == "Stack 'bare-wsgi-gthread' cannot answer scenario 'livez', only predict-1."
 
 
 def test_a_plan_that_would_never_end_is_refused_by_the_slices_of_all_its_parts(plan_mine):
@@ -197,7 +251,7 @@ def test_own_pairs_replace_the_stacks_of_the_profile_and_bring_a_twin_of_each_ba
 
 def test_own_pairs_are_measured_as_the_first_part_of_the_profile_is_and_the_other_parts_are_left_out():
     profile, config = make_plan("default"), make_plan("default", compare=[("fastapi-def", FASTAPI)])
-    assert config.parts == (replace(profile.parts[0], stacks=(FASTAPI, "fastapi-def", f"{FASTAPI}-twin")),)
+    assert config.parts == (replace(profile.parts[0], stacks=(FASTAPI, "fastapi-def", f"{FASTAPI}-twin"), stacks_by_load={}),)
     assert len(profile.parts) > 1
 
 
@@ -227,8 +281,8 @@ def test_the_first_own_pair_has_the_roles_of_the_pair_as_deployed_and_a_second_o
     row = ("headline", "fastapi-def", "flask-granian", "predict-1")
     assert dict(config.roles) == {
         (*row, "closed-16", "throughput_rps"): "primary",
-        (*row, "open-60", "cpu_us_per_request"): "secondary",
-        (*row, "open-60", "p95_ms"): "secondary",
+        (*row, "busy-40", "cpu_us_per_request"): "secondary",
+        (*row, "busy-40", "p95_ms"): "secondary",
     }
 
 
@@ -288,7 +342,6 @@ def changed_part(**changes):
         pytest.param(lambda config: replace(config, method="other-1"), id="method"),
         pytest.param(lambda config: replace(config, pairs=config.pairs[::-1]), id="pairs"),
         pytest.param(lambda config: replace(config, parts=config.parts[:-1]), id="parts"),
-        pytest.param(lambda config: replace(config, saturation_rps={FASTAPI: 9000.0}), id="saturation_rps"),
         pytest.param(lambda config: replace(config, allow_unequal=True), id="allow_unequal"),
         pytest.param(changed_part(name="other"), id="part name"),
         pytest.param(changed_part(stacks=("flask-gthread", "flask-gthread-twin")), id="part stacks"),
@@ -299,7 +352,9 @@ def changed_part(**changes):
         pytest.param(changed_part(more_blocks={"closed-16": 9}), id="more blocks of a load"),
         pytest.param(changed_part(trio_turns={"closed-16": 3}), id="turns of the first trio"),
         pytest.param(changed_part(slice_ms=90), id="part slice_ms"),
+        pytest.param(changed_part(settle_ms=10), id="part settle_ms"),
         pytest.param(changed_part(mirrored=False), id="part mirrored"),
+        pytest.param(changed_part(probe="open-10rps"), id="part probe"),
         pytest.param(changed_part(first_look=None), id="no first look"),
         pytest.param(changed_part(first_look=13), id="another first look"),
         pytest.param(changed_stack(command=("serve", "{port}")), id="stack command"),
@@ -318,11 +373,15 @@ def test_the_hash_of_a_plan_changes_with(change):
     assert hash_plan(describe(change(config))) != hash_plan(describe(config))
 
 
-def test_the_hash_of_a_plan_changes_with_what_any_one_stack_was_found_to_carry():
-    config = make_plan("default")
-    found = {"flask-gthread": 4672.5, "fastapi-uvicorn": 9533.7, "fastapi-def": 5000.0}
-    plans = [found, *({**found, name: rate + 0.1} for name, rate in found.items())]
-    assert len({hash_plan(describe(replace(config, saturation_rps=rates))) for rates in plans}) == 4
+def test_a_plan_holds_every_body_that_is_sent_and_its_hash_changes_with_each(monkeypatch):
+    document = describe(make_plan("quick"))
+    bodies = document["bodies"]["predict-1"]
+    assert bodies == [one.body.decode() for one in SCENARIOS["predict-1"].each()]
+    assert len(set(bodies)) == 64
+    *others, last = SCENARIOS["predict-1"].further
+    changed = replace(SCENARIOS["predict-1"], further=(*others, [{**last[0], "Age": 99}]))
+    monkeypatch.setitem(scenarios.SCENARIOS, "predict-1", changed)
+    assert hash_plan(describe(make_plan("quick"))) != hash_plan(document)
 
 
 # --- a plan that is read back ---------------------------------------------------------------------------------------
@@ -334,21 +393,24 @@ def described_as_json(plan):
 
 
 def describe_as_before(plan):
-    """Return a plan as format 4 described it: without method, limit and names of pairs, a bare server a floor, with gates of its own."""
+    """Return a plan as format 4 described it: no method, limit and names of pairs, a bare server a floor, rates and rules of its own."""
     text = json.dumps(describe(plan)).replace('"bare": ', '"floor": ')
     document = json.loads(text)
     for key in ("method", "limit_s", "pair_names"):
         del document[key]
     for part in document["parts"]:
-        del part["trio_turns"], part["slice_ms"]
+        del part["trio_turns"], part["slice_ms"], part["settle_ms"], part["probe"]
     document["rules"] |= {"gates": {"generator_cpu_ratio": 0.7, "generator_wait_ratio": 0.05, "send_lag_p99_ms": 1.0, "steal_ratio": 0.5}}
+    document["rules"] |= {"rates": {"load": "closed-8", "blocks": 2}, "former": 1}
+    document["rules"]["slices"]["capacity_answers"] = 500
+    document["rules"]["open_loop"] = {"max_in_flight": 128, "carried_share": 0.95}
     del document["rules"]["aa_equal"], document["rules"]["knee_share"]
-    return document
+    return {**document, "saturation_rps": {FLASK: 5000.0}, "offered_rps": [{"load": "open-60", "stack": FLASK, "rps": 3000.0}]}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_plan_is_read_back_as_it_was_described(profile):
-    plan = replace(make_plan(profile), saturation_rps={FASTAPI: 9000.0, FLASK: 5000.0})
+    plan = make_plan(profile)
     described = described_as_json(plan)
     again = read_plan(described)
     assert described_as_json(again) == described
@@ -358,9 +420,16 @@ def test_a_plan_is_read_back_as_it_was_described(profile):
 
 
 def test_the_plan_of_an_older_version_is_read_with_the_rules_that_it_names_and_todays_for_the_rest():
-    plan = replace(make_plan("thorough"), parts=tuple(replace(part, trio_turns={}, slice_ms=None) for part in make_plan("thorough").parts))
+    usual = {"trio_turns": {}, "slice_ms": None, "settle_ms": None, "probe": None}
+    plan = replace(make_plan("thorough"), parts=tuple(replace(part, **usual) for part in make_plan("thorough").parts))
     again = read_plan(describe_as_before(plan))
-    rules = replace(Rules(), levels=plan.rules.levels, gates=replace(GateRules(), generator_cpu_ratio=0.7, steal_ratio=0.5))
+    rules = replace(
+        Rules(),
+        levels=plan.rules.levels,
+        gates=replace(GateRules(), generator_cpu_ratio=0.7, steal_ratio=0.5),
+        rates=RateRules(load="closed-8"),
+        open_loop=OpenLoopRules(max_in_flight=128),
+    )
     assert (again.rules, again.roles, again.parts, again.cells()) == (rules, plan.roles, plan.parts, plan.cells())
     assert {name: stack.bare for name, stack in again.stacks.items()} == {name: stack.bare for name, stack in plan.stacks.items()}
     assert [pair.name for pair in again.pairs] == [" / ".join(pair.stacks) for pair in plan.pairs]
@@ -375,7 +444,14 @@ def test_a_plan_that_names_no_method_had_the_former_one_and_is_read_to_be_judged
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"), [({"roles": None}, "NoneType"), ({"parts": 1}, "parts"), ({"method": "totals-1", "rules": {"x": 1}}, "rules")]
+    ("damage", "words"),
+    [
+        ({"roles": None}, "NoneType"),
+        ({"parts": 1}, "parts"),
+        ({"rules": {"min_launches": "many"}}, "rules.*min_launches"),
+        ({"rules": {"slices": 1}}, "int"),
+        ({"more": 1}, "more"),
+    ],
 )
 def test_what_is_no_plan_is_a_sentence(damage, words):
     with pytest.raises(RunFolderError, match=rf"lacks what this version expects \(.*{words}.*\), so it cannot be judged again"):
@@ -387,8 +463,7 @@ def test_the_plan_of_the_reference_run_is_read_with_todays_names():
     plan = read_plan(document)
     assert [pair.stacks for pair in plan.pairs] == [tuple(pair) for pair in document["pairs"]]
     assert {(*key, role) for key, role in plan.roles.items()} == {(*entry["row"], entry["role"]) for entry in document["roles"]}
-    offered = {(row["load"], row["stack"]): row["rps"] for row in document["offered_rps"]}
-    assert all(plan.offered_rps(stack, load) == rate for (load, stack), rate in offered.items())
+    assert {key.load for key in plan.cells()} == {load for part in document["parts"] for load in part["loads"]}
     bare = {name for name in plan.stacks if "-wsgi-" in name or "-asgi-" in name}
     assert bare == {stack.bare for stack in plan.stacks.values()} - {""}
     assert {name.partition("-")[0] for name in bare} == {"bare"}

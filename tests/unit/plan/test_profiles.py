@@ -28,7 +28,9 @@ def read(tmp_path):
 
 def test_every_key_of_a_profile_is_read(read):
     text = PROFILE.replace("starts = 0", 'starts = 5\ncomplexity = true\nchanges = ["another server"]').replace(
-        "launches = 2", "launches = 20\nfirst_look = 12\nslice_ms = 80\nmore_blocks = { closed-16 = 4 }\ntrio_turns = { closed-16 = 3 }"
+        "launches = 2",
+        "launches = 20\nfirst_look = 12\nslice_ms = 80\nsettle_ms = 30\nmirrored = false\nprobe = 'open-10rps'\n"
+        "more_blocks = { closed-16 = 4 }\ntrio_turns = { closed-16 = 3 }",
     )
     assert read(text) == Profile(
         profile="mine",
@@ -53,7 +55,10 @@ def test_every_key_of_a_profile_is_read(read):
                 more_blocks={"closed-16": 4},
                 trio_turns={"closed-16": 3},
                 first_look=12,
+                mirrored=False,
                 slice_ms=80,
+                settle_ms=30,
+                probe="open-10rps",
             ),
         ),
     )
@@ -80,15 +85,26 @@ def test_the_slices_of_the_first_trio_count_as_often_as_it_has_turns(read):
     assert part.count_slices() == 3 * 2 * (3 + 1)
 
 
+def test_each_slice_has_another_beside_it_where_a_part_has_a_probe(read):
+    [part] = read(PROFILE.replace("blocks = 1", "blocks = 4\nprobe = 'open-10rps'")).parts
+    assert part.count_slices() == 2 * replace(part, probe=None).count_slices() == 2 * (3 * 2 * 4)
+
+
+@pytest.mark.parametrize(("settle_ms", "slice_ms"), [(25, 50), (0, 20)])
+def test_a_part_that_settles_for_less_may_have_shorter_slices(read, settle_ms, slice_ms):
+    [part] = read(PROFILE.replace("blocks = 1", f"blocks = 1\nsettle_ms = {settle_ms}\nslice_ms = {slice_ms}")).parts
+    assert (part.settle_ms, part.slice_ms) == (settle_ms, slice_ms)
+
+
 def test_a_part_may_name_the_stacks_of_each_load(read):
     begin = PROFILE.index("stacks = ")
     lines = [line for line in PROFILE[begin:].splitlines() if not line.startswith(("stacks", "loads"))]
     table = (
-        '[profiles.mine.parts.stacks_by_load]\nclosed-16 = ["flask-gthread", "fastapi-uvicorn"]\nopen-60 = ["fastapi-def", "flask-gthread"]'
+        '[profiles.mine.parts.stacks_by_load]\nclosed-16 = ["flask-gthread", "fastapi-uvicorn"]\nbusy-40 = ["fastapi-def", "flask-gthread"]'
     )
     [part] = read("\n".join([PROFILE[:begin], *lines, table])).parts
-    assert (part.loads, part.stacks) == (("closed-16", "open-60"), ("flask-gthread", "fastapi-uvicorn", "fastapi-def"))
-    assert part.stacks_under("open-60") == ("fastapi-def", "flask-gthread")
+    assert (part.loads, part.stacks) == (("closed-16", "busy-40"), ("flask-gthread", "fastapi-uvicorn", "fastapi-def"))
+    assert part.stacks_under("busy-40") == ("fastapi-def", "flask-gthread")
     assert part.count_slices() == 8
 
 
@@ -121,9 +137,18 @@ def test_every_judged_row_has_the_launches_that_its_level_needs_at_the_first_loo
     assert all(least_launches(plan.rules.levels[role]) <= (part.first_look or part.launches) for role in plan.roles.values())
 
 
-def test_a_part_that_is_only_explored_has_launches_enough_for_an_interval():
-    launches = [part.launches for name in PROFILES for part in read_profile(name).parts[1:]]
+def test_a_part_that_is_only_explored_has_launches_enough_for_an_interval_but_that_of_probes_which_are_counted():
+    parts = [part for name in PROFILES for part in read_profile(name).parts[1:]]
+    launches = [part.launches for part in parts if part.probe is None]
+    assert [part.name for part in parts if part.probe] == ["probes"]
     assert hodges_lehmann(np.arange(min(launches), dtype=float), 0.95).low is not None
+
+
+@pytest.mark.parametrize("name", ["default", "thorough"])
+def test_what_explains_the_headline_is_mirrored_and_has_as_many_launches_as_a_verdict_needs(name):
+    [part] = [part for part in read_profile(name).parts if part.name == "explored"]
+    assert part.mirrored
+    assert part.launches >= Rules().min_launches
 
 
 def test_the_first_look_of_a_bundled_part_is_at_twelve_launches_or_later_and_before_its_last():
@@ -165,7 +190,11 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
                 "name, stacks, scenarios, loads, launches, blocks, more_blocks, trio_turns, stacks_by_load",
             ],
         ),
-        ("blocks", "block", ["mine.toml [profiles.mine] part 1", "'block'", "stacks_by_load, first_look, mirrored, slice_ms"]),
+        (
+            "blocks",
+            "block",
+            ["mine.toml [profiles.mine] part 1", "'block'", "stacks_by_load, first_look, mirrored, slice_ms, settle_ms, probe"],
+        ),
         ("starts = 0\n", "", ["mine.toml [profiles.mine]", "starts is missing"]),
         ("launches = 2\n", "", ["mine.toml [profiles.mine] part 1", "launches is missing"]),
         ('name = "headline"\n', "", ["mine.toml [profiles.mine] part 1", "name is missing"]),
@@ -220,6 +249,14 @@ def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
         ("settle_ms = 40", "settle_ms = 126", ["mine.toml [profiles.mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
         ("blocks = 1", "blocks = 1\nslice_ms = 79", ["mine.toml [profiles.mine]", "settle_ms 40", "slice_ms 79", "at most half"]),
         ("blocks = 1", "blocks = 1\nslice_ms = 19", ["mine.toml [profiles.mine] part 1", "slice_ms is 19", "20 to 10000"]),
+        ("blocks = 1", "blocks = 1\nsettle_ms = 126", ["mine.toml [profiles.mine]", "settle_ms 126", "slice_ms 250", "at most half"]),
+        (
+            "blocks = 1",
+            "blocks = 1\nsettle_ms = 46\nslice_ms = 90",
+            ["mine.toml [profiles.mine]", "settle_ms 46", "slice_ms 90", "at most half"],
+        ),
+        ("blocks = 1", "blocks = 1\nsettle_ms = 5001", ["mine.toml [profiles.mine] part 1", "settle_ms is 5001", "0 to 5000"]),
+        ("blocks = 1", "blocks = 1\nprobe = 10", ["mine.toml [profiles.mine] part 1", "probe must be a text", "10"]),
         ("warm_up_ms = 100", "warm_up_ms = 10001", ["mine.toml [profiles.mine]", "warm_up_ms is 10001", "0 to 10000"]),
         ("starts = 0", "starts = -1", ["mine.toml [profiles.mine]", "starts is -1", "0 to 100"]),
         ("starts = 0", "starts = 101", ["mine.toml [profiles.mine]", "starts is 101", "0 to 100"]),
@@ -253,6 +290,22 @@ def test_a_fault_in_a_profile_names_the_place_the_value_and_what_is_allowed(read
     assert before in PROFILE
     message = refusal(read, PROFILE.replace(before, after))
     assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "before", "after"),
+    [
+        *((probe, "repeats = 2", "repeats = 2") for probe in ("closed-1", "busy-40", "own-80", "open-60")),
+        ("open-10rps", '["closed-16"]', '["closed-16", "closed-1"]'),
+        ("open-10rps", '["predict-1"]', '["predict-1", "hello"]'),
+    ],
+)
+def test_a_probe_is_an_open_loop_of_a_known_rate_beside_one_load_of_one_scenario(read, probe, before, after):
+    text = PROFILE.replace(before, after).replace("blocks = 1", f"blocks = 1\nprobe = '{probe}'")
+    assert refusal(read, text) == (
+        f"mine.toml [profiles.mine] part 1: probe is '{probe}'; "
+        "allowed is an open loop of a known rate, such as open-10rps-constant, beside one load."
+    )
 
 
 def test_a_fault_in_a_later_part_names_that_part(read):

@@ -9,8 +9,8 @@ from io import BytesIO
 import pytest
 
 from bench.errors import ConfigError
-from bench.plan.expected import Expected, check_scenario, expected_answer, parity_scenarios
-from bench.plan.scenarios import SCENARIOS, Scenario
+from bench.plan.expected import Expected, check_scenario, expected_answer, expected_in_turn, parity_scenarios
+from bench.plan.scenarios import PASSENGERS_IN_TURN, SCENARIOS, Scenario
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks, resolve_stack
 from bench.servers.bare import ANSWER
 from shared_model import contract
@@ -20,7 +20,8 @@ STACKS = [*BUNDLED, "flask-gthread@pandas", "fastapi-uvicorn@constant"]
 FLOORS = [name for name in BUNDLED if BUNDLED[name].fixed]
 WAITING = [name for name in BUNDLED if BUNDLED[name].upstream]
 ENRICH = [name for name in SCENARIOS if name.startswith("enrich-")]
-PATHS = {**dict.fromkeys(SCENARIOS, "/predict"), **dict.fromkeys(ENRICH, "/enrich")}
+GETS = ("hello", "livez")
+PATHS = {**dict.fromkeys(SCENARIOS, "/predict"), **dict.fromkeys(ENRICH, "/enrich"), "hello": "/", "livez": "/livez"}
 
 
 def stack(name):
@@ -38,19 +39,20 @@ def split(request):
 def test_a_request_is_http_1_1_to_the_port_asked_for(name):
     line, headers, _ = split(SCENARIOS[name].request(8000))
     method, path, version = line.split(" ")
-    assert (method, path, version) == (("GET", "/", "HTTP/1.1\r\n") if name == "hello" else ("POST", PATHS[name], "HTTP/1.1\r\n"))
+    assert (method, path, version) == ("GET" if name in GETS else "POST", PATHS[name], "HTTP/1.1\r\n")
     assert headers["Host"] == "127.0.0.1:8000"
 
 
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "hello"])
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in GETS])
 def test_a_body_is_json_of_the_length_and_type_that_the_headers_say(name):
     _, headers, body = split(SCENARIOS[name].request(8000))
     assert (headers["Content-Type"], int(headers["Content-Length"])) == ("application/json", len(body))
     assert json.loads(body) == SCENARIOS[name].document
 
 
-def test_a_request_without_a_body_has_no_headers_for_one():
-    _, headers, body = split(SCENARIOS["hello"].request(8000))
+@pytest.mark.parametrize("name", GETS)
+def test_a_request_without_a_body_has_no_headers_for_one(name):
+    _, headers, body = split(SCENARIOS[name].request(8000))
     assert body == b""
     assert not {name for name in headers if name.startswith("Content-")}
 
@@ -58,6 +60,22 @@ def test_a_request_without_a_body_has_no_headers_for_one():
 @pytest.mark.parametrize(("name", "passengers"), [("predict-1", 1), ("predict-4", 4), ("predict-100", 100)])
 def test_a_scenario_has_the_passengers_that_its_name_says(name, passengers):
     assert len(SCENARIOS[name].passengers) == passengers
+
+
+@pytest.mark.parametrize(
+    ("name", "requests"), [*((name, 1) for name in SCENARIOS if name != "predict-1"), ("predict-1", PASSENGERS_IN_TURN)]
+)
+def test_a_scenario_has_so_many_requests_the_first_of_which_is_its_own(name, requests):
+    each = SCENARIOS[name].each()
+    assert [(one.name, one.path, one.further) for one in each] == [(name, SCENARIOS[name].path, ())] * requests
+    assert each[0].request(8000) == SCENARIOS[name].request(8000)
+
+
+def test_the_passengers_of_predict_1_are_64_different_and_complete_ones():
+    asked = [one.passengers for one in SCENARIOS["predict-1"].each()]
+    assert {len(passengers) for passengers in asked} == {1}
+    assert len({json.dumps(passengers) for passengers in asked}) == 64
+    assert all(set(passenger) == {"Age", "Sex", "Embarked"} and None not in passenger.values() for [passenger] in asked)
 
 
 @pytest.mark.parametrize("name", ENRICH)
@@ -95,8 +113,21 @@ def test_an_invalid_request_is_expected_to_be_refused_with_the_place_of_the_faul
     assert (answer.status, [error["pointer"] for error in answer.value["errors"]]) == (422, ["/0/Embarked"])
 
 
-def test_the_root_is_expected_to_welcome():
-    assert expected_answer(SCENARIOS["hello"], stack("fastapi-def")) == Expected(200, contract.WELCOME)
+@pytest.mark.parametrize(("name", "value"), [("hello", contract.WELCOME), ("livez", contract.OK)])
+def test_the_root_is_expected_to_welcome_and_the_health_check_to_be_well(name, value):
+    assert expected_answer(SCENARIOS[name], stack("fastapi-def")) == Expected(200, value)
+
+
+@pytest.mark.parametrize("name", ["flask-gthread", "fastapi-uvicorn@spin-100ms", "article-gthread"])
+def test_each_request_of_a_scenario_is_expected_to_be_answered_in_its_own_way(name):
+    answers = expected_in_turn("predict-1", stack(name))
+    assert answers == [expected_answer(one, stack(name)) for one in SCENARIOS["predict-1"].each()]
+    assert {answer.value["prediction"][0] for answer in answers} == {0, 1}
+
+
+@pytest.mark.parametrize(("name", "scenario", "count"), [("bare-asgi-uvicorn", "predict-1", 64), ("fastapi-def", "livez", 1)])
+def test_what_is_not_asked_about_passengers_is_expected_to_answer_each_request_alike(name, scenario, count):
+    assert expected_in_turn(scenario, stack(name)) == [expected_answer(SCENARIOS[scenario], stack(name))] * count
 
 
 @pytest.mark.parametrize(("passenger", "value"), [(1, 0), (2, 1), (3, 1), (4, 0)])
@@ -119,9 +150,10 @@ def test_a_floor_is_asked_predict_1_only(name):
             check_scenario(scenario, stack(name))
 
 
-def test_the_article_cannot_refuse_so_it_is_not_asked_to():
-    with pytest.raises(ConfigError, match="cannot answer scenario 'invalid', only hello, predict-1, predict-4, predict-100"):
-        check_scenario("invalid", stack("article-gthread"))
+@pytest.mark.parametrize("name", ["invalid", "livez"])
+def test_the_article_refuses_nothing_and_has_no_health_check_so_it_is_not_asked_for_either(name):
+    with pytest.raises(ConfigError, match=rf"cannot answer scenario '{name}', only hello, predict-1, predict-4, predict-100\."):
+        check_scenario(name, stack("article-gthread"))
 
 
 @pytest.mark.parametrize("name", WAITING)
@@ -139,9 +171,8 @@ def test_no_other_stack_is_asked_an_enquiry(name):
 
 
 def test_an_unknown_scenario_is_refused_with_those_there_are():
-    with pytest.raises(
-        ConfigError, match=r"There is no scenario 'predict-2'; there are: hello, predict-1, predict-4, predict-100, invalid, enrich-0ms, "
-    ):
+    known = "hello, livez, predict-1, predict-4, predict-100, invalid, enrich-0ms, "
+    with pytest.raises(ConfigError, match=f"There is no scenario 'predict-2'; there are: {known}"):
         check_scenario("predict-2", stack("flask-gthread"))
 
 
@@ -181,7 +212,8 @@ def test_a_stack_that_asks_the_upstream_service_is_asked_before_load_for_every_p
 def test_requests_are_the_same_in_another_process():
     program = (
         "import hashlib; from bench.plan.scenarios import *; from bench.plan.expected import *; from bench.plan.stacks import Stack; "
-        "print(hashlib.sha256(b''.join(s.request(1) for s in parity_scenarios(Stack('a', ('{port}',)), [*SCENARIOS]))).hexdigest())"
+        "asked = parity_scenarios(Stack('a', ('{port}',)), [*SCENARIOS]); "
+        "print(hashlib.sha256(b''.join(one.request(1) for scenario in asked for one in scenario.each())).hexdigest())"
     )
     hashes = {subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout for _ in range(2)}
     assert len(hashes) == 1

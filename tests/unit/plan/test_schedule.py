@@ -120,15 +120,16 @@ def test_the_first_load_of_a_scenario_has_the_whole_warm_up_and_further_ones_a_t
         assert length_ms == pytest.approx(PLAN.warm_up_ms if load == first[scenario] else PLAN.warm_up_ms / 3)
 
 
-def test_each_stack_is_warmed_up_by_its_own_first_load_and_put_under_its_own_loads_alone():
-    by_load = {"closed-16": ("a", "b"), "open-500rps-constant": ("b", "c")}
-    part = replace(ONE, stacks=("a", "b", "c"), scenarios=("x",), loads=tuple(by_load), stacks_by_load=by_load, mirrored=False, blocks=1)
+def test_each_stack_is_warmed_up_by_its_own_first_closed_loop_and_put_under_its_own_loads_alone():
+    by_load = {"closed-1": ("a", "b"), "open-500rps-constant": ("b", "c"), "closed-64": ("b", "d")}
+    part = replace(ONE, scenarios=("x",), loads=tuple(by_load), stacks_by_load=by_load, mirrored=False, blocks=1)
     slices = schedule_slices(plan(part), part, 1)
-    warm_ups = {(planned.stack, planned.load): planned.length_ms for planned in slices if planned.warm_up}
-    assert warm_ups == {("a", "closed-16"): 100, ("b", "closed-16"): 100, ("c", "open-500rps-constant"): 100}
+    warm_ups = {(planned.stack, planned.load): round(planned.length_ms) for planned in slices if planned.warm_up}
+    whole = [("a", "closed-1"), ("b", "closed-1"), ("d", "closed-64"), ("c", "closed-16")]
+    assert warm_ups == {**dict.fromkeys(whole, 100), ("b", "closed-64"): 33}
     counted = {(planned.stack, planned.load) for planned in slices if not planned.warm_up}
     assert counted == {(stack, load) for load, stacks in by_load.items() for stack in stacks}
-    assert len(slices) == 3 + part.count_slices()
+    assert len(slices) == 5 + part.count_slices()
 
 
 def test_a_counted_slice_of_a_closed_loop_has_no_length_yet(slices):
@@ -175,9 +176,9 @@ def test_a_load_with_more_blocks_has_more_turns_than_the_others():
     assert sum(len(turn) for turn in turns) == part.count_slices()
 
 
-@pytest.mark.parametrize("more_blocks", [{"closed-16": 3}, {"closed-16": 8, "open-50": 2}, {"closed-1": 6, "open-50": 5}])
+@pytest.mark.parametrize("more_blocks", [{"closed-16": 3}, {"closed-16": 8, "busy-40": 2}, {"closed-1": 6, "busy-40": 5}])
 def test_at_any_place_of_a_launch_each_load_is_as_far_as_each_other_within_half_a_block_of_both(more_blocks):
-    part = replace(ONE, loads=("closed-16", "closed-1", "open-50"), blocks=1, more_blocks=more_blocks)
+    part = replace(ONE, loads=("closed-16", "closed-1", "busy-40"), blocks=1, more_blocks=more_blocks)
     done = Counter()
     for turn in turns_of(schedule_slices(plan(part), part, 1)):
         done[turn[0].scenario, turn[0].load] += 1
@@ -215,9 +216,77 @@ def test_the_slices_of_a_run_are_those_of_all_launches():
     assert count_slices(PLAN) == 7 * (4 * 4 + 5 * 4 * 8) + 3 * (2 + 3 * 4)
 
 
-def test_a_launch_has_the_pace_of_its_part_and_one_that_is_only_explored_needs_fewer_answers():
-    plan = make_plan("default")
-    judged, explored = (plan_launch(plan, Turn(1, part, 1)).pace for part in plan.parts)
-    assert (judged.slice_ms, judged.min_answers, judged.drains_per_slice) == (100, 200, 10)
-    assert (explored.slice_ms, explored.min_answers, explored.drains_per_slice) == (250, 140, 7)
-    assert (judged.settle_ms, judged.max_slice_ms) == (explored.settle_ms, explored.max_slice_ms) == (20, 4000)
+# --- the pace of a launch -------------------------------------------------------------------------------------------
+
+
+def pace_of(config, part):
+    """Return the pace of a launch of a part, which is asked something that there is."""
+    return plan_launch(config, Turn(1, replace(part, scenarios=("hello",)), 1)).pace
+
+
+def test_a_launch_has_the_slices_of_its_part_or_of_the_plan_and_the_bounds_of_the_rules():
+    part = replace(ONE, name="other", slice_ms=90, settle_ms=15)
+    config = plan(ONE, part)
+    (usual, own), rules = (pace_of(config, one) for one in config.parts), config.rules.slices
+    assert [(pace.slice_ms, pace.settle_ms) for pace in (usual, own)] == [(250, 40), (90, 15)]
+    for pace in (usual, own):
+        assert (pace.max_slice_ms, pace.drain_timeout_s) == (rules.max_slice_ms, config.rules.open_loop.drain_timeout_s) == (4000, 5)
+        assert (pace.open_slice_ms, pace.own_slice_ms, pace.own_answers) == (rules.open_slice_ms, rules.own_slice_ms, rules.own_answers)
+
+
+def test_a_part_may_settle_for_no_time_at_all():
+    assert pace_of(PLAN, replace(ONE, settle_ms=0)).settle_ms == 0
+
+
+@pytest.mark.parametrize(("mirrored", "share"), [(True, 0.35), (False, 0.7)])
+def test_a_block_of_a_part_that_is_only_explored_needs_seven_tenths_of_the_answers_and_drains_of_one_slice(mirrored, share):
+    explored = replace(ONE, name="explored", mirrored=mirrored)
+    judged, other = (pace_of(plan(ONE, explored), part) for part in (ONE, explored))
+    assert (judged.min_answers, judged.drains_per_slice) == (200, 10)
+    assert (other.min_answers, other.drains_per_slice) == pytest.approx((share * 200, share * 10))
+    assert other.own_answers == judged.own_answers  # every launch of a stack's own rates needs a p99
+
+
+def test_the_first_part_needs_all_answers_though_its_blocks_are_not_mirrored():
+    part = replace(ONE, mirrored=False)
+    assert pace_of(plan(part), part).min_answers == 200
+
+
+# --- probes ---------------------------------------------------------------------------------------------------------
+
+PROBED = replace(ONE, scenarios=("x",), loads=("closed-16",), blocks=2, probe="open-10rps-constant")
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_beside_each_counted_slice_its_stack_is_asked_whether_it_is_alive(mirrored):
+    part = replace(PROBED, mirrored=mirrored)
+    slices = schedule_slices(plan(part), part, 1)
+    counted = [planned for planned in slices if not planned.warm_up]
+    loaded, beside = counted[::2], counted[1::2]
+    assert [(own.beside, own.scenario, own.load) for own in loaded] == [(False, "x", "closed-16")] * len(loaded)
+    assert [(own.beside, own.scenario, own.load) for own in beside] == [(True, "livez", "open-10rps-constant")] * len(beside)
+    assert [(own.stack, own.block) for own in beside] == [(own.stack, own.block) for own in loaded]
+    assert not any(planned.beside for planned in slices if planned.warm_up)
+    assert len(counted) == part.count_slices() == 2 * 2 * 4 * (1 + mirrored)
+
+
+def test_probes_come_at_the_rate_of_their_load_the_same_for_all_stacks_of_a_turn():
+    probes = [planned.arrivals for planned in schedule_slices(plan(PROBED), PROBED, 1) if planned.beside]
+    assert {(own.rate_rps, own.is_constant) for own in probes} == {(10, True)}
+    assert set(Counter(probes).values()) == {len(STACKS)}
+    assert len(set(probes)) == 2 * 2  # blocks, there and back
+
+
+def test_the_order_of_slices_is_the_same_with_and_without_probes():
+    orders = [
+        [planned.stack for planned in schedule_slices(plan(part), part, 1) if not planned.beside]
+        for part in (PROBED, replace(PROBED, probe=None))
+    ]
+    assert orders[0] == orders[1]
+
+
+def test_a_stack_that_is_probed_is_asked_both_before_load():
+    config = make_plan("thorough")
+    [part] = [part for part in config.parts if part.probe]
+    launch = plan_launch(config, Turn(1, part, 1))
+    assert set(launch.scenarios.values()) == {("predict-1", "livez")}

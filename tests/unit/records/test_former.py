@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import RunFolderError
 from bench.plan.described import method_of, read_rules
-from bench.plan.rules import GateRules
+from bench.plan.rules import GateRules, OpenLoopRules
 from bench.records import Quantile, SliceRecord
 from bench.records.folder import RunFolder
 
@@ -89,7 +89,8 @@ def test_figures_that_were_written_are_read(summary):
 
 
 def test_figures_that_this_version_added_are_none(summary):
-    assert {(cell.achieved_ratio, cell.busy_share) for cell in summary.cells} == {(None, None)}
+    assert {(cell.achieved_ratio, cell.busy_share, cell.carried) for cell in summary.cells} == {(None, None, True)}
+    assert summary.probes == ()
     rows = [*summary.comparisons, *summary.noise_floor, *summary.changes]
     assert {(row.pair, row.contender_value, row.baseline_value) for row in rows} == {("", None, None)}
     assert {(row.aa_state, row.aa_low, row.aa_high) for row in rows} == {("not judged", None, None)}
@@ -100,9 +101,10 @@ def test_a_column_that_was_not_written_is_none(folder):
     with (FORMAT_4 / "slices.csv").open(encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
     records = folder.read_rows("slices.csv", SliceRecord)
-    assert "foreign_ratio" not in written[0]
-    assert [(record.stack, record.answers, record.foreign_ratio) for record in records] == [
-        (row["stack"], int(row["answers"]), None) for row in written
+    added = ("foreign_ratio", "connections", "received_bytes")
+    assert not set(added) & set(written[0])
+    assert [(record.stack, record.answers, *(getattr(record, name) for name in added)) for record in records] == [
+        (row["stack"], int(row["answers"]), None, None, None) for row in written
     ]
 
 
@@ -131,7 +133,8 @@ def test_the_plan_names_the_former_method_and_its_gates_are_those_of_today(folde
     plan = folder.read_manifest()["plan"]
     assert "send_lag_p99_ms" in plan["rules"]["gates"]
     assert method_of(plan) == "block-medians-1"
-    assert read_rules(plan).gates == GateRules()
+    assert "carried_share" in plan["rules"]["open_loop"]
+    assert (read_rules(plan).gates, read_rules(plan).open_loop) == (GateRules(), OpenLoopRules())
     assert read_rules(plan).levels["secondary"] == plan["rules"]["levels"]["secondary"]
 
 

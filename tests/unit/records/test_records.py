@@ -20,6 +20,7 @@ from bench.records import (
     LadderRow,
     Memory,
     OfferedPoint,
+    Probe,
     Quantile,
     Resources,
     ServerTiming,
@@ -46,6 +47,7 @@ ROWS = [
     LadderRow,
     Capacity,
     OfferedPoint,
+    Probe,
     ServerTiming,
 ]
 SOURCES = sorted(Path(bench.__file__).parent.rglob("*.py"))
@@ -73,9 +75,10 @@ def test_every_quantity_of_a_row_has_its_unit_in_the_name_of_its_column(kind):
     names = {
         "launch", "slice", "start", "part", "block", "stack", "scenario", "load", "warm_up", "generator_limited", "contender",
         "baseline", "metric", "role", "verdict", "reason", "time", "step", "bound", "points", "connection", "status", "correct",
-        "pair", "aa_state",
+        "pair", "aa_state", "carried", "contradicted", "probe_load",
     }  # fmt: skip
     counts = {"answers", "settled_answers", "errors", "unfinished", "not_sent", "samples", "launches", "starts", "requests"}
+    counts |= {"connections", "probes"}
     ratios = {"ratio", "ci_low", "ci_high", "margin", "smallest_seen", "launch_ratios", "level", "quantile"}
     ratios |= {"throughput_level", "cpu_level", "aa_low", "aa_high", "busy_share"}
     rates = {"throughput_ci_low", "throughput_ci_high", "cpu_us_per_request", "cpu_ci_low", "cpu_ci_high"}
@@ -88,9 +91,35 @@ def test_an_interval_is_whole_in_a_record_and_flat_where_it_is_written():
     interval = Interval(2.0, 1.9, 2.1, 0.95)
     threshold = Threshold(0.1, interval, is_measured=True)
     written = adapter(Threshold).dump_python(threshold)
-    assert written == {"within": 0.1, "model_ms": 2.0, "ci_low": 1.9, "ci_high": 2.1, "level": 0.95, "is_measured": True}
+    flat = {"model_ms": 2.0, "ci_low": 1.9, "ci_high": 2.1, "level": 0.95}
+    assert written == {"within": 0.1, **flat, "is_measured": True, "multiple": None}
     assert adapter(Threshold).validate_python(written) == threshold
     assert list(columns(Threshold)) == list(written)
+
+
+def test_an_end_that_lies_beyond_all_that_was_measured_is_missing_and_the_other_stays():
+    threshold = Threshold(0.1, Interval(2.0, 1.9, None, 0.95), is_measured=True, multiple=Interval(10.0, 9.5, None, 0.95))
+    assert adapter(Threshold).validate_python(adapter(Threshold).dump_python(threshold)) == threshold
+
+
+@pytest.mark.parametrize(
+    ("written", "bound"), [("at least", "above"), ("at most", "below"), *((bound, bound) for bound in ("above", "below", ""))]
+)
+def test_a_bound_says_on_which_side_of_the_figure_the_true_one_lies_and_older_words_are_read_so(written, bound):
+    assert make(Capacity, bound=written, points=()).bound == bound
+
+
+def test_a_bound_of_other_words_is_refused():
+    with pytest.raises(ValidationError, match="bound"):
+        make(Capacity, bound="near", points=())
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_resolved"), [((1.0, 3.0), True), ((-3.0, -1.0), True), ((-1.0, 3.0), False), ((0.0, 3.0), False), ((None, None), True)]
+)
+def test_a_step_of_the_ladder_is_resolved_if_its_interval_tells_it_from_none_at_all(ends, is_resolved):
+    row = LadderRow("explored", "a", "predict-1", "busy-40", 900.0, "model", Interval(1.0, *ends, 0.95), 8)
+    assert row.is_resolved is is_resolved
 
 
 def test_a_level_that_is_not_written_is_not_known_when_it_is_read_back():

@@ -332,11 +332,3 @@ def test_the_display_fits_a_terminal_of(environment, clock, terminal, columns):
     run_through(Progress(2, 8, terminal.stream), clock)
     lines = text_of(terminal.read().replace("\r", "\n")).splitlines()
     assert columns / 2 < max(len(line) for line in lines) <= columns
-
-
-def test_cells_that_are_left_out_shorten_the_way_to_go(clock):
-    stream = io.StringIO()
-    with Progress(2, 20, stream) as progress:
-        progress.expect(8)
-        measure(progress, clock, 1, 4)
-    assert last_line(stream).endswith("launch 1 of 2, 0:04 min left.")

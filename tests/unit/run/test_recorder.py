@@ -8,11 +8,11 @@ import pytest
 from bench.errors import Interrupted, StackError
 from bench.judge.validity import MARKED, REPEATED
 from bench.measure.launches import LaunchResult
-from bench.plan.profiles import Pair
+from bench.plan.described import describe, hash_plan
 from bench.plan.schedule import schedule_run
 from bench.plan.seconds import conclusion_s
 from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
-from bench.records.folder import RunFolder
+from bench.records.folder import LATEST, RunFolder
 from bench.run import recorder as recorders
 from bench.run.recorder import Recorder
 
@@ -129,16 +129,14 @@ def test_a_stack_that_died_is_a_warning_of_the_run_and_an_error_at_its_end(make_
     assert str(recorder.stopped) == "Launch 1: stub-slow ended by itself."
 
 
-def test_a_cell_that_a_stack_cannot_carry_is_a_departure_with_its_reason(make_recorder):
-    part = make_recorder().parts[0]
-    recorder = make_recorder(
-        parts=(replace(part, loads=("open-60",)),),
-        pairs=(Pair("twin", "stub-good", "stub-good-twin"),),
-        saturation_rps={"stub-good": 5000.0, "stub-slow": 400.0},
-    )
-    recorder.finish()
-    [line] = recorder.folder.read_manifest()["departures"]
-    assert line == "headline: open-60 is 3,000 req/s; stub-slow was found to carry 400, so it is not measured"
+def test_a_run_begins_with_its_stacks_launches_plan_and_folder_and_why_it_is_not_the_latest(make_recorder):
+    recorder = make_recorder()
+    line = f"2 stacks, launches: headline 2. Plan {hash_plan(describe(recorder.plan))[:12]}, results in {recorder.folder.path}"
+    assert recorder.opening() == line
+    latest = recorder.folder.path.parent / LATEST
+    latest.mkdir()
+    first, second = recorder.opening().splitlines()
+    assert (first, second.startswith(f"{latest} is a folder")) == (line, True)
 
 
 @pytest.mark.parametrize(("first_look", "looks"), [(None, []), (6, [6, 8, 10]), (7, [7, 9])])
@@ -241,6 +239,91 @@ def test_no_launch_is_to_come_of_a_part_that_has_ended(make_timed, is_latest):
     assert is_latest(recorder, measured(recorder, 1, total_s=5.0), recorder.room_s - 2 * 5)
 
 
+def test_no_launch_is_to_come_of_a_part_that_has_given_way(make_timed, is_latest, monkeypatch):
+    recorder = make_timed(one=3, other=3)
+    for number in (1, 2):
+        recorder.keep(*measured(recorder, number, total_s=5.0), 1, [])
+    monkeypatch.setattr(Clock, "passed_s", recorder.room_s)
+    assert recorder.gives_way(recorder.turns[3])
+    assert is_latest(recorder, measured(recorder, 3, total_s=5.0), recorder.room_s - 2 * 5)
+
+
 def test_a_run_without_time_for_its_own_plan_repeats_nothing(make_timed):
     recorder = make_timed(one=3)
     assert not recorder.may_repeat(*measured(recorder, 1, total_s=LIMIT_S))
+
+
+# --- time for what is only explored ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def give_way(monkeypatch):
+    """Return a function that says whether the launch of a number gives way at so many seconds of the run."""
+
+    def give_way(recorder, number, passed_s):
+        monkeypatch.setattr(Clock, "passed_s", passed_s)
+        return recorder.gives_way(recorder.turns[number - 1])
+
+    return give_way
+
+
+@pytest.fixture
+def make_begun(make_timed):
+    """Return a function that begins a run of a judged part, launches of 4 s, and an explored one of 20 s, each launched once."""
+
+    def make(**launches):
+        recorder = make_timed(**launches)
+        assert [turn.part.name for turn in recorder.turns[:2]] == list(launches)
+        for number, total_s in ((1, 4.0), (2, 20.0)):
+            recorder.keep(*measured(recorder, number, total_s=total_s), 1, [])
+        return recorder
+
+    return make
+
+
+@pytest.mark.parametrize(("after_s", "gives"), [(-0.01, False), (0.01, True)])
+def test_an_explored_launch_gives_way_once_it_would_leave_too_little_time_for_the_judged_launches_to_come(
+    make_begun, give_way, after_s, gives
+):
+    recorder = make_begun(judged=3, explored=3)
+    latest_s = recorder.room_s - 20 - 2 * 4
+    assert give_way(recorder, 4, latest_s + after_s) is gives
+
+
+def test_a_part_that_has_given_way_once_has_no_more_launches_and_others_go_on(make_timed, give_way):
+    recorder = make_timed(judged=3, long=3, short=3)
+    for number, total_s in ((1, 4.0), (2, 20.0), (3, 2.0)):
+        recorder.keep(*measured(recorder, number, total_s=total_s), 1, [])
+    in_danger_s = recorder.room_s - 15
+    assert [give_way(recorder, number, in_danger_s) for number in (5, 8, 6, 9)] == [True, True, False, False]
+    assert give_way(recorder, 8, 0.0)
+
+
+def test_a_judged_launch_never_gives_way(make_begun, give_way):
+    assert not give_way(make_begun(judged=3, explored=3), 3, LIMIT_S)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_part_has_its_first_launch_whatever_the_time(make_timed, give_way, number):
+    recorder = make_timed(judged=3, explored=3)
+    if number == 2:
+        recorder.keep(*measured(recorder, 1), 1, [])
+    assert not give_way(recorder, number, LIMIT_S)
+
+
+def test_a_judged_part_that_has_ended_needs_no_time(make_begun, give_way):
+    recorder = make_begun(judged=3, explored=3)
+    recorder.end_part(recorder.parts[0])
+    assert not give_way(recorder, 4, recorder.room_s - 20 - 0.01)
+    assert give_way(recorder, 4, recorder.room_s - 20 + 0.01)
+
+
+def test_a_whole_run_says_which_launches_gave_way_and_why(make_begun, give_way):
+    recorder = make_begun(judged=3, explored=3)
+    assert give_way(recorder, 4, LIMIT_S)
+    for number in (3, 5):
+        recorder.keep(*measured(recorder, number), 1, [])
+    recorder.finish()
+    manifest = recorder.folder.read_manifest()
+    reason = f"explored: 1 of 3 launches were measured, so that the run ends within {LIMIT_S} s"
+    assert (manifest["departures"], manifest["partial"]) == ([reason], False)

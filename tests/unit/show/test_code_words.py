@@ -87,8 +87,19 @@ def test_the_terms_of_a_price(price, words):
 
 
 def test_cost_is_cpu_seconds_with_their_interval_and_money_per_share_of_use():
-    cell = next(cell for cell in SUMMARY.cells if cell.load == "open-60")
-    table = cost_table([cell, replace(cell, stack="mine", cpu_us_per_request=None)], Price(3.6, (0.5, 1.0)), STACKS)
+    cell = next(cell for cell in SUMMARY.cells if cell.load == "busy-40")
+    table = cost_table([cell, replace(cell, stack="mine", cpu_us_per_request=None)], {}, Price(3.6, (0.5, 1.0)), STACKS)
     assert table.caption == "Per million predictions; money at a price of 3.6 per core hour, of which 50 % or 100 % is used"
     assert table.columns == ("stack", "CPU seconds", "level", "money, 50 % used", "money, 100 % used", "launches")
     assert table.rows == (("Flask on gunicorn gthread", "219.6 (218.1 to 221.0)", "95.8 %", "0.439", "0.220", "12"),)
+
+
+def test_beside_the_cost_at_a_rate_stands_that_at_saturation_where_it_is_another():
+    open_cells = [cell for cell in SUMMARY.cells if (cell.part, cell.load) == ("headline", "busy-40")][:2]
+    saturated = {cell.stack: cell for cell in SUMMARY.cells if (cell.part, cell.load) == ("headline", "closed-16")}
+    heading = "CPU seconds at saturation"
+    table = cost_table(open_cells, saturated, Price(), STACKS)
+    assert [row[table.columns.index(heading)] for row in table.rows] == ["191.0 (189.7 to 192.1)", "94.60 (93.94 to 95.17)"]
+    table = cost_table(open_cells, {FLASK.stack: saturated[FLASK.stack]}, Price(), STACKS)
+    assert [row[table.columns.index(heading)] for row in table.rows] == ["191.0 (189.7 to 192.1)", "-"]
+    assert heading not in cost_table(list(saturated.values()), saturated, Price(), STACKS).columns

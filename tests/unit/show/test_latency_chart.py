@@ -29,7 +29,7 @@ def test_a_line_ends_at_its_last_percentile_with_its_samples_written():
     assert [heading for heading in headings if heading.startswith("predict-1 at") or ": service" in heading] == [
         "predict-1, 1 user, alone on the server: service time",
         "predict-1, 16 users, at saturation: service time",
-        "predict-1 at the same offered load, 3,030 req/s: response time",
+        "predict-1 at the same offered load, 1,820 req/s: response time",
     ]
     assert saturated.get_yscale() == unloaded.get_xscale() == "log"
 
@@ -42,8 +42,8 @@ def test_closed_loops_show_service_times_and_an_open_loop_response_times_of_the_
     closed, equal = mini_sheet("latency"), mini_sheet("equal-load")
     drawn, offered = ({tuple(map(float, line.get_ydata())) for axes in one.figure.axes for line in axes.lines} for one in (closed, equal))
     assert {curve("headline", load, "service") for load in ("closed-1", "closed-16")} <= drawn
-    assert curve("headline", "open-60", "response") in offered - drawn
-    assert curve("headline", "open-60", "service") not in offered
+    assert curve("headline", "busy-40", "response") in offered - drawn
+    assert curve("headline", "busy-40", "service") not in offered
     assert "Service time: from sending a request" in words_on(closed)
     assert "Response time: from when a request was due" in words_on(equal)
 
@@ -54,22 +54,40 @@ def test_a_run_has_a_latency_chart_only_of_the_kind_of_load_that_it_measured(nam
     assert {chart for chart in ("latency", "equal-load") if draw(chart, run)} == charts
 
 
-def test_a_stack_that_cannot_carry_the_offered_load_is_named_and_one_that_leaves_requests_unanswered_has_a_shorter_line(tmp_path):
+def test_stacks_that_did_not_carry_the_load_are_named_and_are_no_end_of_what_the_title_says(tmp_path):
     sheet = draw("equal-load", read_run(VARIANTS["overloaded"](tmp_path / "run")))
-    assert "Could not carry the offered load: FastAPI with def on uvicorn." in words_on(sheet)
+    lost = "Did not carry the load at equal rate, baseline 40 % busy: Flask on gunicorn gthread, FastAPI with def on uvicorn."
+    assert lost in words_on(sheet)
+    assert sheet.title.endswith(" the p95 response time was 0.297 ms (FastAPI on uvicorn) to 0.355 ms (FastAPI on granian)")
+    assert "Did not carry" not in words_on(mini_sheet("equal-load"))
+
+
+def test_a_stack_that_leaves_requests_unanswered_has_a_shorter_line(tmp_path):
+    sheet = draw("equal-load", read_run(VARIANTS["overloaded"](tmp_path / "run")))
     lines = [line for line in sheet.figure.axes[0].lines if len(line.get_xdata()) > 1]
-    assert sorted(round(float(line.get_xdata()[-1])) for line in lines) == [10, 1000, 1000, 1000]
+    assert sorted(round(float(line.get_xdata()[-1])) for line in lines) == [4, 1000, 1000, 1000, 1000]
+
+
+def test_four_loads_at_equal_rates_have_a_panel_each_and_a_fifth_has_none():
+    shares = (20, 40, 60, 70, 80)
+    members = [cell for cell in RUN.summary.cells if (cell.part, cell.load) == ("headline", "busy-40")]
+    points = [point for point in RUN.quantiles if (point.part, point.load) == ("headline", "busy-40")]
+    cells = tuple(replace(cell, load=f"busy-{share}", offered_rps=45.5 * share) for share in shares for cell in members)
+    run = replace(RUN, quantiles=[replace(point, load=f"busy-{share}") for share in shares for point in points])
+    texts = texts_on(draw("equal-load", with_summary(run, cells=cells)))
+    rates = [text.partition(" load, ")[2].partition(" req/s")[0] for text in texts if text.startswith("predict-1 at")]
+    assert rates == ["1,820", "910", "2,730", "3,180"]
 
 
 def test_the_load_of_the_verdict_stands_first_and_gives_the_title():
-    lighter = [replace(cell, load="open-30", offered_rps=1500.0) for cell in RUN.summary.cells if cell.load == "open-60"]
-    points = [point for point in RUN.quantiles if point.load == "open-60"]
-    run = replace(RUN, quantiles=[*(replace(point, load="open-30") for point in points), *points])
+    lighter = [replace(cell, load="busy-20", offered_rps=910.0) for cell in RUN.summary.cells if cell.load == "busy-40"]
+    points = [point for point in RUN.quantiles if point.load == "busy-40"]
+    run = replace(RUN, quantiles=[*(replace(point, load="busy-20") for point in points), *points])
     sheet = draw("equal-load", with_summary(run, cells=(*lighter, *RUN.summary.cells)))
-    assert sheet.title.startswith("At equal rate, 60 % of saturation the p95 response time was ")
+    assert sheet.title.startswith("At equal rate, baseline 40 % busy the p95 response time was ")
     assert [text for text in texts_on(sheet) if text.startswith("predict-1 at")] == [
-        "predict-1 at the same offered load, 3,030 req/s: response time",
-        "predict-1 at the same offered load, 1,500 req/s: response time",
+        "predict-1 at the same offered load, 1,820 req/s: response time",
+        "predict-1 at the same offered load, 910 req/s: response time",
     ]
 
 
@@ -82,7 +100,7 @@ def test_a_rate_of_ones_own_is_no_equal_load():
 
 def test_the_widest_gap_between_two_copies_in_the_tail_is_told():
     summary = RUN.summary
-    floor = next(row for row in summary.noise_floor if row.load == "open-60")
+    floor = next(row for row in summary.noise_floor if row.load == "busy-40")
     key = (floor.part, floor.contender, floor.load)
     cells = tuple(replace(cell, p99_ms=61.1) if (cell.part, cell.stack, cell.load) == key else cell for cell in summary.cells)
     words = copies_words(replace(summary, cells=cells), RUN.stacks)

@@ -45,7 +45,7 @@ def test_the_noise_floor_is_in_the_ratios_chart_with_the_figures_of_the_summary(
     assert list(floor.launch_ratios) in drawn_values(sheet)
     texts = texts_on(sheet)
     assert "A/A: Flask on gunicorn gthread again" in texts
-    assert "1.0030 (0.9942 to 1.0118), 95.3 %" in texts
+    assert "1.003 (0.992 to 1.014), 95.3 %" in texts
     assert "hatched: within ±2 %, too small to matter" in texts
     assert "hatched: within ±10 %, too small to matter" in texts
 
@@ -96,7 +96,7 @@ def test_the_ratios_of_latency_under_an_open_loop_are_of_response_times():
 
 def test_the_ratios_chart_leaves_exploratory_rows_of_other_parts_to_the_tables():
     row = next(row for row in SUMMARY.comparisons if row.role == "primary")
-    other = replace(row, part="break-even", role="exploratory", verdict="not judged", reason="exploratory", ratio=3.0)
+    other = replace(row, part="explored", role="exploratory", verdict="not judged", reason="exploratory", ratio=3.0)
     sheet = draw("ratios", with_summary(comparisons=(*SUMMARY.comparisons, other)))
     assert [3.0] not in drawn_values(sheet)
     assert "61 comparisons more in comparisons.csv." in words_on(sheet)
@@ -123,16 +123,16 @@ def test_a_row_without_figure_is_named_and_has_no_dot(tmp_path):
 
 def test_a_run_of_one_open_loop_has_titles_of_what_it_compares(tmp_path):
     run = read_run(VARIANTS["open"](tmp_path / "run"))
-    first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4918 to 0.4988) times Flask on gunicorn gthread; "
+    first = "CPU time per request: FastAPI on uvicorn 0.4953 (0.4920 to 0.4986) times Flask on gunicorn gthread; "
     assert draw("ratios", run).title.startswith(first)
-    assert "Correct answers per second at equal rate, 60 % of saturation;" in words_on(draw("throughput", run))
-    assert draw("equal-load", run).title.startswith("At equal rate, 60 % of saturation the p95 response time was ")
+    assert "Correct answers per second at equal rate, baseline 40 % busy;" in words_on(draw("throughput", run))
+    assert draw("equal-load", run).title.startswith("At equal rate, baseline 40 % busy the p95 response time was ")
 
 
 def test_the_load_of_the_answer(tmp_path):
     names = ("whole", "user", "empty", "open")
     loads = {name: headline_load(VARIANTS[name](tmp_path / name).read_summary()) for name in names}
-    assert loads == {"whole": "closed-16", "user": "closed-4", "empty": "closed-16", "open": "open-60"}
+    assert loads == {"whole": "closed-16", "user": "closed-4", "empty": "closed-16", "open": "busy-40"}
 
 
 # --- break-even, changes and cost -----------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_the_load_of_the_answer(tmp_path):
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 @pytest.mark.parametrize("chart", ["break-even", "changes"])
 def test_two_copies_measured_beside_the_engines_are_in_the_charts_of_that_part(chart, width):
-    floor = replace(SUMMARY.noise_floor[0], part="break-even", ratio=1.013, ci_low=0.99, ci_high=1.04)
+    floor = replace(SUMMARY.noise_floor[0], part="explored", ratio=1.013, ci_low=0.99, ci_high=1.04)
     sheet = draw(chart, with_summary(noise_floor=(floor,)), width)
     points = [value for axes in sheet.figure.axes for line in axes.lines for value in (*line.get_xdata(), *line.get_ydata())]
     assert 1.013 in points
@@ -162,8 +162,57 @@ def test_of_two_ratios_at_an_engine_the_higher_stands_above_all_whiskers_and_the
         assert axes.get_ylim()[0] < ends[0] < ends[1] < axes.get_ylim()[1]
 
 
+def with_points(run=RUN, **drawn):
+    """Return a run in which engines of the first pair are drawn, or not, as given."""
+    first, *others = run.summary.break_even
+    points = tuple(replace(point, is_drawn=drawn.get(point.engine.replace("-", "_"), point.is_drawn)) for point in first.points)
+    return with_summary(run, break_even=(replace(first, points=points), *others))
+
+
+def points_at(sheet, ratio):
+    (axes,) = (axes for axes in sheet.figure.axes if axes.get_yscale() == "log")
+    return [line for line in axes.lines if [float(value) for value in line.get_ydata()] == [ratio]]
+
+
+def test_an_engine_whose_ratio_is_too_uncertain_has_no_point_and_no_place_in_what_the_chart_says():
+    usual = SUMMARY.break_even[0]
+    forest, slowest = usual.points[-2:]
+    assert [(point.engine, point.is_drawn) for point in (forest, slowest)] == [("forest", False), ("spin-10ms", True)]
+    sheet = mini_sheet("break-even")
+    assert points_at(sheet, slowest.ratio)
+    assert not points_at(sheet, forest.ratio)
+    run = with_points(spin_1ms=False, spin_10ms=False)
+    sheet = draw("break-even", with_summary(run, break_even=run.summary.break_even[:1]))
+    named = {text.get_text() for axes in sheet.figure.axes for text in axes.texts}
+    assert {engine for engine in named if not engine.endswith("x")} == {"constant", "numpy"}
+    assert sheet.title.endswith(" with numpy")
+    assert "off the curve" in words_on(mini_sheet("break-even"))
+    assert "off the curve" not in words_on(sheet)
+
+
+def test_two_copies_at_an_engine_that_is_not_drawn_are_left_out():
+    floor = replace(SUMMARY.noise_floor[0], part="explored", ratio=1.013, ci_low=0.99, ci_high=1.04)
+    for is_drawn in (True, False):
+        sheet = draw("break-even", with_summary(with_points(numpy=is_drawn), noise_floor=(floor,)))
+        assert bool(points_at(sheet, 1.013)) == is_drawn
+        assert ("A/A: Flask on gunicorn gthread again" in texts_on(sheet)) == is_drawn
+
+
+def test_single_changes_are_drawn_start_by_start_the_largest_first():
+    texts = texts_on(mini_sheet("changes"))
+    starts = [text for text in texts if text.startswith("start: ")]
+    assert starts == ["start: The article's Flask on gunicorn gthread", "start: FastAPI on uvicorn", "start: Flask on gunicorn gthread"]
+    whats = [what for what, _, _ in RUN.changes]
+    ratios = {row.contender: row.ratio for row in SUMMARY.changes}
+    for start, baseline in zip(starts, ("article-gthread", "fastapi-uvicorn", "flask-gthread"), strict=True):
+        own = texts[texts.index(start) :]
+        end = next((place for place, text in enumerate(own[1:], 1) if text.startswith("start: ")), len(own))
+        wanted = sorted((change for change in RUN.changes if change[2] == baseline), key=lambda change: -ratios[change[1]])
+        assert [text for text in own[:end] if text in whats] == [what for what, _, _ in wanted]
+
+
 def test_the_cost_chart_shows_the_equal_load_that_the_verdict_is_given_under():
-    lighter = [replace(cell, load="open-30", cpu_us_per_request=1.0) for cell in SUMMARY.cells if cell.load == "open-60"]
+    lighter = [replace(cell, load="busy-20", cpu_us_per_request=1.0) for cell in SUMMARY.cells if cell.load == "busy-40"]
     run = with_summary(cells=(*lighter, *SUMMARY.cells))
-    judged = {row.load for row in SUMMARY.comparisons if row.role != "exploratory" and row.load.startswith("open")}
-    assert {cell.load for cell in cost_cells(run)} == judged == {"open-60"}
+    judged = {row.load for row in SUMMARY.comparisons if row.role != "exploratory" and row.load.startswith("busy")}
+    assert {cell.load for cell in cost_cells(run)} == judged == {"busy-40"}

@@ -117,10 +117,10 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
     [
         ({}, f"Better, as usually deployed: {DEPLOYED} (95.3 % interval 1.90 to 2.10, 12 launches{AA}). predict-1, 16 users."),
         (
-            {"metric": "cpu_us_per_request", "ratio": 0.5, "ci_low": 0.49, "ci_high": 0.51, "load": "open-60"},
+            {"metric": "cpu_us_per_request", "ratio": 0.5, "ci_low": 0.49, "ci_high": 0.51, "load": "busy-40"},
             (
                 "Better (less CPU time), as usually deployed: FastAPI on uvicorn used 0.500 times the CPU time per request of "
-                "Flask on gunicorn gthread (95.3 % interval 0.490 to 0.510, 12 launches). predict-1, equal rate, 60 % of saturation."
+                "Flask on gunicorn gthread (95.3 % interval 0.490 to 0.510, 12 launches). predict-1, equal rate, baseline 40 % busy."
             ),
         ),
         (
@@ -131,10 +131,10 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             ),
         ),
         (
-            {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "open-60"},
+            {"metric": "p95_ms", "verdict": "worse", "ratio": 1.3, "ci_low": 1.2, "ci_high": 1.4, "load": "busy-40"},
             (
                 "Worse (longer p95), as usually deployed: the p95 response time of FastAPI on uvicorn was 1.30 times that of "
-                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, equal rate, 60 % of saturation."
+                "Flask on gunicorn gthread (95.3 % interval 1.20 to 1.40, 12 launches). predict-1, equal rate, baseline 40 % busy."
             ),
         ),
         (
@@ -174,6 +174,20 @@ AA = "; two copies of the baseline: 1.0030, 0.9940 to 1.0120"
             (
                 "Withheld (3 wrong or failed answers), as usually deployed: no figure of FastAPI on uvicorn against "
                 "Flask on gunicorn gthread in requests per second. predict-1, 16 users."
+            ),
+        ),
+        (
+            {
+                "metric": "p95_ms",
+                "load": "busy-40",
+                "role": "exploratory",
+                "verdict": "not judged",
+                "reason": "flask-gthread did not carry this load: it answered 85.5% of what was due",
+                **NONE,
+            },
+            (
+                "Exploratory (flask-gthread did not carry this load: it answered 85.5% of what was due), as usually deployed: no figure of "
+                "FastAPI on uvicorn against Flask on gunicorn gthread in p95 response time. predict-1, equal rate, baseline 40 % busy."
             ),
         ),
         (
@@ -253,7 +267,7 @@ def test_stacks_of_a_user_take_the_place_of_the_headline_rows():
 
 
 def test_a_run_that_compares_no_throughput_answers_with_what_it_compares():
-    rows = [replace(ROW, contender="mine", baseline="yours", metric=metric, load="open-60") for metric in METRICS[1:]]
+    rows = [replace(ROW, contender="mine", baseline="yours", metric=metric, load="busy-40") for metric in METRICS[1:]]
     lines = headline_lines(make_summary(*rows), STACKS)
     assert len(lines) == 2
     assert lines[0].startswith("Better (less CPU time): mine used 2.00 times the CPU time per request of yours")
@@ -457,6 +471,8 @@ def test_loads_are_written_in_words():
     wanted = {
         "closed-1": ("1 user", "with 1 user"),
         "closed-16": ("16 users", "with 16 users"),
+        "busy-40": ("equal rate, baseline 40 % busy", "at equal rate, baseline 40 % busy"),
+        "busy-70-constant": ("equal rate, baseline 70 % busy, evenly spaced", "at equal rate, baseline 70 % busy, evenly spaced"),
         "open-60": ("equal rate, 60 % of saturation", "at equal rate, 60 % of saturation"),
         "own-80": ("80 % of its own saturation", "at 80 % of its own saturation"),
         "open-500rps": ("500 req/s offered", "at 500 req/s offered"),
@@ -466,6 +482,6 @@ def test_loads_are_written_in_words():
 
 
 def test_response_time_is_the_word_of_open_loops():
-    opened = ("open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant")
+    opened = ("busy-40", "open-60", "open-7rps", "open-7rps-constant", "own-95", "own-95-constant")
     assert {time_words(load) for load in opened} == {"response time"}
     assert {time_words(load) for load in ("closed-1", "closed-128")} == {"service time"}

@@ -24,9 +24,15 @@ from bench.show.why_words import (
 SUMMARY, STACKS, CHANGES = RUN.summary, RUN.stacks, RUN.changes
 DEPLOYED, SERVER, SAME = SUMMARY.break_even
 OFF = (
-    "beside the model a request takes 0.046 (-0.007 to 0.099) ms on FastAPI on uvicorn, where the curve has 0.0905, and "
-    "0.829 (0.727 to 0.913) ms on Flask on gunicorn gthread, where it has 0.191"
+    "beside the model a request takes 0.109 (0.060 to 0.181) ms on FastAPI on uvicorn, where the fit has 0.115, and "
+    "0.906 (0.832 to 0.970) ms on Flask on gunicorn gthread, where it has 0.731"
 )
+BOTH_OFF = (
+    "beside the model a request takes 0.0931 (0.0872 to 0.0979) and 0.109 (0.060 to 0.181) ms on FastAPI on uvicorn, where the fit has "
+    "0.0932 and 0.115, and 0.2230 (0.2152 to 0.2309) and 0.906 (0.832 to 0.970) ms on Flask on gunicorn gthread, where it has 0.245 and "
+    "0.731"
+)
+TIMES = Interval(14.3, 12.1, 16.5, 0.9609)
 NEAR = Threshold(NAMED_THRESHOLD, Interval(1.3, 1.1, 1.5, 0.9609), is_measured=True)
 
 
@@ -54,7 +60,19 @@ def column(table, heading):
             replace(NEAR, model_ms=0.0, ci_low=0.0, ci_high=0.2),
             "within 10 % of 1 from 0.20 ms of model time on at the latest (96.1 %)",
         ),
-        (replace(NEAR, model_ms=40.0, is_measured=False), "not within 10 % of 1 up to the slowest model measured, 10.0 ms"),
+        (replace(NEAR, model_ms=40.0, is_measured=False), "not within 10 % of 1 up to the slowest model measured, 9.99 ms"),
+        (
+            replace(NEAR, multiple=TIMES),
+            "within 10 % of 1 from 1.30 ms of model time on (1.10 to 1.50 ms, 96.1 %), 14.3 times what the contender itself takes",
+        ),
+        (
+            replace(NEAR, ci_high=None),
+            "within 10 % of 1 from 1.30 ms of model time on (1.10 to more than 9.99 ms, 96.1 %)",
+        ),
+        (
+            replace(NEAR, model_ms=0.0, ci_low=0.0, ci_high=None),
+            "within 10 % of 1 whatever the model takes, by its interval perhaps not even at 9.99 ms (96.1 %)",
+        ),
     ],
 )
 def test_a_threshold_is_never_read_beyond_the_slowest_model_measured(threshold, words):
@@ -70,20 +88,21 @@ def test_a_pair_is_called_by_what_it_stands_for_and_its_stacks():
 
 def test_break_even_is_one_sentence_from_no_model_to_near_one():
     assert break_even_line(DEPLOYED, STACKS) == (
-        "Break-even, as usually deployed: FastAPI on uvicorn / Flask on gunicorn gthread: 2.106 (2.095 to 2.115) times the requests per "
-        "second if the model took no time; within 10 % of 1 from 0.9100 ms of model time on (0.9007 to 0.9180 ms, 96.9 %) (6 launches)."
+        "Break-even, as usually deployed: FastAPI on uvicorn / Flask on gunicorn gthread: 2.106 (2.084 to 2.124) times the requests per "
+        "second if the model took no time; within 10 % of 1 from 1.44 ms of model time on (1.29 to 1.63 ms, 96.1 %), 15.9 times what the "
+        "contender itself takes (8 launches)."
     )
     never = with_threshold(DEPLOYED, model_ms=12.0, is_measured=False)
-    assert break_even_line(never, STACKS).endswith("; not within 10 % of 1 up to the slowest model measured, 10.0 ms (6 launches).")
+    assert break_even_line(never, STACKS).endswith("; not within 10 % of 1 up to the slowest model measured, 9.99 ms (8 launches).")
 
 
 @pytest.mark.parametrize(
     ("model_ms", "nearest"),
     [
-        (0.0, "engine constant, 0.000210 ms, 2.110 (2.077 to 2.123) times."),
-        (0.5, "engine numpy, 0.00429 ms, 2.054 (2.027 to 2.065) times."),
-        (0.6, "engine spin-1ms, 1.01 ms, 1.095 (1.086 to 1.116) times."),
-        (9.0, f"engine spin-10ms, 10.0 ms, 1.0774 (1.0657 to 1.0852) times. It lies off the curve: {OFF}."),
+        (0.0, "engine constant, 0.000210 ms, 2.103 (2.081 to 2.121) times."),
+        (0.5, "engine numpy, 0.00430 ms, 2.050 (2.033 to 2.067) times."),
+        (6.0, "engine forest, 6.22 ms, 1.02 (0.72 to 1.19) times."),
+        (9.0, f"engine spin-10ms, 9.99 ms, 1.0778 (1.0714 to 1.0845) times. It lies off the curve: {OFF}."),
     ],
 )
 def test_an_answer_names_the_nearest_engine_that_was_measured_and_whether_it_lies_off_the_curve(model_ms, nearest):
@@ -91,48 +110,70 @@ def test_an_answer_names_the_nearest_engine_that_was_measured_and_whether_it_lie
     assert lines == [
         (
             f"{pair_words(DEPLOYED, STACKS)}: 1.50 (1.40 to 1.60) times the requests per second with a model of {model_ms:g} ms, 96.9 %, "
-            "6 launches, predict-1, 16 users."
+            "8 launches, predict-1, 16 users."
         ),
         f"  Measured nearest: {nearest}",
-        "  The ratio is within 10 % of 1 from 0.9100 ms of model time on (0.9007 to 0.9180 ms, 96.9 %).",
+        (
+            "  The ratio is within 10 % of 1 from 1.44 ms of model time on (1.29 to 1.63 ms, 96.1 %), 15.9 times what the contender itself "
+            "takes."
+        ),
     ]
 
 
 def test_an_answer_without_an_interval_says_so():
     [line, *_] = model_lines(DEPLOYED, 1.0, Interval(1.5, None, None, None), STACKS)
-    assert "1.50 times the requests per second with a model of 1 ms, no interval, 6 launches" in line
+    assert "1.50 times the requests per second with a model of 1 ms, no interval, 8 launches" in line
 
 
 def test_the_table_of_engines_has_a_line_per_engine_and_marks_what_lies_off_the_curve():
     table = break_even_table(DEPLOYED, STACKS)
-    assert column(table, "engine") == ["constant", "numpy", "spin-1ms", "spin-10ms"]
-    assert column(table, "fit") == ["on the curve", "on the curve", "on the curve", "off the curve"]
-    assert column(table, "measured ratio")[:2] == ["2.110 (2.077 to 2.123)", "2.054 (2.027 to 2.065)"]
-    assert column(table, "of the baseline, ms")[-1] == "0.829 (0.727 to 0.913)"
+    assert column(table, "engine") == ["constant", "numpy", "spin-1ms", "forest", "spin-10ms"]
+    assert column(table, "fit") == ["on the curve", "on the curve", "off the curve", "not drawn: too uncertain", "off the curve"]
+    assert column(table, "measured ratio")[:2] == ["2.103 (2.081 to 2.121)", "2.050 (2.033 to 2.067)"]
+    assert column(table, "fit of all") == ["2.09", "2.05", "1.14", "1.07", "1.06"]
+    assert column(table, "of the baseline, ms")[-1] == "0.906 (0.832 to 0.970)"
     assert "fit" not in break_even_table(SAME, STACKS).columns
 
 
 def test_points_off_the_curve_are_explained_by_what_each_stack_takes_beside_the_model():
-    assert off_line(DEPLOYED, STACKS) == f"Off the curve, as usually deployed: spin-10ms; {OFF}.{CAUSE}"
+    assert off_line(DEPLOYED, STACKS) == f"Off the curve, as usually deployed: spin-1ms, spin-10ms; {BOTH_OFF}."
     assert off_line(SAME, STACKS) == ""
 
 
-def test_no_cause_is_named_where_a_slow_model_costs_less_than_the_curve_has():
-    less = Interval(0.01, 0.009, 0.011, 0.96875)
-    points = tuple(replace(point, contender_overhead_ms=less, baseline_overhead_ms=less) for point in DEPLOYED.points)
-    assert off_line(replace(DEPLOYED, points=points), STACKS).endswith("where it has 0.191.")
+def test_a_cause_is_named_only_where_a_slow_model_costs_more_than_the_fit_has_for_every_engine_off_it():
+    slowest = DEPLOYED.points[-1]
+    alone = replace(DEPLOYED, points=(*(replace(point, off_curve=False) for point in DEPLOYED.points[:-1]), slowest))
+    assert off_line(alone, STACKS) == f"Off the curve, as usually deployed: spin-10ms; {OFF}.{CAUSE}"
+    as_fitted = replace(
+        slowest, contender_overhead_ms=Interval(0.11, None, None, None), baseline_overhead_ms=Interval(0.7, None, None, None)
+    )
+    assert off_line(replace(alone, points=(as_fitted,)), STACKS).endswith("where it has 0.731.")
+
+
+def test_the_fit_of_a_run_that_knows_no_slope_is_the_overhead_alone():
+    bare = replace(DEPLOYED, contender_slope=None, baseline_slope=None)
+    assert off_line(bare, STACKS).endswith(f"where it has 0.190 and 0.190.{CAUSE}")
 
 
 def test_the_table_of_thresholds_says_always_only_where_the_interval_agrees():
-    shown = [threshold_table([with_threshold(SAME, model_ms=0.0, ci_low=0.0, ci_high=high)], STACKS) for high in (0.0, 0.4)]
-    assert [column(table, "within 10 %") for table in shown] == [["always"], ["0.00 (0.00 to 0.40)"]]
+    rows = [with_threshold(SAME, model_ms=0.0, ci_low=0.0, ci_high=high, multiple=None) for high in (0.0, 0.4, None)]
+    shown = [column(threshold_table([row], STACKS), "within 10 %") for row in rows]
+    assert shown == [["always"], ["0.00 (0.00 to 0.40)"], ["0 (0 to more than 9.99)"]]
 
 
-def test_the_table_of_thresholds_says_not_reached_and_gives_times():
-    table = threshold_table([with_threshold(DEPLOYED, model_ms=40.0, is_measured=False), SAME], STACKS)
-    assert column(table, "within 10 %") == ["not reached", "0.0118 (0.0000 to 0.0162)"]
-    assert column(table, "within 20 %") == ["0.4097 (0.4052 to 0.4138)", "always"]
+def test_the_table_of_thresholds_gives_times_with_multiples_and_says_up_to_where_there_is_none():
+    table = threshold_table([DEPLOYED, SAME], STACKS)
+    assert column(table, "within 20 %") == ["0.480 (0.456 to 0.499), x 5.29", "always"]
+    assert column(table, "within 5 %") == ["not by 9.99", "0.166 (0.112 to 0.240), x 1.44"]
     assert threshold_table([], STACKS).rows == ()
+
+
+def test_the_table_of_thresholds_has_the_slopes_of_the_fit_where_they_are_known():
+    table = threshold_table([DEPLOYED, SAME], STACKS)
+    assert column(table, "slope of the contender") == ["0.0024 (0.0006 to 0.0042)", "0.0057 (0.0045 to 0.0080)"]
+    assert column(table, "of the baseline") == ["0.0541 (0.0492 to 0.0581)", "-0.0010 (-0.0046 to 0.0017)"]
+    bare = replace(DEPLOYED, contender_slope=None, baseline_slope=None)
+    assert "slope of the contender" not in threshold_table([bare], STACKS).columns
 
 
 # --- where the time goes --------------------------------------------------------------------------------------------
@@ -146,16 +187,31 @@ def test_the_ladder_has_every_step_of_every_stack_with_its_interval_and_no_part_
     assert set(column(table, "launches")) == {"8"}
 
 
-def test_a_step_below_zero_keeps_its_figure_in_the_table():
-    row = replace(SUMMARY.ladder[2], cpu_us=-1.2, ci_low=-2.5, ci_high=0.1)
-    assert column(ladder_table([row], STACKS), "CPU us") == ["-1.2 (-2.5 to 0.1)"]
+@pytest.mark.parametrize(
+    ("ends", "figure"),
+    [
+        ((-2.5, 0.1), "not resolved: -2.5 to 0.1"),
+        ((-2.5, 0.0), "not resolved: -2.5 to 0.0"),
+        ((-2.5, -0.1), "-1.2 (-2.5 to -0.1)"),
+        ((None, None), "-1.20"),
+    ],
+)
+def test_a_step_that_cannot_be_told_from_none_is_not_resolved_and_one_below_zero_keeps_its_figure(ends, figure):
+    row = replace(SUMMARY.ladder[2], cpu_us=-1.2, ci_low=ends[0], ci_high=ends[1])
+    assert column(ladder_table([row], STACKS), "CPU us") == [figure]
 
 
 def test_what_stacks_say_of_themselves_stands_beside_the_model_step_of_the_ladder():
     table = server_timing_table(SUMMARY, STACKS)
-    assert table.rows[0] == ("Flask on gunicorn gthread", "3.10", "4.40", "6.9 (4.3 to 9.5)", "96.1 %", "1,000")
+    assert table.rows[0] == ("Flask on gunicorn gthread", "3.10", "4.40", "6.9 (4.3 to 9.5)", "96.1 %", "1,000", "yes")
     without = replace(SUMMARY, ladder=tuple(row for row in SUMMARY.ladder if row.stack != "flask-gthread"))
     assert column(server_timing_table(without, STACKS), "stack") == ["FastAPI on uvicorn"]
+
+
+def test_what_a_stack_says_of_itself_against_the_ladder_is_called_so():
+    ladder = tuple(replace(row, contradicted=(row.stack, row.step) == ("flask-gthread", "model")) for row in SUMMARY.ladder)
+    table = server_timing_table(replace(SUMMARY, ladder=ladder), STACKS)
+    assert column(table, "do they agree") == ["no: outside the interval", "yes"]
 
 
 # --- single changes -------------------------------------------------------------------------------------------------
@@ -165,7 +221,8 @@ def test_a_single_change_is_called_as_in_the_plan_else_by_its_stack():
     table = change_table(SUMMARY.changes, CHANGES[1:], STACKS)
     assert column(table, "what is changed") == ["flask-gthread", *(what for what, _, _ in CHANGES[1:])]
     assert column(table, "ratio")[0] == "13.12 (12.93 to 13.31)"
-    assert set(column(table, "start")) == {"The article's Flask on gunicorn gthread"}
+    starts = ["The article's Flask on gunicorn gthread"] * 4 + ["Flask on gunicorn gthread", "FastAPI on uvicorn"]
+    assert column(table, "start") == starts
 
 
 def test_a_change_without_a_figure_has_none_in_the_table():
