@@ -1,6 +1,6 @@
-"""`quick` again and again, hours apart: does each run hold, and do their intervals agree?
+"""One profile again and again, hours apart: does each run hold, and do their intervals agree?
 
-`python docs/studies/quick.py RUN [RUN ...]` adds finished runs of the profile `quick` to the tables `quick` (one row per judged comparison)
+`python docs/studies/repeated.py RUN [RUN ...]` adds finished runs of one profile to its tables, such as `quick` (one row per judged row)
 and `quick_launches` (both ratios of each launch), and says whether the intervals of each row overlap pairwise.
 """
 
@@ -19,24 +19,25 @@ from bench.records.folder import RunFolder
 
 def main() -> None:
     """Add the runs that are named."""
-    rows: list[dict[str, Any]] = list(read_table_if_any("quick"))
-    launches: list[dict[str, Any]] = list(read_table_if_any("quick_launches"))
-    for path in sys.argv[1:]:
-        folder = RunFolder.open(Path(path))
-        if folder.path.name not in {row["run"] for row in rows}:
+    folders = [RunFolder.open(Path(path)) for path in sys.argv[1:]]
+    [profile] = {folder.read_summary().profile for folder in folders}
+    rows: list[dict[str, Any]] = list(read_table_if_any(profile))
+    launches: list[dict[str, Any]] = list(read_table_if_any(f"{profile}_launches"))
+    for folder in folders:
+        if folder.path.resolve().name not in {row["run"] for row in rows}:
             add(folder, rows, launches)
-    keep_table("quick_launches", launches, shown=False)
-    keep_table("quick", rows)
-    for pair in dict.fromkeys(row["pair"] for row in rows):
-        ends = [(float(row["ci_low"]), float(row["ci_high"])) for row in rows if row["pair"] == pair]
+    keep_table(f"{profile}_launches", launches, shown=False)
+    keep_table(profile, rows)
+    for pair, metric in dict.fromkeys((row["pair"], row["metric"]) for row in rows):
+        ends = [(float(row["ci_low"]), float(row["ci_high"])) for row in rows if (row["pair"], row["metric"]) == (pair, metric)]
         apart = [one for one in itertools.combinations(ends, 2) if one[0][0] > one[1][1] or one[1][0] > one[0][1]]
-        print(f"{pair}: {len(ends)} runs, {len(apart)} of {math.comb(len(ends), 2)} pairs of intervals do not overlap")
+        print(f"{pair}, {metric}: {len(ends)} runs, {len(apart)} of {math.comb(len(ends), 2)} pairs of intervals do not overlap")
 
 
 def add(folder: RunFolder, rows: list[dict[str, Any]], launches: list[dict[str, Any]]) -> None:
     """Add what a run says of its judged rows."""
     summary, manifest = folder.read_summary(), folder.read_manifest()
-    noise, name = summary.validity.noise, folder.path.name
+    noise, name = summary.validity.noise, folder.path.resolve().name
     wall_s = (folder.path / "report.html").stat().st_mtime - datetime.fromisoformat(manifest["created_utc"]).timestamp()
     for row in summary.comparisons:
         if row.role == "exploratory" or row.ends is None or row.interval is None:
@@ -50,6 +51,7 @@ def add(folder: RunFolder, rows: list[dict[str, Any]], launches: list[dict[str, 
                 "wall_s": wall_s,
                 "valid": summary.validity.valid,
                 "pair": row.pair,
+                "metric": row.metric,
                 "verdict": row.verdict,
                 "ratio": row.ratio,
                 "ci_low": row.ends[0],
@@ -68,7 +70,7 @@ def add(folder: RunFolder, rows: list[dict[str, Any]], launches: list[dict[str, 
         )
         copies = floor.launch_ratios if floor else ()
         for launch, (ratio, aa_ratio) in enumerate(zip(row.launch_ratios, copies, strict=True), start=1):
-            launches.append({"run": name, "pair": row.pair, "launch": launch, "ratio": ratio, "aa_ratio": aa_ratio})
+            launches.append({"run": name, "pair": row.pair, "metric": row.metric, "launch": launch, "ratio": ratio, "aa_ratio": aa_ratio})
 
 
 if __name__ == "__main__":
