@@ -42,7 +42,11 @@ def objections_table(summary: Summary, manifest: Mapping[str, Any]) -> Table:
             "It has them, unless a run allows it to be without.",
             f"uvloop: {each('uvloop', _yes)}; HTTP parser: {each('http_parser')}",
         ),
-        ("One side has more workers.", "Both serve with as many, unless a run allows other numbers.", f"serving processes: {each('serving_processes')}"),
+        (
+            "One side has more workers.",
+            "Both serve with as many, unless a run allows other numbers.",
+            f"serving processes: {each('serving_processes')}",
+        ),
         (
             "pydantic slows down one side.",
             "Both check requests by the same code, of the shared model.",
