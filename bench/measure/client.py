@@ -42,7 +42,7 @@ class Exchange:
     request: bytes
     status: int
     body: bytes
-    known: bytes = b""
+    known: bytes | None = None
 
     def accepts(self, status: int, body: bytes) -> bool:
         """Whether an answer is the right one: its bytes are, or its JSON value is, as with keys in another order."""

@@ -65,7 +65,7 @@ def check_delays(bed: Testbed) -> Iterator[Check]:
 def check_stopped_server(bed: Testbed) -> Iterator[Check]:
     """A stop of the server is in the percentiles of an open loop, as its own record says, and hidden by those of a closed one."""
     stub = bed.stub("stopped-open", "freeze_after=500", "freeze_s=0.5")
-    seen = bed.launch(make_plan(stub, load="open-200rps-constant", slice_ms=5000, settle_ms=0))
+    seen = bed.launch(make_plan(stub, load="open-200rps-constant", slice_ms=5000, settle_ms=0, warm_up_ms=0))
     due_ns, answered_ns = _due_and_answered(bed.record("stopped-open"), seen)
     truth_ms = percentile((answered_ns - due_ns) / 1e6, 0.99) or 0.0
     for kind in ("response", "service"):
@@ -97,7 +97,7 @@ def check_stopped_generator(bed: Testbed) -> Iterator[Check]:
         if ended.warm_up:
             threading.Timer(0.7, _stop_generator, [0.3]).start()
 
-    seen = bed.launch(make_plan(bed.stub("steady"), load="open-200rps", slice_ms=2000), stop_later)
+    seen = bed.launch(make_plan(bed.stub("steady"), load="open-200rps", slice_ms=2000, warm_up_ms=0), stop_later)
     shown, hidden = (percentile(seen.times_ms(kind), 0.99) or 0.0 for kind in ("response", "service"))
     yield Check(3, "generator stopped for 0.3 s, p99 of the response time", "over 100 ms", f"{shown:.0f} ms", shown > 100)  # noqa: PLR2004
     # The requests that had become due are sent at once and wait for each other: that is service time, far less than the stop.

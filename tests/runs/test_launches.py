@@ -350,9 +350,9 @@ def test_what_exceeds_the_bound_in_flight_is_recorded_as_not_sent(measure, make_
 def test_requests_of_an_open_loop_that_stay_unanswered_are_unfinished_not_omitted(measure, make_stub, plan_of):
     measured = measure(drained_soon(plan_of(make_stub("good", "silent_after=20"), loads=("open-200rps-constant",))))
     cell = cell_of(measured)
-    [*_, last] = measured.result.slices
-    assert len(measured.of(-1)) == 200 == last.answers + last.unfinished
-    assert cell.unfinished > 100
+    assert len(measured.of(-1)) == 200
+    assert cell.unfinished >= 400
+    assert [record.answers for record in measured.result.slices][1:] == [0, 0]
     assert (cell.errors, cell.p99_ms, cell.carried) == (0, None, False)
 
 
