@@ -30,6 +30,8 @@ from bench.plan.stacks import Stack
 
 REQUEST_TIMEOUT_S = 2.0
 PORT_ATTEMPTS = 5
+# So many starts share the cores that each of them ends within its time, also where there are forty.
+STARTED_AT_ONCE = 8
 STRANGERS = 2
 LOOK_EVERY_S = 1.0
 NAMED_VARIABLES = 12
@@ -39,16 +41,16 @@ ASKED_HOSTS = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - what a server liste
 def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, stack_of_exits: contextlib.ExitStack) -> list[RunningStack]:
     """Start all stacks, wait until each is ready, and pin them to `cores`; they are stopped when `stack_of_exits` unwinds.
 
-    Several stacks start on all cores, in half of the time, and are pinned once they are ready; one alone starts pinned, as on a
-    machine of that size. A port that somebody else took first is no failure of the stack: another one is tried.
+    Several stacks start on all cores, in half of the time, at most `STARTED_AT_ONCE` at a time, and are pinned once they are ready; one
+    alone starts pinned, as on a machine of that size. A port that somebody else took first is no failure of the stack: another one is tried.
     """
     cores_at_start = cores if len(stacks) == 1 else ()
     started: list[RunningStack] = []
     stack_of_exits.callback(lambda: stop_stacks(started))
-    for stack in stacks:
-        with shielded():
-            started.append(spawn_stack(stack, cores_at_start, folder, {running.port for running in started}))
     for place, stack in enumerate(stacks):
+        for ahead in stacks[len(started) : place + STARTED_AT_ONCE]:
+            with shielded():
+                started.append(spawn_stack(ahead, cores_at_start, folder, {running.port for running in started}))
         strangers: list[Stranger] = []
         for _ in range(PORT_ATTEMPTS):
             if await_ready(started[place]):

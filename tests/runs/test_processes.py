@@ -21,7 +21,7 @@ from bench.errors import StackError
 from bench.measure.conditions import read_conditions
 from bench.measure.environment import choose_cores
 from bench.measure.processes import find_marked, free_port, listeners, server_environment, spawn_stack, stop_stacks
-from bench.measure.ready import await_ready, launch_stacks
+from bench.measure.ready import STARTED_AT_ONCE, await_ready, launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 
 
@@ -134,6 +134,14 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path
         with pytest.raises(StackError, match=words), launched(tmp_path, idle):
             pass
         assert not stranger.describe_death()  # it was there before: it is nobody's that the stack started
+
+
+def test_no_more_stacks_start_at_once_than_end_within_their_time(tmp_path, make_stub):
+    stubs = [make_stub("good", name=f"stub-{number}") for number in range(STARTED_AT_ONCE + 2)]
+    with launched(tmp_path, *stubs) as started:
+        for earlier, later in zip(started, started[STARTED_AT_ONCE:], strict=False):
+            assert later.started_ns > earlier.started_ns + earlier.ready_s * 1e9
+        assert started[STARTED_AT_ONCE - 1].started_ns < started[0].started_ns + started[0].ready_s * 1e9
 
 
 def test_a_stack_that_never_answers_is_reported_in_time_with_the_key_that_sets_it(tmp_path):
