@@ -26,7 +26,7 @@ from bench.measure.launches import LaunchResult, measure_launch
 from bench.measure.processes import kill_group, pinned
 from bench.measure.start_up import measure_start
 from bench.plan.profiles import Part
-from bench.plan.rules import OpenLoopRules, Rules, SliceRules
+from bench.plan.rules import OpenLoopRules, RateRules, Rules, SliceRules
 from bench.plan.schedule import PlannedLaunch, Turn, plan_launch
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.loads import parse_load
@@ -73,6 +73,12 @@ def usual(measure, make_stub, plan_of):
 def drained_soon(plan, **rules):
     """Return a plan that waits 0.3 s for answers under way, with other rules of open loops."""
     return replace(plan, rules=replace(Rules(), open_loop=replace(OpenLoopRules(), **{"drain_timeout_s": 0.3, **rules})))
+
+
+def calibrated_soon(plan):
+    """Return a plan whose calibration slices and open loops are short."""
+    rules = Rules(rates=RateRules(slice_ms=200), slices=SliceRules(own_slice_ms=200, own_answers=50, min_answers=100))
+    return replace(plan, rules=rules)
 
 
 def cell_of(measured):
@@ -461,35 +467,34 @@ def test_a_start_of_a_stack_that_asks_the_upstream_service_is_measured_beside_it
 
 
 def test_a_busy_share_is_that_of_the_baseline_and_its_copy_and_all_stacks_have_its_rate(measure, make_stub, plan_of):
-    # Each answer counts to 30,000, which takes a good millisecond of CPU time; those of the third stack take half of that.
     heavy, copy = (make_stub("good", "work=30000", name=name) for name in ("heavy", "heavy-twin"))
     light = make_stub("good", "work=15000", name="light")
-    slices = measure(plan_of(heavy, light, copy, loads=("busy-40",), blocks=3)).result.slices
-    counted = [record for record in slices if not record.warm_up]
-    [rate_rps] = {record.offered_rps for record in counted}
-    shares = {
-        name: sum(record.server_cpu_ns for record in own) / sum(record.drained_ns - record.start_ns for record in own)
-        for name in ("heavy", "heavy-twin", "light")
-        if (own := [record for record in counted if record.stack == name])
-    }
-    assert {record.stack for record in slices if record.warm_up and record.load == "busy-40"} == {"heavy", "heavy-twin"}
-    assert 0.3 < (shares["heavy"] + shares["heavy-twin"]) / 2 < 0.5
-    assert shares["light"] / shares["heavy"] == pytest.approx(0.5, abs=0.2)
-    assert rate_rps > 50
+    slices = measure(calibrated_soon(plan_of(heavy, light, copy, loads=("busy-40",)))).result.slices
+    calibrated = [record for record in slices if record.warm_up and record.load == "busy-40"]
+    assert sorted(record.stack for record in calibrated) == ["heavy", "heavy", "heavy-twin", "heavy-twin"]
+    seconds = sum(record.server_cpu_ns for record in calibrated) / 1e9 / sum(record.answers for record in calibrated)
+    assert {record.stack for record in slices if not record.warm_up} == {"heavy", "heavy-twin", "light"}
+    [rate_rps] = {record.offered_rps for record in slices if not record.warm_up}
+    assert rate_rps == pytest.approx(0.4 / seconds, rel=1e-3)
 
 
 def test_a_share_of_its_own_is_that_of_what_the_stack_answered_in_the_same_launch(measure, make_stub, plan_of):
-    slow = make_stub("good", "delay_ms=20", name="slow")
-    slices = measure(plan_of(slow, loads=("own-50",))).result.slices
-    # 16 users whose answers take 20 ms and some.
-    calibrated = [record for record in slices if record.warm_up][1:]
-    assert [record.load for record in calibrated] == ["closed-16"] * 2
-    assert [record.offered_rps for record in slices if not record.warm_up] == pytest.approx([400] * 2, rel=0.15)
+    measured = measure(calibrated_soon(plan_of(make_stub("good", "delay_ms=20", name="slow"), loads=("own-50",))))
+    places = [place for place, planned in enumerate(measured.launch.slices) if planned.calibrates]
+    assert [measured.launch.slices[place].load for place in places] == ["closed-16"] * 2
+    answered, seconds = 0, 0.0
+    for place in places:
+        record, done_ns = measured.result.slices[place], measured.of(place)[:, DONE]
+        settled_ns = record.start_ns + 10_000_000
+        answered += ((done_ns >= settled_ns) & (done_ns < record.end_ns)).sum()
+        seconds += (record.end_ns - settled_ns) / 1e9
+    [rate_rps] = {record.offered_rps for record in measured.result.slices if not record.warm_up}
+    assert rate_rps == pytest.approx(0.5 * answered / seconds, rel=1e-3)
 
 
 def test_the_next_launch_begins_with_the_rate_of_the_last_one(measure, make_stub, plan_of):
     stubs = [make_stub("good", "work=30000", name=name) for name in ("heavy", "other")]
-    slices = measure(plan_of(*stubs, loads=("busy-40",)), last_rps={"busy-40": 123.4}).result.slices
+    slices = measure(calibrated_soon(plan_of(*stubs, loads=("busy-40",))), last_rps={"busy-40": 123.4}).result.slices
     assert {record.offered_rps for record in slices if record.warm_up and record.load == "busy-40"} == {123.4}
 
 

@@ -15,7 +15,7 @@ from bench.judge.judgement import judge
 from bench.measure.interrupts import stopped_by_signals
 from bench.plan.plan import make_plan
 from bench.plan.profiles import JudgedRow, Part
-from bench.plan.rules import GateRules, Rules
+from bench.plan.rules import GateRules, RateRules, Rules, SliceRules
 from bench.records import AppCode, Feature, SliceRecord, StartUp
 from bench.records.folder import LATEST
 from bench.records.summary import WRONG_ANSWERS
@@ -108,18 +108,20 @@ def test_a_run_is_judged_again_from_what_it_left_with_the_same_tables(two, tmp_p
     assert {name: (folder.path / name).read_bytes() for name in TABLES} == before
 
 
-def test_every_launch_finds_its_own_rates_and_the_table_has_their_median(make_stub, plan_of, tmp_path):
-    stubs = [make_stub("good", "work=30000", name=name) for name in ("stub-one", "stub-two")]
-    folder = measure(plan_of(*stubs, launches=2, loads=("busy-30", "own-50")), tmp_path)
-    slices = [record for record in folder.read_rows("slices.csv", SliceRecord) if not record.warm_up]
-    rates = {(record.launch, record.load, record.stack): record.offered_rps for record in slices}
+def test_every_launch_finds_its_own_rates_beginning_with_the_last_ones_and_the_table_has_their_median(make_stub, plan_of, tmp_path):
+    stubs = [make_stub("good", f"work={work}", name=name) for name, work in (("stub-one", 30_000), ("stub-two", 10_000))]
+    plan = plan_of(*stubs, launches=2, loads=("busy-30", "own-50"))
+    rules = Rules(rates=RateRules(slice_ms=100), slices=SliceRules(own_slice_ms=100, own_answers=50, min_answers=50))
+    folder = measure(replace(plan, rules=rules), tmp_path)
+    slices = folder.read_rows("slices.csv", SliceRecord)
+    rates = {(record.launch, record.load, record.stack): record.offered_rps for record in slices if not record.warm_up}
     for launch in (1, 2):
         assert rates[launch, "busy-30", "stub-one"] == rates[launch, "busy-30", "stub-two"]
-        assert rates[launch, "own-50", "stub-one"] != rates[launch, "own-50", "stub-two"]
-    assert len(set(rates.values())) == 6
+        assert rates[launch, "own-50", "stub-one"] < rates[launch, "own-50", "stub-two"]
+    begun = {record.offered_rps for record in slices if record.warm_up and (record.launch, record.load) == (2, "busy-30")}
+    assert begun == {rates[1, "busy-30", "stub-one"]}
     for cell in folder.read_summary().cells:
-        both = [rates[launch, cell.load, cell.stack] for launch in (1, 2)]
-        assert cell.offered_rps == pytest.approx(sum(both) / 2)
+        assert cell.offered_rps == pytest.approx(sum(rates[launch, cell.load, cell.stack] for launch in (1, 2)) / 2)
 
 
 def test_parts_are_launched_in_turns_and_keep_their_own_cells_and_memory(make_stub, plan_of, tmp_path):
