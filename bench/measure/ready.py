@@ -42,7 +42,8 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
     """Start all stacks, wait until each is ready, and pin them to `cores`; they are stopped when `stack_of_exits` unwinds.
 
     Several stacks start on all cores, in half of the time, at most `STARTED_AT_ONCE` at a time, and are pinned once they are ready; one
-    alone starts pinned, as on a machine of that size. A port that somebody else took first is no failure of the stack: another one is tried.
+    alone starts pinned, as on a machine of that size. A port that somebody else took first is no failure of the stack: another one is
+    tried.
     """
     cores_at_start = cores if len(stacks) == 1 else ()
     started: list[RunningStack] = []
