@@ -20,6 +20,12 @@ class Workers(Multiprocess):
         super().__init__(config, sockets=[listener])
         self._options = options
 
+    def keep_subprocess_alive(self) -> None:
+        """Start ended workers again. Our copy of a worker's end of the pipe is closed, else one that died is waited for until time is up."""
+        for process in self.processes:
+            process.child_conn.close()
+        super().keep_subprocess_alive()
+
     def handle_hup(self) -> None:
         """Start the workers again, one by one, with the model that is in use now."""
         self._options.export()

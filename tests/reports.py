@@ -6,9 +6,8 @@ A test may read a report, and change nothing in it: others read it, too.
 import fcntl
 import pickle
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -16,12 +15,12 @@ import pytest
 from matplotlib.text import Text
 from run_variants import VARIANTS
 
+from bench.judge.answer import make_answer
+from bench.records import Answer
 from bench.records.folder import RunFolder
-from bench.show import canvas, report
-from bench.show.canvas import NARROW, Sheet
-from bench.show.page import Chart
-
-WIDE_FORM, NARROW_FORM = "wide", "narrow"
+from bench.records.price import price_from_plan
+from bench.show import report
+from bench.show.drawing.sheet import Sheet, drawing
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """The folder of a run with its report, the charts that were drawn for it, and what stands where on them, by form and name."""
+    """The folder of a run with its report, its answer, and what stands where on its pictures, by name."""
 
     folder: RunFolder
-    charts: Mapping[str, Chart]
-    pictures: Mapping[str, Mapping[str, Picture]]
+    answer: Answer
+    pictures: Mapping[str, Picture]
 
 
 class Reports:
@@ -83,13 +82,26 @@ def find_reports(config: pytest.Config, base: Path) -> Reports:
     return Reports((base.parent if hasattr(config, "workerinput") else base) / "reports")
 
 
+def answer_of(folder: RunFolder) -> Answer:
+    """Return the answer of a run as `report` makes it."""
+    manifest = folder.read_manifest()
+    return make_answer(folder.read_summary(), manifest, price_from_plan(manifest["plan"]))
+
+
 def draw_report(folder: RunFolder) -> Report:
     """Write the report of a run, and look at what is drawn for it."""
-    with _watched() as seen:
-        report.write_report(folder)
-    with canvas.drawing():
-        pictures = {form: {name: look_at(sheet) for name, sheet in sheets.items()} for form, sheets in seen.sheets.items()}
-    return Report(folder, seen.charts, pictures)
+    answer, seen = answer_of(folder), []
+    find = report.pictures
+
+    def keep(*asked):
+        seen.extend(find(*asked))
+        return seen
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "pictures", keep)
+        report.write_report(folder, answer)
+    with drawing():
+        return Report(folder, answer, {picture.name: look_at(picture.sheet) for picture in seen})
 
 
 def look_at(sheet: Sheet) -> Picture:
@@ -106,35 +118,3 @@ def look_at(sheet: Sheet) -> Picture:
     boxes = tuple(Box(text.get_text(), *map(float, Text.get_window_extent(text).extents)) for text in visible)
     width, height = figure.get_size_inches()
     return Picture(sheet.title, float(width), (float(width * figure.dpi), float(height * figure.dpi)), boxes)
-
-
-@dataclass
-class _Seen:
-    sheets: dict[str, dict[str, Sheet]] = field(default_factory=lambda: {WIDE_FORM: {}, NARROW_FORM: {}})
-    charts: dict[str, Chart] = field(default_factory=dict)
-
-
-@contextmanager
-def _watched() -> Iterator[_Seen]:
-    """Keep what a report is made of while it is written; nothing of it is changed."""
-    seen = _Seen()
-    sheets, draw_charts = report.SHEETS, report.draw_charts
-
-    def keep_sheet(name, draw):
-        def keep(run, paper):
-            sheet = draw(run, paper)
-            if sheet:
-                seen.sheets[NARROW_FORM if paper.width == NARROW else WIDE_FORM][name] = sheet
-            return sheet
-
-        return keep
-
-    def keep_charts(run):
-        charts = draw_charts(run)
-        seen.charts.update(charts)
-        return charts
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "SHEETS", {name: keep_sheet(name, draw) for name, draw in sheets.items()})
-        patch.setattr(report, "draw_charts", keep_charts)
-        yield seen

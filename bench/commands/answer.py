@@ -1,4 +1,4 @@
-"""`python -m bench answer`: what the switch would buy for a model of the reader's own: the break-even curve of a run, read at one time."""
+"""`python -m bench answer`: what a run says for a model of the reader's own, from its break-even curve and what was measured beside it."""
 
 import argparse
 from pathlib import Path
@@ -8,9 +8,9 @@ from bench.commands.main import terminal_columns
 from bench.errors import ConfigError
 from bench.judge.break_even import ratio_at
 from bench.records.folder import RunFolder
-from bench.show.sentences import notices
-from bench.show.terminal import fold
-from bench.show.why_words import model_lines
+from bench.show.outputs.model_answer import model_lines
+from bench.show.outputs.terminal import fold
+from bench.show.words.verdicts import notices
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def answer(run: Path, model_ms: float) -> list[str]:
-    """Return in lines the ratio of each pair for a model that takes `model_ms` per request.
+    """Return in lines what to expect of a model that takes `model_ms` per request.
 
     Raises `ConfigError` where the run has no curve, or none as far as that: it is not read beyond what was measured.
     """
@@ -39,8 +39,5 @@ def answer(run: Path, model_ms: float) -> list[str]:
     if not 0 <= model_ms <= longest_ms:
         message = f"--model-ms {model_ms:g} is outside what was measured in {run}: 0 to {longest_ms:.3g} ms."
         raise ConfigError(message)
-    lines = notices(summary)
-    for row in summary.break_even:
-        if model_ms <= row.longest_ms:
-            lines += model_lines(row, model_ms, ratio_at(row, model_ms), manifest["stacks"])
-    return lines
+    ratios = [(row, ratio_at(row, model_ms)) for row in summary.break_even if model_ms <= row.longest_ms]
+    return [*notices(summary), *model_lines(summary, model_ms, ratios, manifest["stacks"])]

@@ -21,6 +21,7 @@ def add_price(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--core-hour-price", type=float, metavar="MONEY", help=f"price of one core for an hour (default: {usual.per_core_hour:g})"
     )
+    command.add_argument("--currency", metavar="NAME", help=f"currency of that price (default: {usual.currency})")
     command.add_argument(
         "--utilisation",
         type=float,

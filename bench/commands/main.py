@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "measure, compare and write a report",
     "report": "draw charts and report of a run again",
     "judge": "judge a run again from its samples",
-    "answer": "say what the switch would buy for a model of yours",
+    "answer": "say what to expect of a model of yours",
     "list": "list stacks, scenarios, profiles and runs",
     "verify": "let the bench prove itself",
     "calibrate": "measure the load generator itself",

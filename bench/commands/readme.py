@@ -6,25 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigError
+from bench.judge.answer import make_answer
 from bench.plan.served import digest_served
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.folder import REFERENCE, RunFolder
-from bench.show.finished import read_run
-from bench.show.five_lines import answer_lines, trust_lines
-from bench.show.markdown import escape
-from bench.show.sentences import notices, ratios_words
+from bench.records.price import price_from_plan
+from bench.show.outputs.choices import choice_table
+from bench.show.outputs.markdown import escape, table_lines
+from bench.show.words.verdicts import notices, validity_line
 
 README = Path("README.md")
 BEGIN, END = "<!-- reference run: written by make readme -->", "<!-- end of the reference run -->"
 
 
 def render_reference(path: Path) -> str:
-    """Return the chart and the lines of a run in Markdown, with `path` as the README would link to it."""
-    run = read_run(RunFolder.open(path))
-    lines = [*notices(run.summary), *answer_lines(run.summary, run.stacks, run.price), *trust_lines(run.summary, run.stacks)]
-    lines += version_lines(run.manifest)
-    picture = f"![{escape(ratios_words(run.summary, run.stacks))}]({path.as_posix()}/charts/answer.png)"
-    return "\n".join([picture, "", *(f"- {escape(line)}" for line in lines)])
+    """Return the answer of a run in Markdown, with its picture and table; `path` as the README would link to it."""
+    folder = RunFolder.open(path)
+    summary, manifest = folder.read_summary(), folder.read_manifest()
+    answer = make_answer(summary, manifest, price_from_plan(manifest["plan"]))
+    said = {choice.topic for choice in answer.choices} - {"small model"} | {"others"}  # the table says the same
+    lines = [*notices(summary), *(line.text for line in answer.lines if line.topic not in said), *version_lines(manifest)]
+    picture = f"![The ratios of this run, each with its interval]({path.as_posix()}/charts/answer.png)"
+    small = f"<sub>{escape(f'{answer.small_print} {validity_line(summary)}')}</sub>"
+    return "\n".join(
+        [*(f"- {escape(line)}" for line in lines), *table_lines(choice_table(answer), has_caption=False), "", picture, "", small]
+    )
 
 
 def version_lines(manifest: Mapping[str, Any]) -> list[str]:

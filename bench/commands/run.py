@@ -57,11 +57,11 @@ def run(chosen: argparse.Namespace) -> int:
         launches=chosen.launches,
         seed=chosen.seed,
         allow_unequal=chosen.allow_unequal,
-        price=make_price(chosen.core_hour_price, chosen.utilisation),
+        price=make_price(chosen.core_hour_price, chosen.utilisation, currency=chosen.currency),
     )
     # What is wrong with a plan is said at once: matplotlib and SciPy take a second to be imported.
     from bench.run import loop
-    from bench.show.terminal import terminal_summary
+    from bench.show.outputs.terminal import terminal_summary
 
     folder, stopped = loop.run(plan, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results)
     if isinstance(stopped, UnfinishedError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.judge.answer import make_answer
 from bench.judge.break_even import judge_break_even
 from bench.judge.capacity import find_knees, judge_capacity
 from bench.judge.cells import busy_share, distributions, launch_totals, make_cell, percentiles
@@ -45,6 +46,7 @@ from bench.records import (
 )
 from bench.records.folder import RunFolder
 from bench.records.loads import parse_load
+from bench.records.price import price_from_plan
 from bench.records.samples import Ints, join_settled
 
 NOTHING = np.empty(0)
@@ -68,6 +70,7 @@ def judge(folder: RunFolder) -> Summary:
     cores = len(manifest["environment"].get("server_cores") or (0,))
     cells, quantiles, probes, measured = _judge_cells(plan, slices, index, requests, cores)
     summary = _summarise(folder, manifest, plan, index, cells, probes, measured)
+    summary = replace(summary, answer=make_answer(summary, manifest, price_from_plan(manifest["plan"])))
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)

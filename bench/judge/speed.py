@@ -46,10 +46,10 @@ def still_warming(slices: SlicesByCell, rules: Rules) -> list[tuple[CellKey, flo
 
 
 def launch_speeds(slices: SlicesByCell, rules: Rules) -> dict[str, list[float]]:
-    """Return by part how fast each launch was, as a multiple of what is usual; no part in which a single stack could be the cause.
+    """Return by part how fast each launch was, in their order, as a multiple of what is usual.
 
     A cell's own speed in a launch is its median rate there over its median of all launches; the launch's is the median over
-    its cells, which are of at least `least_stacks` stacks: what they have in common is the machine.
+    its cells, which are of at least `least_stacks` stacks: what they have in common is the machine. A part of fewer stacks has none.
     """
     stacks: dict[str, set[str]] = {}
     launches: dict[str, dict[int, list[float]]] = {}
@@ -60,7 +60,7 @@ def launch_speeds(slices: SlicesByCell, rules: Rules) -> dict[str, list[float]]:
         for launch, rate in own.items():
             launches.setdefault(key.part, {}).setdefault(launch, []).append(rate / usual)
     return {
-        part: [median(speeds) for speeds in of_launch.values()]
+        part: [median(of_launch[launch]) for launch in sorted(of_launch)]
         for part, of_launch in launches.items()
         if len(stacks[part]) >= rules.least_stacks
     }

@@ -94,7 +94,8 @@ def measure_noise(found: Evidence) -> Noise:
     records = _all_slices(found.slices)
     if not records:
         return Noise()
-    speeds = [speed for own in launch_speeds(found.slices, found.rules).values() for speed in own]
+    by_part = launch_speeds(found.slices, found.rules)
+    speeds = [speed for own in by_part.values() for speed in own]
     foreign = [record for record in records if record.foreign_ratio is not None]
     return Noise(
         slice_sd_ratio=slice_spread(found.slices, records[0].part),
@@ -104,6 +105,7 @@ def measure_noise(found: Evidence) -> Noise:
         generator_wait_ratio=_share(records, lambda record: record.generator_wait_ratio),
         slowest_ratio=min(speeds, default=None),
         fastest_ratio=max(speeds, default=None),
+        launch_speeds=tuple(by_part.get(records[0].part, ())),
     )
 
 
@@ -180,8 +182,8 @@ def _warn_of_aa(found: Evidence) -> Iterable[RunWarning]:
     if found.aa.state == "coarse" and found.aa.resolution is not None:
         yield RunWarning(
             "coarse",
-            f"Two copies of the primary baseline are not told apart, to no better than {found.aa.resolution:.1%}.",
-            "Differences smaller than that cannot be told by this run; more launches or a quieter machine make it finer.",
+            f"Two copies of the primary baseline are equal to no better than {found.aa.resolution:.1%}.",
+            "This run cannot detect smaller differences; more launches or a quieter machine can.",
         )
 
 

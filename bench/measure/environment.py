@@ -1,4 +1,4 @@
-"""This machine: processor, cores, kernel, versions, commit, and what of it would spoil a measurement."""
+"""This machine: processor, cores, kernel, versions, commit, and what of it would disturb a measurement."""
 
 import contextlib
 import os

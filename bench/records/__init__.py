@@ -1,5 +1,6 @@
 """What a run is made of, as records: written by one room, read by the next. `folder` keeps them on disk."""
 
+from bench.records.answer import Answer, AnswerLine, Choice, RowName, Standing, Topic
 from bench.records.cells import Cell, Quantile, TimeKind, WarmUpPoint
 from bench.records.code import AppCode, Feature
 from bench.records.comparisons import (
@@ -45,6 +46,8 @@ __all__ = [
     "SERVER_ALONE",
     "Aa",
     "AaState",
+    "Answer",
+    "AnswerLine",
     "AppCode",
     "Bound",
     "BreakEven",
@@ -52,6 +55,7 @@ __all__ = [
     "Capacity",
     "Cell",
     "CellKey",
+    "Choice",
     "Comparison",
     "CurvePoint",
     "Feature",
@@ -68,14 +72,17 @@ __all__ = [
     "Quantile",
     "Resources",
     "Role",
+    "RowName",
     "RunWarning",
     "ServerTiming",
     "SliceRecord",
+    "Standing",
     "StartUp",
     "Step",
     "Summary",
     "Threshold",
     "TimeKind",
+    "Topic",
     "Validity",
     "Verdict",
     "WarmUpPoint",

@@ -14,7 +14,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -136,6 +136,15 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         return path
+
+    def keep_only(self, folder: str, names: Collection[str]) -> None:
+        """Remove from a folder of the run what is not among `names`; raise `RunFolderError` if that fails."""
+        try:
+            for path in [path for path in (self.path / folder).iterdir() if path.name not in names]:
+                path.unlink()
+        except OSError as error:
+            message = f"Cannot remove old files from {self.path / folder} ({error.strerror})."
+            raise RunFolderError(message) from None
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file in UTF-8; see `write_bytes`."""

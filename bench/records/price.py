@@ -13,13 +13,14 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True, config=STRICT)
 class Price(Record):
-    """The price of one core for an hour, in any currency, and the shares of its time for which it works.
+    """The price of one core for an hour, its currency, and the shares of its time for which it works.
 
     The defaults are of the size of a small cloud machine's list price and stand for nobody's bill.
     """
 
     per_core_hour: float = 0.04
     utilisations: tuple[float, ...] = (0.3, 0.7)
+    currency: str = "US dollars"
 
     def per_million(self, cpu_us: float, utilisation: float) -> float:
         """Return the money for a million answers of `cpu_us` microseconds each: as many core seconds in all."""
@@ -29,13 +30,19 @@ class Price(Record):
 def price_from_plan(plan: Mapping[str, Any]) -> Price:
     """Return the price that a run was asked to reckon with."""
     price = plan.get("price")
-    return Price(price["per_core_hour"], tuple(price["utilisations"])) if price else Price()
+    return Price(**{**price, "utilisations": tuple(price["utilisations"])}) if price else Price()
 
 
-def make_price(per_core_hour: float | None, utilisations: Sequence[float], usual: Price | None = None) -> Price:
+def make_price(
+    per_core_hour: float | None, utilisations: Sequence[float], usual: Price | None = None, currency: str | None = None
+) -> Price:
     """Return the price asked for, the `usual` one in what was not; raise `ConfigError` if it is none."""
     usual = usual or Price()
-    price = Price(usual.per_core_hour if per_core_hour is None else per_core_hour, tuple(utilisations) or usual.utilisations)
+    price = Price(
+        usual.per_core_hour if per_core_hour is None else per_core_hour,
+        tuple(utilisations) or usual.utilisations,
+        currency or usual.currency,
+    )
     if not 0 <= price.per_core_hour < float("inf"):
         message = f"--core-hour-price is {price.per_core_hour:g}; a price is 0 or more."
         raise ConfigError(message)

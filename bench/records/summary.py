@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from bench.records.answer import Answer
 from bench.records.cells import Cell
 from bench.records.code import AppCode, Feature
 from bench.records.comparisons import AaState, Comparison
@@ -90,7 +91,8 @@ class Noise(Record):
     `slice_sd_ratio` is by how much the rates of slices vary within a launch, of one stack in the first part's first closed loop.
     `steal_ratio` is the share of one core's time under load that the host kept from the machine, `foreign_ratio` that of the servers' core
     that other programs used, `generator_wait_ratio` that of the load generator's core
-    for which it had to wait. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together.
+    for which it had to wait. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together;
+    `launch_speeds` the same of each launch of the first part, in their order.
     """
 
     slice_sd_ratio: float | None = None
@@ -99,6 +101,7 @@ class Noise(Record):
     generator_wait_ratio: float | None = None
     slowest_ratio: float | None = None
     fastest_ratio: float | None = None
+    launch_speeds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -118,6 +121,7 @@ class Summary(Record):
 
     `partial`: the run ended before its plan did. `noise_floor` are second copies against the first, `changes` single changes from one
     start (what each is stands in the manifest's plan), both in the shape of a comparison. `probes` are health checks beside a load.
+    `answer` is what all outputs say first; older runs have none, and are given one when they are drawn.
     `environment` is an `Environment`, kept as it was found: nothing is computed from it.
     """
 
@@ -138,6 +142,7 @@ class Summary(Record):
     complexity: tuple[AppCode, ...]
     features: tuple[Feature, ...]
     probes: tuple[Probe, ...] = ()
+    answer: Answer | None = None
 
 
 def make_schema() -> dict[str, Any]:

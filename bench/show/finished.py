@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bench.records import Quantile, SliceRecord, Summary
+from bench.records import Answer, Summary
 from bench.records.folder import RunFolder, run_name
+from bench.records.names import Stacks
+from bench.records.numbers import count_words
 from bench.records.price import Price, price_from_plan
-from bench.show.numbers import count_words
-from bench.show.sentences import Stacks
-from bench.show.trust import plain_text
+from bench.show.words.plain import plain_text
 
+NO_ANSWER = Answer("What was measured?", (), (), "")
 FINE_PRINT_PACKAGES = ("flask", "fastapi", "gunicorn", "uvicorn", "granian", "scikit-learn")
 
 
@@ -22,10 +23,9 @@ class FinishedRun:
     name: str
     summary: Summary
     manifest: Mapping[str, Any]
-    quantiles: Sequence[Quantile]
-    slices: Sequence[SliceRecord]
     diff: str
     price: Price
+    answer: Answer
 
     @property
     def stacks(self) -> Stacks:
@@ -40,27 +40,31 @@ class FinishedRun:
         return plan
 
     @property
+    def fine_print(self) -> str:
+        """What a picture must carry with it: run, machine, versions."""
+        return fine_print(self.name, self.summary)
+
+    @property
     def changes(self) -> Sequence[Sequence[str]]:
         """The single changes of the plan: what, contender, baseline."""
         changes: Sequence[Sequence[str]] = self.plan.get("changes", ())
         return changes
 
 
-def read_run(folder: RunFolder, price: Price | None = None) -> FinishedRun:
-    """Return a run; without a price that of its plan counts. Raises `RunFolderError` if one of its files cannot be read."""
+def read_run(folder: RunFolder, answer: Answer | None = None, price: Price | None = None) -> FinishedRun:
+    """Return a run; without an answer or a price those of the run count. Raises `RunFolderError` if one of its files cannot be read."""
     summary, manifest = folder.read_summary(), folder.read_manifest()
     return FinishedRun(
         name=run_name(summary.profile, datetime.fromisoformat(manifest["created_utc"])),
         summary=summary,
         manifest=manifest,
-        quantiles=folder.read_rows("distributions.csv", Quantile),
-        slices=folder.read_rows("slices.csv", SliceRecord),
         diff=folder.read_text("adapters.diff"),
         price=price or price_from_plan(manifest["plan"]),
+        answer=answer or summary.answer or NO_ANSWER,
     )
 
 
-def fine_print(run: str, summary: Summary, manifest: Mapping[str, Any]) -> str:
+def fine_print(run: str, summary: Summary) -> str:
     """Return what a picture must carry with it: versions, machine, commit, date and run."""
     environment = summary.environment
     packages = environment.get("packages") or {}
@@ -70,10 +74,9 @@ def fine_print(run: str, summary: Summary, manifest: Mapping[str, Any]) -> str:
     state = ["partial run"] if summary.partial else []
     state += [] if summary.validity.valid else ["not valid"]
     parts = [
-        ", ".join([plain_text(environment.get("python")), *versions]),
+        ", ".join([f"Run {run}", f"profile {summary.profile}", *state]),
         f"{plain_text(environment.get('cpu'))}, {count_words(len(cores), 'server core') if cores else 'cores not kept apart'}",
         f"commit {commit[:12]}{'+changes' if commit.endswith('+changes') else ''}",
-        plain_text(manifest.get("created_utc")),
-        ", ".join([f"run {run}, profile {summary.profile}", *state]),
+        ", ".join([plain_text(environment.get("python")), *versions]),
     ]
     return "; ".join(parts)

@@ -1,70 +1,76 @@
-"""From the folder of a run to its report: charts, report.html and report.md.
+"""From the folder of a run to its report: charts, report.html, report.md and comment.md.
 
 Reads the run's files, but no samples; computes no figure anew. The same run gives the same bytes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from bench.records import Answer
 from bench.records.folder import RunFolder
 from bench.records.price import Price
-from bench.show import canvas
-from bench.show.answer_chart import answer_sheet
-from bench.show.canvas import Paper, Sheet
-from bench.show.charts import equal_load_sheet, latency_sheet, ratios_sheet, throughput_sheet
-from bench.show.cost_chart import cost_sheet
-from bench.show.finished import FinishedRun, fine_print, read_run
-from bench.show.five_lines import answer_lines, trust_lines
-from bench.show.load_charts import enrich_sheet, offered_sheet, sweep_sheet
-from bench.show.markdown import render_markdown
-from bench.show.page import Chart, render_page
-from bench.show.sections import make_sections
-from bench.show.sentences import notices
-from bench.show.trust_charts import aa_sheet, drift_sheet
-from bench.show.why_charts import break_even_sheet, changes_sheet, ladder_sheet
+from bench.show.drawing.sheet import drawing
+from bench.show.finished import FinishedRun, read_run
+from bench.show.outputs.comment import render_comment
+from bench.show.outputs.markdown import render_markdown
+from bench.show.outputs.page import render_page
+from bench.show.section import Picture, Section
+from bench.show.topics import (
+    break_even,
+    changes,
+    code,
+    comparisons,
+    conditions,
+    cost,
+    ladder,
+    latency,
+    stacks,
+    trust,
+    waiting,
+)
+from bench.show.topics.answer import answer_picture
 
-# In the order of the report; None where a run has nothing for a chart.
-SHEETS: Mapping[str, Callable[[FinishedRun, Paper], Sheet | None]] = {
-    "answer": answer_sheet,
-    "break-even": lambda run, paper: break_even_sheet(run.summary, run.stacks, paper),
-    "ladder": lambda run, paper: ladder_sheet(run.summary, run.stacks, paper),
-    "changes": lambda run, paper: changes_sheet(run.summary, run.changes, run.stacks, paper),
-    "latency": lambda run, paper: latency_sheet(run.summary, run.quantiles, run.stacks, paper),
-    "equal-load": lambda run, paper: equal_load_sheet(run.summary, run.quantiles, run.stacks, paper),
-    "offered": offered_sheet,
-    "throughput": lambda run, paper: throughput_sheet(run.summary, run.stacks, paper),
-    "sweep": sweep_sheet,
-    "enrich": enrich_sheet,
-    "cost": cost_sheet,
-    "ratios": lambda run, paper: ratios_sheet(run.summary, run.stacks, paper),
-    "aa": aa_sheet,
-    "drift": drift_sheet,
-}
-# It stands beside the text.
-WIDTHS: Mapping[str, float] = {"answer": canvas.HALF}
-
-
-def write_report(folder: RunFolder, price: Price | None = None) -> None:
-    """Write charts, report.html and report.md of a run; raise `RunFolderError` if its files cannot be read or written."""
-    run = read_run(folder, price)
-    charts = draw_charts(run)
-    for chart in charts.values():
-        folder.write_bytes(f"charts/{chart.name}.svg", chart.svg)
-        folder.write_bytes(f"charts/{chart.name}.png", chart.png)
-    sections = make_sections(run, charts)
-    lines = answer_lines(run.summary, run.stacks, run.price)
-    trust = trust_lines(run.summary, run.stacks)
-    printed = fine_print(run.name, run.summary, run.manifest)
-    folder.write_text("report.html", render_page(run.name, lines, trust, notices(run.summary), sections, charts))
-    folder.write_text("report.md", render_markdown([*lines, *trust], notices(run.summary), printed, sections, charts))
+# In the order in which a reader asks; those for reviewers stand last.
+TOPICS: tuple[Callable[[FinishedRun], Section], ...] = (
+    code.section,
+    break_even.section,
+    changes.section,
+    waiting.section,
+    ladder.section,
+    latency.section,
+    stacks.section,
+    cost.section,
+    trust.section,
+    comparisons.section,
+    conditions.section,
+)
 
 
-def draw_charts(run: FinishedRun) -> dict[str, Chart]:
-    """Return the charts of a run by name, in the order of the report."""
-    printed = fine_print(run.name, run.summary, run.manifest)
-    charts = {}
-    with canvas.drawing():
-        for name, draw in SHEETS.items():
-            wide, narrow = (draw(run, Paper(printed, width)) for width in (WIDTHS.get(name, canvas.WIDE), canvas.NARROW))
-            if wide and narrow:
-                charts[name] = Chart(name, wide.title, wide.save("svg"), wide.save("png"), narrow.save("svg"))
-    return charts
+def write_report(folder: RunFolder, answer: Answer | None = None, price: Price | None = None) -> None:
+    """Write charts and report of a run; without an answer or a price those of the run count.
+
+    Raises `RunFolderError` if its files cannot be read or written.
+    """
+    run = read_run(folder, answer, price)
+    with drawing():
+        first, sections = answer_picture(run), make_sections(run)
+        files: dict[str, bytes] = {}
+        for picture in pictures(first, sections):
+            files |= {f"{picture.name}.svg": picture.sheet.svg(), f"{picture.name}.png": picture.sheet.png()}
+        for name, content in files.items():
+            folder.write_bytes(f"charts/{name}", content)
+        if files:
+            folder.keep_only("charts", files)
+        folder.write_text("report.html", render_page(run, first, sections))
+    folder.write_text("report.md", render_markdown(run, first, sections))
+    folder.write_text("comment.md", render_comment(run))
+
+
+def make_sections(run: FinishedRun) -> list[Section]:
+    """Return the topics of which a run has something to say."""
+    return [section for topic in TOPICS if not (section := topic(run)).is_empty]
+
+
+def pictures(first: Picture | None, sections: list[Section]) -> list[Picture]:
+    """Return all pictures of a report, in their order."""
+    later = [block.picture for section in sections for block in section.blocks]
+    return [picture for picture in (first, *later) if picture]

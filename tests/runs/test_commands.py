@@ -170,35 +170,36 @@ def mini(tmp_path):
 def priced(monkeypatch):
     """Draw no report, but keep the price with which one was to be drawn."""
     seen = []
-    monkeypatch.setattr("bench.commands.report.write_report", lambda _, price: seen.append(price))
+    monkeypatch.setattr("bench.commands.report.write_report", lambda _, __, price: seen.append(price))
     return seen
 
 
 @pytest.mark.parametrize(
     ("options", "terms", "price"),
     [
-        ([], "0.04 per core hour, 30 % used", Price()),
-        (["--core-hour-price", "0.5"], "0.5 per core hour, 30 % used", Price(0.5)),
-        (["--utilisation", "0.5"], "0.04 per core hour, 50 % used", Price(utilisations=(0.5,))),
+        ([], "US dollars at 0.04 per core hour, if paid cores work for 30 % of their time", Price()),
+        (["--core-hour-price", "0.5"], "US dollars at 0.5 per core hour, if paid cores work for 30 % of their time", Price(0.5)),
+        (["--utilisation", "0.5"], "0.04 per core hour, if paid cores work for 50 % of their time", Price(utilisations=(0.5,))),
+        (["--currency", "euros"], "euros at 0.04 per core hour", Price(currency="euros")),
         (
             ["--utilisation", "1", "--core-hour-price", "0", "--utilisation", "0.1"],
-            "0 per core hour, 100 % used",
+            "at 0 per core hour, if paid cores work for 100 % of their time",
             Price(0, (1, 0.1)),
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_report_is_drawn_with_the_price_that_is_asked_for(capsys, mini, priced, options, terms, price):
-    assert f"({terms})." in shown(capsys, "report", str(mini.path), *options)
+    assert terms in shown(capsys, "report", str(mini.path), *options)
     assert priced == [price]
 
 
 def test_a_report_keeps_to_the_price_of_its_run_in_what_is_not_asked_for(capsys, mini, priced):
-    plan = {**mini.read_manifest()["plan"], "price": {"per_core_hour": 7, "utilisations": [0.9]}}
+    plan = {**mini.read_manifest()["plan"], "price": {"per_core_hour": 7, "utilisations": [0.9], "currency": "yen"}}
     mini.write_manifest({**mini.read_manifest(), "plan": plan})
-    assert "(7 per core hour, 90 % used)" in shown(capsys, "report", str(mini.path))
-    assert "(7 per core hour, 20 % used)" in shown(capsys, "report", str(mini.path), "--utilisation", "0.2")
-    assert priced == [Price(7, (0.9,)), Price(7, (0.2,))]
+    assert "yen at 7 per core hour, if paid cores work for 90 % of" in shown(capsys, "report", str(mini.path))
+    assert "yen at 7 per core hour, if paid cores work for 20 % of" in shown(capsys, "report", str(mini.path), "--utilisation", "0.2")
+    assert priced == [Price(7, (0.9,), "yen"), Price(7, (0.2,), "yen")]
 
 
 def test_a_run_is_planned_with_the_price_that_is_asked_for(capsys, monkeypatch, mini):
@@ -210,8 +211,9 @@ def test_a_run_is_planned_with_the_price_that_is_asked_for(capsys, monkeypatch, 
 
     monkeypatch.setattr("bench.run.loop.run", note)
     shown(capsys, "run", "--profile", "smoke", "--core-hour-price", "0.5", "--utilisation", "0.2", "--utilisation", "0.4")
+    shown(capsys, "run", "--profile", "smoke", "--currency", "euros")
     shown(capsys, "run", "--profile", "smoke")
-    assert [config.price for config in planned] == [Price(0.5, (0.2, 0.4)), Price()]
+    assert [config.price for config in planned] == [Price(0.5, (0.2, 0.4)), Price(currency="euros"), Price()]
 
 
 @pytest.mark.parametrize(

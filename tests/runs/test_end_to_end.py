@@ -43,6 +43,7 @@ class TestSmokeRun:
             "distributions.csv",
             "summary.json",
             "report.html",
+            "comment.md",
             "report.md",
         ):
             assert (smoke[0] / name).stat().st_size > 0

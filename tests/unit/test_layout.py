@@ -19,7 +19,7 @@ FLASK_ALONE = {
     "strict.py": {"get_json", "get_data", "read_in_time", "close", "refuse_slashes", "complete_headers", "begin_timing"},
 }
 FASTAPI_ALONE = {
-    "__main__.py": {"__init__", "handle_hup"},  # gunicorn reads its settings again by itself
+    "__main__.py": {"__init__", "handle_hup", "keep_subprocess_alive"},  # gunicorn reads its settings again and minds its workers itself
     "app.py": {"lifespan"},  # Flask's factory loads the model itself
     "strict.py": {
         *("strict", "answer", "__init__", "receive", "send", "end", "_take", "_complete", "_field", "send_timed"),

@@ -53,6 +53,13 @@ def test_a_readme_without_the_marks_is_left_alone(text):
         replace_reference(text, "new")
 
 
+def test_the_routes_that_the_readme_shows_side_by_side_are_those_of_the_applications():
+    [code] = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    flask, fastapi = re.sub(r" +#.*", "", code).strip().split("\n\n")
+    assert flask in (ROOT / "flask_app" / "app.py").read_text("utf-8")
+    assert fastapi in (ROOT / "fastapi_app" / "app.py").read_text("utf-8")
+
+
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 

@@ -124,6 +124,7 @@ def write_run(
             "plan": describe(config),
             "partial": partial,
             "environment": {"server_cores": list(cores)},
+            "stacks": {name: {"label": stack.label, "framework": stack.framework} for name, stack in config.stacks.items()},
             "gates": [vars(gate) for gate in gates],
             "warnings": [vars(warning) for warning in warnings],
             "launches": [{"launch": launch, "part": config.parts[0].name, "kept": True} for launch in range(1, count + 1)],

@@ -24,6 +24,7 @@ from bench.judge.judgement import is_precise, preliminary_ratio
 from bench.plan.plan import make_plan
 from bench.plan.rules import Rules
 from bench.records import Gate, RunWarning, SliceRecord
+from bench.records.numbers import prose
 
 SERVER_ALONE = make_plan("quick").pairs[1]
 
@@ -45,6 +46,13 @@ def every_tenth_wrong(planned, rows):
         rows[::10, COLUMN["done_ns"]] = rows[::10, COLUMN["sent_ns"]] + 1000
         rows[5::10, COLUMN["correct"]] = rows[5::10, COLUMN["status"]] = 0
     return rows
+
+
+def test_the_summary_has_the_answer_that_its_own_rows_give(judgement):
+    row = next(row for row in judgement.comparisons if row.metric == "throughput_rps")
+    [said] = [line for line in judgement.answer.lines if line.topic == "small model"]
+    assert (said.standing, said.rows[0].contender, said.rows[0].load) == ("judged", row.contender, row.load)
+    assert f" {prose(row.interval)} times " in said.text
 
 
 def test_every_slice_is_kept_with_what_was_planned_and_what_was_counted(config, tmp_path):

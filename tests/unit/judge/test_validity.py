@@ -106,7 +106,7 @@ WARNINGS = [
         "Two copies of flask-gthread differed in throughput_rps under closed-16: their ratio is 0.965 to 0.975.",
         True,
     ),
-    ("coarse", {"floor": make_floor(1.0, 0.04)}, "are not told apart, to no better than 4.1%.", True),
+    ("coarse", {"floor": make_floor(1.0, 0.04)}, "are equal to no better than 4.1%.", True),
     ("errors", {"cells": make_cells(errors=3)}, "3 wrong or failed answers, most of them in flask-gthread predict-1 closed-16.", True),
     ("errors", {"cells": make_cells(unfinished=4)}, "4 unfinished requests, most of them in", True),
     ("not-sent", {"cells": make_cells(not_sent=5)}, "5 requests not sent, since 256 were under way already, most of them in", True),
@@ -317,6 +317,13 @@ def test_what_widened_the_intervals_is_measured_whatever_it_did():
     assert noise.foreign_ratio == pytest.approx(0.3)  # where it was measured
     assert noise.slice_sd_ratio == pytest.approx(math.log(1.2) / math.sqrt(2))
     assert (noise.slowest_ratio, noise.fastest_ratio) == pytest.approx((4000 / 4750, 5500 / 4750))
+
+
+def test_the_speeds_of_launches_are_those_of_the_first_part_launch_by_launch():
+    first = [make_slice(launch=2, stack="a", throughput_rps=500.0)]  # in launch 1 this stack answered nothing
+    first += [make_slice(launch=launch, stack=stack, throughput_rps=rate) for stack in "bc" for launch, rate in ((1, 800.0), (2, 1200.0))]
+    later = [make_slice(part="sweep", launch=launch, stack=stack, throughput_rps=9.0) for stack in "abc" for launch in (3, 4, 5)]
+    assert judged(slices=[*first, *later]).noise.launch_speeds == pytest.approx((0.8, 1.2))
 
 
 def test_of_what_was_not_measured_no_noise_is_known():

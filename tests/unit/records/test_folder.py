@@ -250,6 +250,21 @@ def test_files_are_set_aside_as_they_are_and_once_only(mini):
     assert (mini.path / "former" / "cells.csv").read_bytes() == before
 
 
+def test_of_a_folder_only_what_is_named_is_kept(mini):
+    for name in ("old.svg", "new.svg"):
+        mini.write_text(f"charts/{name}", "x")
+    before = {path.name for path in mini.path.iterdir()}
+    mini.keep_only("charts", ["new.svg", "never-written.svg"])
+    assert [path.name for path in (mini.path / "charts").iterdir()] == ["new.svg"]
+    assert {path.name for path in mini.path.iterdir()} == before
+
+
+def test_what_cannot_be_removed_is_a_sentence(mini):
+    (mini.path / "charts" / "a-folder").mkdir(parents=True)
+    with pytest.raises(RunFolderError, match=r"Cannot remove old files from .*charts"):
+        mini.keep_only("charts", [])
+
+
 def test_a_file_is_replaced_whole_or_stays_as_it_was(mini):
     (mini.path / "charts").mkdir()
     (mini.path / "charts" / "x.svg").mkdir()  # no file can take this name

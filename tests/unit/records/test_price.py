@@ -25,15 +25,16 @@ def test_a_million_answers_cost_core_hours_over_the_share_of_a_core_that_works(c
 
 
 def test_nothing_asked_for_is_the_usual_price():
-    assert make_price(None, []) == Price() == Price(0.04, (0.3, 0.7))
+    assert make_price(None, []) == Price() == Price(0.04, (0.3, 0.7), "US dollars")
     assert make_price(None, [], Price(9.0, (0.9,))) == Price(9.0, (0.9,))
 
 
 def test_what_is_asked_for_takes_the_place_of_the_usual_and_leaves_the_rest():
-    usual = Price(9.0, (0.9,))
-    assert make_price(2.0, [], usual) == Price(2.0, (0.9,))
-    assert make_price(None, [0.1, 1.0], usual) == Price(9.0, (0.1, 1.0))
-    assert make_price(0.0, [], usual) == Price(0.0, (0.9,))  # a price of nothing is a price
+    usual = Price(9.0, (0.9,), "euros")
+    assert make_price(2.0, [], usual) == Price(2.0, (0.9,), "euros")
+    assert make_price(None, [0.1, 1.0], usual) == Price(9.0, (0.1, 1.0), "euros")
+    assert make_price(0.0, [], usual) == Price(0.0, (0.9,), "euros")  # a price of nothing is a price
+    assert make_price(None, [], usual, "yen") == Price(9.0, (0.9,), "yen")
 
 
 @pytest.mark.parametrize(("price", "words"), [(-0.01, "-0.01"), (float("inf"), "inf"), (float("nan"), "nan")])
@@ -56,13 +57,14 @@ def test_the_ends_of_a_share_are_allowed(share):
 
 
 def test_the_price_of_a_plan_is_read_back_and_a_plan_without_one_has_the_usual():
-    price = Price(0.5, (0.2, 0.4))
+    price = Price(0.5, (0.2, 0.4), "euros")
     assert price_from_plan({"price": asdict(price)}) == price
-    assert price_from_plan({"price": {"per_core_hour": 0.5, "utilisations": [0.2, 0.4]}}) == price
+    older = {"per_core_hour": 0.5, "utilisations": [0.2, 0.4]}  # of a version that named no currency
+    assert price_from_plan({"price": older}) == Price(0.5, (0.2, 0.4))
     assert price_from_plan({}) == Price()
 
 
 def test_a_run_keeps_the_price_that_it_was_asked_to_reckon_with_in_its_plan():
-    price = Price(0.5, (0.2,))
+    price = Price(0.5, (0.2,), "euros")
     assert price_from_plan(describe(make_plan("smoke", price=price))) == price
     assert price_from_plan(describe(make_plan("smoke"))) == Price()

@@ -1,23 +1,22 @@
 """What the tests of reports share: a page taken apart, the tables of a Markdown text, and the texts of a report without its pictures."""
 
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
+from reports import answer_of
 from run_variants import MINI_RUN
 
 from bench.records.folder import RunFolder
-from bench.show.finished import fine_print, read_run
-from bench.show.five_lines import answer_lines, trust_lines
-from bench.show.markdown import render_markdown
-from bench.show.page import Chart, render_page
-from bench.show.report import SHEETS
-from bench.show.sections import make_sections
-from bench.show.sentences import notices
+from bench.show.drawing.sheet import drawing
+from bench.show.finished import read_run
+from bench.show.outputs.markdown import render_markdown
+from bench.show.outputs.page import render_page
+from bench.show.report import make_sections
 
 # Tags without an end tag.
-VOID = {"meta", "br", "link"}
-RUN = read_run(RunFolder.open(MINI_RUN))
-EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
+VOID = {"meta", "br", "link", "hr"}
+RUN = read_run(RunFolder.open(MINI_RUN), answer_of(RunFolder.open(MINI_RUN)))
 
 
 class Page(HTMLParser):
@@ -69,12 +68,10 @@ def page_of(path):
 
 
 def texts_of(run):
-    """Return page and Markdown of a run with nothing on their pictures."""
-    charts = {name: Chart(name, f"Title of {name}", EMPTY_SVG, b"", EMPTY_SVG) for name in SHEETS}
-    lines, trust, found = answer_lines(run.summary, run.stacks, run.price), trust_lines(run.summary, run.stacks), notices(run.summary)
-    sections = make_sections(run, charts)
-    page = render_page(run.name, lines, trust, found, sections, charts)
-    return page, render_markdown([*lines, *trust], found, fine_print(run.name, run.summary, run.manifest), sections, charts)
+    """Return page and Markdown of a run without its pictures."""
+    with drawing():
+        sections = [replace(section, blocks=tuple(replace(block, picture=None) for block in section.blocks)) for section in make_sections(run)]
+        return render_page(run, None, sections), render_markdown(run, None, sections)
 
 
 def table_below(markdown, caption):

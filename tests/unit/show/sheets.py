@@ -1,15 +1,11 @@
-"""One chart drawn alone, and what is written on it."""
+"""One topic of a run drawn alone, and what is written on its pictures."""
 
 from dataclasses import replace
 from functools import cache
 
 from report_pages import RUN
 
-from bench.show import canvas
-from bench.show.canvas import WIDE, Paper
-from bench.show.report import SHEETS
-
-FINE_PRINT = "fine print"
+from bench.show.drawing.sheet import drawing
 
 
 def with_summary(run=RUN, **fields):
@@ -17,16 +13,16 @@ def with_summary(run=RUN, **fields):
     return replace(run, summary=replace(run.summary, **fields))
 
 
-def draw(chart, run, width=WIDE):
-    """Return a chart of a run in one of its widths; None where the run has nothing for it."""
-    with canvas.drawing():
-        return SHEETS[chart](run, Paper(FINE_PRINT, width))
+def draw(section, run):
+    """Return the pictures of a topic of a run by name; `section` is the function of its module."""
+    with drawing():
+        return {block.picture.name: block.picture.sheet for block in section(run).blocks if block.picture}
 
 
 @cache
-def mini_sheet(chart):
-    """Return a chart of the miniature run at the desk's width; a test may look at it, and change nothing on it."""
-    return draw(chart, RUN)
+def mini_sheets(section):
+    """Return the pictures of a topic of the miniature run; a test may look at them, and change nothing on them."""
+    return draw(section, RUN)
 
 
 def texts_on(sheet):

@@ -1,39 +1,33 @@
-"""Charts inside the page: ids of their own, the colours of the page, no style of their own, and a name that states the finding."""
+"""Charts inside the page: ids of their own, colours that need no style, no fine print, and a name that states the finding."""
 
 import re
 from xml.etree import ElementTree as ET
 
 import pytest
+from report_pages import read_text
 
-from bench.show import canvas
-from bench.show.inline_svg import COLOUR_ROLES, SVG, inline_svg
-from bench.show.page import TEMPLATES
-from bench.show.report import SHEETS
-
-# What a whole run's charts become is made once for these tests.
-pytestmark = pytest.mark.xdist_group("inline-svg")
+from bench.show.drawing import sheet as paper
+from bench.show.drawing.inline_svg import COLOUR_ROLES, SVG, inline_svg, theme_rules
+from bench.show.outputs.page import TEMPLATES
 
 TAGS = ("svg", "title", "g", "defs", "clipPath", "pattern", "path", "rect", "use", "text", "tspan")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
+# What matplotlib colours with; `theme_rules` know of no other.
+COLOURED = ("fill", "stroke")
 
 
-@pytest.fixture(scope="module")
-def charts(reports):
-    return reports.report_of("whole").charts
+@pytest.fixture
+def images(reports):
+    """Return every chart of the miniature run as the element that stands in its page, by its name."""
+    report = reports.report_of("whole")
+    found = [ET.fromstring(svg) for svg in re.findall(r"<svg .*?</svg>", read_text(report.folder, "report.html"), re.DOTALL)]  # noqa: S314
+    return dict(zip(report.pictures, found, strict=True))
 
 
-@pytest.fixture(scope="module")
-def images(charts):
-    """Return every chart of the miniature run in both widths as an element, by its name."""
-    both = {f"{name}-{form}": svg for name, chart in charts.items() for form, svg in (("wide", chart.svg), ("narrow", chart.narrow_svg))}
-    return {name: ET.fromstring(inline_svg(svg, name, f"Finding of {name}", "wide")) for name, svg in both.items()}  # noqa: S314
-
-
-def drawn(body, **attributes):
-    """Return what becomes of a small drawing: its root, without its title."""
+def drawn(body, page_height=1.0):
+    """Return what becomes of a small drawing: its root, with its title first."""
     svg = f'<svg xmlns="{SVG}" xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" height="9pt" viewBox="0 0 9 9">{body}</svg>'
-    options = {"name": "one", "title": "A finding", "css_class": "wide", **attributes}
-    return ET.fromstring(inline_svg(svg.encode(), **options))  # noqa: S314 - our own drawing
+    return ET.fromstring(inline_svg(svg.encode(), "one", "A finding", page_height))  # noqa: S314 - our own drawing
 
 
 def first(root, tag):
@@ -42,10 +36,6 @@ def first(root, tag):
 
 def attributes_of(images):
     return [(name, element, key, value) for name, root in images.items() for element in root.iter() for key, value in element.items()]
-
-
-def test_every_chart_has_both_forms(images):
-    assert list(images) == [f"{name}-{form}" for name in SHEETS for form in ("wide", "narrow")]
 
 
 def test_ids_begin_with_the_name_of_their_chart_and_none_stands_twice(images):
@@ -63,22 +53,28 @@ def test_every_reference_is_to_an_id_of_the_same_chart(images):
         assert ids - {f"{name}-title"} == references
 
 
-def test_every_colour_is_a_variable_of_the_page(images):
-    colours = {value for _, _, key, value in attributes_of(images) if key in ("fill", "stroke", "color", "stop-color")}
-    variables = {f"var(--{role})" for role in COLOUR_ROLES.values()}
-    assert {colour for colour in colours if colour != "none" and not REFERENCE.fullmatch(colour)} <= variables
-    assert variables - colours == {"var(--failed)"}  # nothing has failed in the miniature run
-    values = " ".join(value for _, _, _, value in attributes_of(images))
-    assert not re.search(r"#[0-9a-fA-F]{6}\b|rgb\(", values)
+def test_a_chart_has_the_colours_of_the_light_page_without_any_style(images):
+    colours = {value for _, _, key, value in attributes_of(images) if key in COLOURED}
+    assert {colour for colour in colours if colour != "none" and not REFERENCE.fullmatch(colour)} <= set(COLOUR_ROLES)
+    assert {*COLOUR_ROLES} - colours == {paper.FAILED.lower()}  # nothing has failed in the miniature run
+    assert [value for _, _, _, value in attributes_of(images) if "var(" in value] == []
+    assert [key for _, _, key, _ in attributes_of(images) if key in ("color", "stop-color", "flood-color")] == []
+
+
+def test_the_style_of_the_page_gives_every_colour_its_role_in_fill_and_stroke(whole):
+    rules = re.findall(r'svg \[(\w+)="([^"]+)"\] \{ (\w+): var\(--(\w+)\); \}', theme_rules())
+    assert {(part, colour): (changed, role) for part, colour, changed, role in rules} == {
+        (part, colour): (part, role) for colour, role in COLOUR_ROLES.items() for part in COLOURED
+    }
+    (style,) = re.findall(r"<style>(.*?)</style>", read_text(whole, "report.html"), re.DOTALL)
+    assert theme_rules() in style
 
 
 def test_the_page_has_a_colour_for_every_role_in_both_themes():
-    style = (TEMPLATES / "report.css").read_text("utf-8")
-    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    light, dark = re.findall(r":root \{(.*?)\}", (TEMPLATES / "report.css").read_text("utf-8"), re.DOTALL)[:2]
     for theme in (light, dark):
         assert {role for role in COLOUR_ROLES.values() if not re.search(rf"--{role}: #[0-9a-f]{{6}};", theme)} == set()
-    for colour, role in COLOUR_ROLES.items():  # a chart in a file has the colours of the light page
-        assert colour == "white" or f"--{role}: {colour};" in light
+    assert [role for colour, role in COLOUR_ROLES.items() if f"--{role}: {colour};" not in light] == []
 
 
 def test_a_colour_without_a_role_is_an_error():
@@ -87,12 +83,18 @@ def test_a_colour_without_a_role_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("colour", "themed"),
-    [("#FFFFFF", "var(--page)"), ("white", "var(--page)"), (canvas.TEXT, "var(--text)"), ("none", "none"), ("url(#h1)", "url(#one-0)")],
+    ("colour", "kept"),
+    [
+        ("#FFFFFF", "#ffffff"),
+        ("white", "#ffffff"),
+        (paper.TEXT, paper.TEXT.lower()),
+        ("none", "none"),
+        ("url(#h1)", "url(#one-0)"),
+    ],
 )
-def test_a_colour_becomes_its_role_whether_in_a_style_or_an_attribute(colour, themed):
+def test_a_colour_has_one_form_whether_it_comes_in_a_style_or_an_attribute(colour, kept):
     for body in (f'<path id="h1" style="stroke: {colour}"/>', f'<path id="h1" stroke="{colour}"/>'):
-        assert first(drawn(body), "path").get("stroke") == themed
+        assert first(drawn(body), "path").get("stroke") == kept
 
 
 def test_nothing_has_a_style_and_nothing_describes_a_stranger(images):
@@ -101,36 +103,33 @@ def test_nothing_has_a_style_and_nothing_describes_a_stranger(images):
     assert tags <= {f"{{{SVG}}}{tag}" for tag in TAGS}
 
 
-def test_a_chart_is_an_image_called_by_its_finding_and_as_wide_as_the_page_lets_it(images):
+def test_a_chart_is_an_image_called_by_its_finding_and_has_the_size_of_its_sheet(images, reports):
+    pictures = reports.report_of("whole").pictures
     for name, root in images.items():
         title, drawing = root
-        assert (title.tag, title.text) == (f"{{{SVG}}}title", f"Finding of {name}")
-        assert dict(root.items()).keys() == {"class", "role", "aria-labelledby", "viewBox"}
-        assert (root.get("role"), root.get("aria-labelledby"), title.get("id")) == ("img", f"{name}-title", f"{name}-title")
+        assert (title.tag, title.text, title.get("id")) == (f"{{{SVG}}}title", pictures[name].title, f"{name}-title")
         assert drawing.get("aria-hidden") == "true"
+        assert root.attrib.keys() == {"role", "aria-labelledby", "viewBox", "width", "height"}
+        assert (root.get("role"), root.get("aria-labelledby")) == ("img", f"{name}-title")
+        width, height = (float(root.get(side)) for side in ("width", "height"))
+        *corner, right, bottom = map(float, root.get("viewBox").split())
+        assert corner == [0, 0]
+        assert (width, right) == pytest.approx((paper.WIDTH * 96, paper.WIDTH * 72))
+        assert width / height == pytest.approx(right / bottom, rel=1e-3)
 
 
-def test_the_title_in_the_page_is_that_of_the_picture_and_says_where_its_figures_are(charts, whole):
-    html = (whole.path / "report.html").read_text("utf-8")
-    for name, chart in charts.items():
-        where = "" if name == "answer" else ". The table below holds the same figures."
-        for form in ("wide", "narrow"):
-            assert f'<title id="{name}-{form}-title">{chart.title}{where}</title>' in html
-
-
-def test_a_chart_in_the_page_has_the_words_of_its_file(charts, images):
-    for name, chart in charts.items():
-        for form, svg in (("wide", chart.svg), ("narrow", chart.narrow_svg)):
-            root = ET.fromstring(svg)  # noqa: S314 - our own drawing
-            words = [["".join(text.itertext()) for text in tree.iter(f"{{{SVG}}}text")] for tree in (root, images[f"{name}-{form}"])]
-            assert words[0] == words[1] != []
+def test_fine_print_goes_and_the_image_ends_where_it_stood():
+    fine = f'<g id="{paper.FINE_PRINT}-0"><text>Run 1</text></g><g id="{paper.FINE_PRINT}-1"><text>commit 2</text></g>'
+    root = drawn(f"<text>a</text><g>{fine}</g><text>b</text>", page_height=2.5)
+    assert [text.text for text in root.iter(f"{{{SVG}}}text")] == ["a", "b"]
+    assert (root.get("viewBox"), root.get("height")) == ("0 0 302.4 180", "240")
 
 
 def test_text_has_a_colour_a_size_and_its_weight_but_no_font():
     bare = first(drawn("<text style=\"font: 8.5px 'DejaVu Sans', sans-serif; text-anchor: middle\">a</text>"), "text")
-    assert bare.attrib == {"font-size": "8.5px", "text-anchor": "middle", "fill": "var(--text)"}
-    bold = first(drawn(f"<text style=\"font: bold 12px 'DejaVu Sans'; fill: {canvas.MUTED.lower()}\">a</text>"), "text")
-    assert bold.attrib == {"font-size": "12px", "font-weight": "bold", "fill": "var(--muted)"}
+    assert bare.attrib == {"font-size": "8.5px", "text-anchor": "middle", "fill": paper.TEXT.lower()}
+    bold = first(drawn(f"<text style=\"font: bold 12px 'DejaVu Sans'; fill: {paper.MUTED.lower()}\">a</text>"), "text")
+    assert bold.attrib == {"font-size": "12px", "font-weight": "bold", "fill": paper.MUTED.lower()}
     heavy = first(drawn("<text style=\"font: 700 12px 'DejaVu Sans'\">a</text>"), "text")
     assert heavy.get("font-weight") == "700"
 

@@ -6,7 +6,7 @@ import pytest
 from report_pages import RUN
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, SERVER_ALONE
-from bench.show.objections import objections_table
+from bench.show.topics.objections import objections_table
 
 CONDITIONS = RUN.manifest["conditions"]
 PARALLEL, LOGS, WORKERS = "Connections are opened anew for each request.", "One side writes a log.", "One side has more workers."
@@ -31,8 +31,7 @@ def read_back(**fields):
 def test_a_run_whose_first_pair_is_a_bundled_one_has_the_table_for_it(pair):
     table = objections_table(RUN.summary, with_plan(pairs=[list(pair)]))
     contender, baseline = (RUN.stacks[name]["label"] for name in pair)
-    assert table.caption == f"Objections, and what this run did about them ({contender} and {baseline})"
-    assert table.columns == ("objection", "what is done", "read back")
+    assert table.columns == ("objection", "what is done", f"read back: {contender} and {baseline}")
     assert all(objection and done for objection, done, _ in table.rows)
 
 

@@ -1,0 +1,1 @@
+"""What a reader gets: the page, Markdown, a comment, the terminal."""

@@ -1,0 +1,135 @@
+"""The code of the applications side by side, what it needs, and what probes found on their running servers."""
+
+from collections.abc import Sequence
+
+from bench.records import AppCode, Feature, Resources
+from bench.records.names import Stacks, stack_label
+from bench.records.numbers import NO_FIGURE, count_words, format_megabytes, format_number
+from bench.show.finished import FinishedRun
+from bench.show.section import Section, make_block
+from bench.show.words.tables import Column, Table, make_table, numbers
+
+DOCS = "FastAPI's own /docs loads its page from another host; here a package serves it (fastapi-offline), so it works offline."
+# A property of a framework that a probe cannot ask for: what the source shows is a choice of this project.
+CHOSEN = ("async handlers",)
+
+
+def section(run: FinishedRun) -> Section:
+    """Return what each framework gives, and what the applications are made of."""
+    summary = run.summary
+    differ = differing(summary.features)
+    same = [row for row in summary.features if row not in differ and row.feature not in CHOSEN]
+    blocks = make_block(
+        None,
+        feature_table("What only one of them has, as probed on the running servers", differ, run.stacks),
+        folded=(
+            code_table(summary.complexity, summary.resources, run.stacks),
+            feature_table("What is the same in both, as probed on the running servers", same, run.stacks),
+        ),
+    )
+    notes = [code_notes(summary.complexity) if summary.complexity else "", DOCS if any(_is_docs(row) for row in summary.features) else ""]
+    return Section(
+        "code",
+        "What does each framework give me?",
+        "features, lines, packages, the code itself",
+        (),
+        blocks,
+        " ".join(filter(None, notes)),
+        run.diff,
+    )
+
+
+def _is_docs(row: Feature) -> bool:
+    return row.has and row.feature == "interactive documentation"
+
+
+def differing(features: Sequence[Feature]) -> list[Feature]:
+    """Return the features that not all stacks have alike; none that is a choice of this project alone."""
+    has: dict[str, set[bool]] = {}
+    for row in features:
+        has.setdefault(row.feature, set()).add(row.has)
+    return [row for row in features if len(has[row.feature]) > 1 and row.feature not in CHOSEN]
+
+
+def code_table(rows: Sequence[AppCode], resources: Sequence[Resources], stacks: Stacks) -> Table:
+    """Return one line per metric and a column per stack; the baseline stands first, and beside two stacks their difference."""
+    ordered = list(reversed(rows))
+    needs = {row.stack: row for row in resources}
+    lines: list[tuple[str, list[float | None], list[str]]] = [
+        ("lines of code (without blank lines, comments, docstrings)", *_counts([row.source_lines for row in ordered])),
+        ("files", *_counts([row.files for row in ordered])),
+        ("routes", *_counts([row.routes for row in ordered])),
+        ("functions and methods", *_counts([row.functions for row in ordered])),
+        ("cyclomatic complexity, sum", *_counts([row.complexity for row in ordered])),
+        ("cyclomatic complexity, highest", [None], [f"{row.highest_complexity} ({row.most_complex})" for row in ordered]),
+        ("packages needed, with theirs", *_counts([row.packages for row in ordered])),
+        ("asked for by name", [None], [row.requires for row in ordered]),
+        (
+            "their installed size, MB",
+            [row.installed_bytes / 1e6 for row in ordered],
+            [format_megabytes(row.installed_bytes) for row in ordered],
+        ),
+        ("import of the application, s", [row.import_s for row in ordered], [format_number(row.import_s) for row in ordered]),
+    ]
+    for what, name in (("start to readiness, s", "ready_s"), ("start to first prediction, s", "first_prediction_s")):
+        values = [getattr(needs[row.stack], name) if row.stack in needs else None for row in ordered]
+        lines.append((what, values, [format_number(value) for value in values]))
+    at_rest = [needs[row.stack].rest_rss_bytes if row.stack in needs else None for row in ordered]
+    lines.append(
+        (
+            "memory at rest, RSS, MB",
+            [None if size is None else size / 1e6 for size in at_rest],
+            [format_megabytes(size) for size in at_rest],
+        )
+    )
+    shown = [line for line in lines if any(text != NO_FIGURE for text in line[2])]
+    columns = [
+        Column("what", [what for what, _, _ in shown]),
+        *(numbers(stack_label(row.stack, stacks), [texts[place] for _, _, texts in shown]) for place, row in enumerate(ordered)),
+        numbers(
+            "difference",
+            [_difference(values) for _, values, _ in shown],
+            shown=len(ordered) == 2,  # noqa: PLR2004 - of two
+        ),
+    ]
+    return make_table("The code of the applications and what it needs", columns)
+
+
+def feature_table(caption: str, features: Sequence[Feature], stacks: Stacks) -> Table:
+    """Return one line per feature: its probe, and for each stack whether it has it and the answer that shows it."""
+    names = list(dict.fromkeys(row.stack for row in features))[::-1]
+    found = {(row.stack, row.feature): row for row in features}
+    probes = {row.feature: row.probe for row in features}
+    return make_table(
+        caption,
+        [
+            Column("feature", list(probes)),
+            Column("probe", list(probes.values())),
+            *(Column(stack_label(name, stacks), [_feature_words(found.get((name, feature))) for feature in probes]) for name in names),
+        ],
+    )
+
+
+def code_notes(rows: Sequence[AppCode]) -> str:
+    """Return how the figures were taken."""
+    imports = count_words(max((row.imports for row in rows), default=0), "fresh process")
+    return (
+        "Lines and complexity (McCabe's, by radon) are of the applications without variants. Packages: the framework and its server with "
+        f"all that these need; those of the shared model are left out. Import times are medians of {imports}."
+    )
+
+
+def _counts(values: Sequence[int]) -> tuple[list[float | None], list[str]]:
+    return [float(value) for value in values], [f"{value:,}" for value in values]
+
+
+def _difference(values: Sequence[float | None]) -> str:
+    if len(values) != 2 or values[0] is None or values[1] is None:  # noqa: PLR2004 - of two
+        return NO_FIGURE
+    change = values[1] - values[0]
+    words = format_number(abs(change)) if change % 1 else f"{abs(change):,.0f}"
+    return f"{'+' if change > 0 else '-' if change < 0 else ''}{words}"
+
+
+def _feature_words(row: Feature | None) -> str:
+    return NO_FIGURE if row is None else f"{'yes' if row.has else 'no'}: {row.found}"

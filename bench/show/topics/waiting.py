@@ -1,0 +1,94 @@
+"""Requests that wait: for another service, as rows by its delay; and health checks while a slow model is asked."""
+
+import re
+from collections.abc import Sequence
+
+from bench.records import Cell, Probe
+from bench.records.loads import parse_load
+from bench.records.names import stack_label
+from bench.records.numbers import NO_FIGURE, count_words, failure_words, format_load, format_number, format_percent, prose, split_prose
+from bench.show.drawing.looks import look_of
+from bench.show.drawing.rows import Row, draw_amounts, rows_height, whisker
+from bench.show.drawing.sheet import Sheet
+from bench.show.finished import FinishedRun
+from bench.show.section import Picture, Section, make_block
+from bench.show.topics.break_even import model_words
+from bench.show.words.tables import Column, Table, cell_table, make_table, numbers
+from bench.show.words.verdicts import state_words
+
+HOW_TO_READ = (
+    "Throughput depends on how many requests can wait at once: the number of threads in Flask and in FastAPI's def, as many as come in "
+    "async def with an async client. A blocking call in async def stops every other request."
+)
+_DELAY = re.compile(r"enrich-(\d+)ms")
+
+
+def section(run: FinishedRun) -> Section:
+    """Return what waiting costs: throughput beside another service, and late health checks."""
+    cells = [cell for cell in run.summary.cells if delay_ms(cell) is not None]
+    waits = [cell for cell in cells if delay_ms(cell)]
+    picture = Picture("waiting", draw_waiting(waits, run), HOW_TO_READ) if any(cell.throughput_rps for cell in waits) else None
+    tables = (cell_table("All figures by delay of the other service", cells, run.stacks),) if cells else ()
+    blocks = (*make_block(picture, folded=tables), *make_block(None, probe_table(run.summary.probes, run)))
+    return Section("waiting", "What if requests wait for a database or a slow model?", "async, threads, health checks", (), blocks)
+
+
+def delay_ms(cell: Cell) -> int | None:
+    """Return the delay of the other service in the cell's scenario; None where there is none."""
+    match = _DELAY.fullmatch(cell.scenario)
+    return int(match[1]) if match else None
+
+
+def draw_waiting(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
+    """Return the chart: for each delay the throughput of each stack, the highest first."""
+    delays = sorted({delay for cell in cells if (delay := delay_ms(cell))}, reverse=True)
+    rows: list[Row] = []
+    for delay in delays:
+        own = sorted((cell for cell in cells if delay_ms(cell) == delay), key=lambda cell: -(cell.throughput_rps or 0))
+        rows += [Row(f"The other service answers after {delay} ms", ""), *(_row(cell, run) for cell in own)]
+    longest = [cell for cell in cells if delay_ms(cell) == delays[0] and cell.throughput_rps]
+    longest.sort(key=lambda cell: -(cell.throughput_rps or 0))
+    told = list(dict.fromkeys([*longest[:2], *longest[-1:]]))
+    texts = [f"{stack_label(cell.stack, run.stacks)} {split_prose(cell.throughput)[0]}" for cell in told]
+    users = parse_load(cells[0].load).users
+    with_users = f", {count_words(users, 'user')}" if users else ""
+    subtitle = (
+        f"Requests per second{with_users}: right is better. Each "
+        "request first asks another service, a small program beside the load generator that answers after a fixed delay."
+    )
+    title = f"With a wait of {delays[0]} ms, requests per second: {'; '.join(texts) or 'no correct answer'}"
+    sheet = Sheet(state_words(run.summary) + title, subtitle, rows_height(rows), run.fine_print)
+    draw_amounts(sheet, rows, "requests per second")
+    return sheet
+
+
+def _row(cell: Cell, run: FinishedRun) -> Row:
+    look = look_of(cell.stack, run.stacks)
+    figure = prose(cell.throughput) if cell.throughput_rps is not None else "no correct answer"
+    return Row(
+        left=stack_label(cell.stack, run.stacks),
+        right=", ".join(filter(None, (figure, failure_words(cell)))),
+        value=cell.throughput_rps,
+        **whisker(cell.throughput),
+        marker=look.marker,
+        colour=look.colour,
+    )
+
+
+def probe_table(rows: Sequence[Probe], run: FinishedRun) -> Table:
+    """Return one line per stack: what became of health checks while it was busy with a slow model."""
+    engine = run.stacks.get(rows[0].stack, {}).get("engine", "") if rows else ""
+    late = f"later than {rows[0].late_ms / 1e3:g} s" if rows else ""
+    beside = f", {format_load(rows[0].probe_load)}, while {format_load(rows[0].load)} ask a model of {model_words(engine)}" if rows else ""
+    return make_table(
+        f"Health checks (GET /livez){beside}",
+        [
+            Column("stack", [stack_label(row.stack.partition("@")[0], run.stacks) for row in rows]),
+            numbers(late, [NO_FIGURE if row.late_ratio is None else format_percent(row.late_ratio) for row in rows]),
+            numbers("p50 ms", [format_number(row.p50_ms) for row in rows]),
+            numbers("p95 ms", [format_number(row.p95_ms) for row in rows]),
+            numbers("slowest, ms", [format_number(row.max_ms) for row in rows]),
+            numbers("checks", [f"{row.probes:,}" for row in rows]),
+            numbers("launches", [str(row.launches) for row in rows]),
+        ],
+    )

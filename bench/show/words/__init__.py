@@ -1,0 +1,1 @@
+"""What every output says alike: verdicts, validity, names, and tables as text."""
