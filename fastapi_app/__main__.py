@@ -21,7 +21,7 @@ class Workers(Multiprocess):
         self._options = options
 
     def keep_subprocess_alive(self) -> None:
-        """Start ended workers again. Our copy of a worker's end of the pipe is closed, else one that died is waited for until time is up."""
+        """Start ended workers again; our copy of their end of the pipe is closed first, else a dead one is waited for."""
         for process in self.processes:
             process.child_conn.close()
         super().keep_subprocess_alive()

@@ -70,7 +70,9 @@ def page_of(path):
 def texts_of(run):
     """Return page and Markdown of a run without its pictures."""
     with drawing():
-        sections = [replace(section, blocks=tuple(replace(block, picture=None) for block in section.blocks)) for section in make_sections(run)]
+        sections = [
+            replace(section, blocks=tuple(replace(block, picture=None) for block in section.blocks)) for section in make_sections(run)
+        ]
         return render_page(run, None, sections), render_markdown(run, None, sections)
 
 
