@@ -18,7 +18,6 @@ from run_variants import VARIANTS
 from bench.judge.answer import make_answer
 from bench.records import Answer
 from bench.records.folder import RunFolder
-from bench.records.price import price_from_plan
 from bench.show import report
 from bench.show.drawing.sheet import Sheet, drawing
 
@@ -84,8 +83,7 @@ def find_reports(config: pytest.Config, base: Path) -> Reports:
 
 def answer_of(folder: RunFolder) -> Answer:
     """Return the answer of a run as `report` makes it."""
-    manifest = folder.read_manifest()
-    return make_answer(folder.read_summary(), manifest, price_from_plan(manifest["plan"]))
+    return make_answer(folder.read_summary(), folder.read_manifest())
 
 
 def draw_report(folder: RunFolder) -> Report:

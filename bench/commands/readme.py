@@ -10,7 +10,6 @@ from bench.judge.answer import make_answer
 from bench.plan.served import digest_served
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 from bench.records.folder import REFERENCE, RunFolder
-from bench.records.price import price_from_plan
 from bench.show.outputs.choices import choice_table
 from bench.show.outputs.markdown import escape, table_lines
 from bench.show.words.verdicts import notices, validity_line
@@ -23,7 +22,7 @@ def render_reference(path: Path) -> str:
     """Return the answer of a run in Markdown, with its picture and table; `path` as the README would link to it."""
     folder = RunFolder.open(path)
     summary, manifest = folder.read_summary(), folder.read_manifest()
-    answer = make_answer(summary, manifest, price_from_plan(manifest["plan"]))
+    answer = make_answer(summary, manifest)
     said = {choice.topic for choice in answer.choices} - {"small model"} | {"others"}  # the table says the same
     lines = [*notices(summary), *(line.text for line in answer.lines if line.topic not in said), *version_lines(manifest)]
     picture = f"![The ratios of this run, each with its interval]({path.as_posix()}/charts/answer.png)"

@@ -4,13 +4,13 @@ A judged row speaks by its verdict. What was only explored speaks where its inte
 seen, not judged. What a run does not support is withheld, line by line. No name of a framework stands here: labels come from the run.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.records import (
     AS_DEPLOYED,
+    NEAR,
     SAME_SERVER,
     SERVER_ALONE,
     Answer,
@@ -31,9 +31,18 @@ from bench.records import (
     find_floor,
 )
 from bench.records.loads import parse_load
-from bench.records.names import Stacks, join_words, stack_label
-from bench.records.numbers import count_words, format_load, format_megabytes, format_number, format_percent, prose, split_prose
-from bench.records.price import Price
+from bench.records.names import Stacks, base_label, join_words, row_labels, stack_label
+from bench.records.numbers import (
+    count_words,
+    format_load,
+    format_megabytes,
+    format_number,
+    format_percent,
+    level_words,
+    prose,
+    split_prose,
+)
+from bench.records.price import Price, price_from_plan
 
 DECIDED: frozenset[Verdict] = frozenset({"better", "worse", "equivalent", "undecided"})
 SERVICES: Mapping[Topic, str] = {
@@ -55,8 +64,6 @@ MEASURED_BY: Mapping[Topic, str] = {
     "dependencies": "default",
     "health checks": "thorough",
 }
-# Below this distance from 1 the choice hardly moves throughput: the threshold that the answer names.
-NEAR = 0.1
 # A share of late health checks that a supervisor would not notice.
 FEW_LATE = 0.01
 # Features that a reader of an API's documentation looks for.
@@ -64,7 +71,6 @@ DOCUMENTED = ("interactive documentation", "OpenAPI schema")
 UNCLEAR = "by code and features; this run sees no clear difference"
 MOST = 4
 _SLOW_MS = 0.1
-_DELAY = re.compile(r"enrich-(\d+)ms")
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class _Run:
 
     def base_label(self, stack: str) -> str:
         """Return what a stack is called whatever model it serves."""
-        return self.label(stack.partition("@")[0])
+        return base_label(stack, self.stacks)
 
     def judged(self, pair: tuple[str, str], metric: Metric = "throughput_rps") -> Comparison | None:
         """Return the row of a pair that the plan judges in a metric."""
@@ -99,11 +105,11 @@ class _Run:
         return (low > bar) - (high < 1 / bar)
 
 
-def make_answer(summary: Summary, manifest: Mapping[str, Any], price: Price) -> Answer:
-    """Return the answer of a run; that of other stacks speaks of these alone."""
-    run = _Run(summary, manifest["stacks"], price)
+def make_answer(summary: Summary, manifest: Mapping[str, Any], price: Price | None = None) -> Answer:
+    """Return the answer of a run; that of other stacks speaks of these alone. Without a price that of its plan counts."""
+    run = _Run(summary, manifest["stacks"], price or price_from_plan(manifest["plan"]))
     is_bundled = any((row.contender, row.baseline) == AS_DEPLOYED for row in summary.comparisons)
-    lines, choices = (_bundled_lines(run), _bundled_choices(run)) if is_bundled else _other_stacks(run)
+    lines, choices = _bundled(run) if is_bundled else _other_stacks(run)
     return Answer(_question(run, is_bundled=is_bundled), (*lines, _trust_line(run)), tuple(choices), _small_print(run))
 
 
@@ -118,44 +124,33 @@ def _question(run: _Run, *, is_bundled: bool) -> str:
     return f"{' or '.join(both)}{': which for my model?' if is_bundled else '?'}"
 
 
-def _bundled_lines(run: _Run) -> list[AnswerLine]:
+def _bundled(run: _Run) -> tuple[list[AnswerLine], list[Choice]]:
+    """Return the lines of the short answer, and the choices that some of them are made of."""
+    makers = (_small_model, _slow_model, _handler, _waiting, _documentation, _dependencies, _health_checks)
+    choices = [make(run) for make in makers]
+    small, slow, handler, waiting, documentation, dependencies, checks = choices
     deployed = run.judged(AS_DEPLOYED)
-    slow, handler = _slow_model(run), _handler(run)
-    return [
-        *_short_line(run),
+    lines = [
+        *_choices_line("short answer", [small, slow], "choose "),
         *(
             [AnswerLine("small model", _standing(deployed), _sentence(deployed, run, _core_words(run)), _names(deployed))]
             if deployed
             else []
         ),
         *_server_line(run),
-        *([AnswerLine("slow model", slow.standing, f"{slow.evidence}.", slow.rows)] if slow.standing == "seen" else []),
-        *([AnswerLine("handler", handler.standing, f"{handler.evidence}.", handler.rows)] if handler.standing == "seen" else []),
+        *(AnswerLine(choice.topic, "seen", f"{choice.evidence}.", choice.rows) for choice in (slow, handler) if choice.standing == "seen"),
         *_latency_line(run),
         *_cost_line(run),
-        *_others_line(run),
+        *_choices_line("others", [waiting, checks, documentation, dependencies]),
     ]
+    return lines, choices
 
 
-def _short_line(run: _Run) -> list[AnswerLine]:
-    """Return what to choose in one line, for a small model and for a slow one, as far as either is known."""
-    known = [choice for choice in (_small_model(run), _slow_model(run)) if choice.standing in ("judged", "seen")]
-    text = " ".join(f"{choice.service}: choose {choice.choose}." for choice in known)
-    rows = tuple(name for choice in known for name in choice.rows)
-    return [AnswerLine("short answer", known[0].standing, text, rows)] if known else []
-
-
-def _others_line(run: _Run) -> list[AnswerLine]:
-    """Return what to choose for services that no other line speaks of, without the evidence."""
-    choices = [make(run) for make in (_waiting, _health_checks, _documentation, _dependencies)]
-    known = [choice for choice in choices if choice.standing in ("seen", "counted")]
-    text = " ".join(f"{choice.service}: {choice.choose}." for choice in known)
-    return [AnswerLine("others", known[0].standing, text, tuple(name for choice in known for name in choice.rows))] if known else []
-
-
-def _bundled_choices(run: _Run) -> list[Choice]:
-    makers = (_small_model, _slow_model, _handler, _waiting, _documentation, _dependencies, _health_checks)
-    return [make(run) for make in makers]
+def _choices_line(topic: Topic, choices: Sequence[Choice], verb: str = "") -> list[AnswerLine]:
+    """Return what to choose for some services in one line, as far as it is known, without the evidence."""
+    known = [choice for choice in choices if choice.standing in ("judged", "seen", "counted")]
+    text = " ".join(f"{choice.service}: {verb}{choice.choose}." for choice in known)
+    return [AnswerLine(topic, known[0].standing, text, tuple(name for choice in known for name in choice.rows))] if known else []
 
 
 def _other_stacks(run: _Run) -> tuple[list[AnswerLine], list[Choice]]:
@@ -179,7 +174,7 @@ def _fastest(topic: Topic, service: str, rows: Sequence[Comparison], run: _Run) 
     names = _names(*rows)
     if not decided:
         unjudged: Standing = "withheld" if rows[0].verdict == "withheld" else "not judged"
-        return Choice(topic, unjudged, service, unjudged, _reason(rows[0]), names)
+        return Choice(topic, unjudged, service, unjudged, rows[0].verdict_and_reason, names)
     baseline = run.label(rows[0].baseline)
     if by["better"]:
         choose = join_words(by["better"], "or")
@@ -200,7 +195,9 @@ def _server_line(run: _Run) -> list[AnswerLine]:
         return []
     if not {alone.verdict, same.verdict} <= DECIDED:
         spoken = next(row for row in (alone, same) if row.verdict not in DECIDED)
-        return [AnswerLine("framework or server", _standing(spoken), f"Framework or server: {_reason(spoken)}.", _names(alone, same))]
+        return [
+            AnswerLine("framework or server", _standing(spoken), f"Framework or server: {spoken.verdict_and_reason}.", _names(alone, same))
+        ]
     leads = {(True, False): "It is the server, not the framework.", (False, True): "It is the framework, not the server."}
     lead = leads.get((alone.verdict == "better", same.verdict == "better"), "")
     both = " ".join(filter(None, [lead, _sentence(alone, run), _sentence(same, run)]))
@@ -216,7 +213,7 @@ def _slow_model(run: _Run) -> Choice:
     names = (RowName("break_even", row.part, row.contender, row.baseline, row.scenario, row.load),)
     if not run.summary.validity.valid:
         return _withheld(topic, names)
-    threshold = next(found for found in row.thresholds if found.within == NEAR)
+    threshold = row.near
     drawn = [point for point in row.points if point.is_drawn and point.model_ms >= _SLOW_MS] or [row.points[-1]]
     measured = _measured_words(drawn)
     near = f"by code and features; throughput differs by less than {format_percent(NEAR)}"
@@ -269,7 +266,7 @@ def _handler(run: _Run) -> Choice:
 def _waiting(run: _Run) -> Choice:
     """Return which stacks answer most while another service makes them wait, at its longest delay."""
     topic: Topic = "waiting"
-    found = [(int(match[1]), cell) for cell in run.summary.cells if (match := _DELAY.fullmatch(cell.scenario)) and cell.throughput_rps]
+    found = [(cell.delay_ms, cell) for cell in run.summary.cells if cell.delay_ms is not None and cell.throughput_rps]
     if not found:
         return _absent(topic)
     longest = max(delay for delay, _ in found)
@@ -355,7 +352,7 @@ def _cost_line(run: _Run) -> list[AnswerLine]:
     if not row:
         return []
     if row.verdict not in DECIDED:
-        return [AnswerLine("cost", _standing(row), f"Cost: {_reason(row)}.", _names(row))]
+        return [AnswerLine("cost", _standing(row), f"Cost: {row.verdict_and_reason}.", _names(row))]
     key = (row.part, row.scenario, row.load)
     cells: dict[str, Cell] = {cell.stack: cell for cell in run.summary.cells if (cell.part, cell.scenario, cell.load) == key}
     both = [cells[stack].cpu_us_per_request for stack in AS_DEPLOYED if stack in cells and cells[stack].cpu_us_per_request]
@@ -365,9 +362,7 @@ def _cost_line(run: _Run) -> list[AnswerLine]:
     seconds, money = (
         " against ".join(map(format_number, figures)) for figures in (both, [run.price.per_million(cpu_us or 0, used) for cpu_us in both])
     )
-    told = (
-        "" if row.verdict in ("better", "worse") else ", no difference that this run can tell" if row.verdict == "undecided" else ", equal"
-    )
+    told = {"undecided": ", no difference that this run can tell", "equivalent": ", equal"}.get(row.verdict, "")
     text = f"A million predictions take {seconds} seconds of CPU time{told}: {money} {run.price.currency}"
     text += f" at {run.price.per_core_hour:g} per core hour, if paid cores work for {format_percent(used)} of their time."
     return [AnswerLine("cost", "judged", text, _names(row))]
@@ -394,8 +389,7 @@ def _trust_line(run: _Run) -> AnswerLine:
 
 
 def _small_print(run: _Run) -> str:
-    rows = [row for row in run.summary.comparisons if row.role != "exploratory" and row.interval and row.interval.level]
-    levels = sorted({f"{100 * (row.interval.level or 0):.3g} %" for row in rows if row.interval})
+    levels = sorted({words for row in run.summary.comparisons if row.role != "exploratory" and (words := level_words(row.interval))})
     intervals = f"In brackets: {join_words(levels, 'and')} intervals over fresh starts of all servers. " if levels else ""
     return f"{intervals}Seen, not judged: explored beside what was planned to be judged."
 
@@ -408,10 +402,9 @@ def _core_words(run: _Run) -> str:
 
 def _sentence(row: Comparison, run: _Run, where: str = "") -> str:
     """Return what a row says, by its verdict: who, what, how much, and both sides; `where` stands behind these."""
-    contender, baseline = run.label(row.contender), run.label(row.baseline)
-    contender, baseline = (contender, baseline) if contender != baseline else (row.contender, row.baseline)
+    contender, baseline = row_labels(row, run.stacks)
     if row.ratio is None or row.verdict == "withheld":
-        return f"{contender} against {baseline}, {_METRICS[row.metric]}: {_reason(row)}."
+        return f"{contender} against {baseline}, {_METRICS[row.metric]}: {row.verdict_and_reason}."
     sides = (
         f": {format_number(row.contender_value)} against {format_number(row.baseline_value)}{_UNITS[row.metric]}{where}"
         if row.contender_value
@@ -424,7 +417,7 @@ def _sentence(row: Comparison, run: _Run, where: str = "") -> str:
     if row.verdict == "undecided":
         seen = f" Four runs of five would find a difference of {format_percent(row.smallest_seen)}." if row.smallest_seen else ""
         return f"{under}{contender} against {baseline}, {_METRICS[row.metric]}: {times}, which this run cannot tell from none.{seen}"
-    state = {"not judged": " (seen, not judged)" if row.role == "exploratory" else f" ({_reason(row)})"}.get(row.verdict, "")
+    state = {"not judged": " (seen, not judged)" if row.role == "exploratory" else f" ({row.verdict_and_reason})"}.get(row.verdict, "")
     if row.metric == "throughput_rps":
         return f"{under}{contender} answered {times} as many requests per second as {baseline}{sides}{state}."
     return f"{under}{contender} had {times} the {_METRICS[row.metric]} of {baseline}{sides}{state}."
@@ -454,10 +447,6 @@ def _standing(row: Comparison) -> Standing:
     if row.verdict == "withheld":
         return "withheld"
     return "seen" if row.role == "exploratory" and row.ratio is not None else "not judged"
-
-
-def _reason(row: Comparison) -> str:
-    return f"{row.verdict} ({row.reason.rstrip('.') or 'no reason recorded'})"
 
 
 def _names(*rows: Comparison, table: str = "comparisons") -> tuple[RowName, ...]:

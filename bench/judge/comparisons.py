@@ -112,9 +112,9 @@ def judge_row(row: Comparison, measured: Measured, cells: Sequence[CellKey], rul
         return replace(row, reason=failed or "exploratory")
     if row.launches < needed:
         return replace(row, reason=failed or f"needs {needed} launches, has {row.launches}")
-    spoilt = failed or _late_words(row, measured, cells, rules) or _unequal_words(row, measured, cells, rules)
-    if spoilt:
-        return replace(row, verdict="withheld", reason=spoilt)
+    fault = failed or _late_words(row, measured, cells, rules) or _unequal_words(row, measured, cells, rules)
+    if fault:
+        return replace(row, verdict="withheld", reason=fault)
     if row.aa_state == "not judged":
         return replace(row, reason="no noise floor was measured for this row")
     verdict = decide(row, rules)

@@ -46,7 +46,6 @@ from bench.records import (
 )
 from bench.records.folder import RunFolder
 from bench.records.loads import parse_load
-from bench.records.price import price_from_plan
 from bench.records.samples import Ints, join_settled
 
 NOTHING = np.empty(0)
@@ -70,7 +69,7 @@ def judge(folder: RunFolder) -> Summary:
     cores = len(manifest["environment"].get("server_cores") or (0,))
     cells, quantiles, probes, measured = _judge_cells(plan, slices, index, requests, cores)
     summary = _summarise(folder, manifest, plan, index, cells, probes, measured)
-    summary = replace(summary, answer=make_answer(summary, manifest, price_from_plan(manifest["plan"])))
+    summary = replace(summary, answer=make_answer(summary, manifest))
     folder.write_rows("cells.csv", summary.cells, Cell)
     folder.write_rows("comparisons.csv", [*summary.comparisons, *summary.noise_floor], Comparison)
     folder.write_rows("distributions.csv", quantiles, Quantile)

@@ -18,6 +18,7 @@ from bench.records.comparisons import (
     find_floor,
 )
 from bench.records.findings import (
+    NEAR,
     NO_MODEL,
     Bound,
     BreakEven,
@@ -40,6 +41,7 @@ __all__ = [
     "AS_DEPLOYED",
     "HIGHER_IS_BETTER",
     "METRICS",
+    "NEAR",
     "NO_MODEL",
     "RESULTS_SCHEMA",
     "SAME_SERVER",

@@ -1,5 +1,6 @@
 """One row per stack, scenario and load, and the points of its latency distributions. Units are in the names."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
@@ -7,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
 
 TimeKind = Literal["response", "service"]
+_DELAY = re.compile(r"enrich-(\d+)ms")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,6 +60,12 @@ class Cell(Record):
     def cpu_us_per_request(self) -> float | None:
         """The estimate of the CPU time per correct answer."""
         return estimate_of(self.cpu)
+
+    @property
+    def delay_ms(self) -> int | None:
+        """The delay of the other service that its requests wait for; None where they wait for none."""
+        match = _DELAY.fullmatch(self.scenario)
+        return int(match[1]) if match else None
 
     @property
     def failures(self) -> int:

@@ -67,6 +67,11 @@ class Comparison(Record):
         return ends_of(self.interval)
 
     @property
+    def verdict_and_reason(self) -> str:
+        """What a row without a finding says: `withheld (2 wrong answers)`."""
+        return f"{self.verdict} ({self.reason.rstrip('.') or 'no reason recorded'})"
+
+    @property
     def aa_resolution(self) -> float | None:
         """How far from 1 the far end of its A/A is, as ratio minus 1: smaller differences cannot be told; None without an interval."""
         return None if self.aa_low is None or self.aa_high is None else far_end(self.aa_low, self.aa_high)

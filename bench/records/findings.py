@@ -12,6 +12,8 @@ from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
 
 # The engine that computes nothing.
 NO_MODEL = "constant"
+# Below this distance from 1 the choice hardly moves throughput: the threshold that every output names.
+NEAR = 0.1
 
 Step = Literal["server", "framework", "model", "total"]
 # Until format 5 a bound was called so.
@@ -141,6 +143,17 @@ class BreakEven(Record):
     thresholds: tuple[Threshold, ...]
     contender_slope: Interval | None = None
     baseline_slope: Interval | None = None
+
+    @property
+    def near(self) -> Threshold:
+        """The threshold that every output names."""
+        return next(found for found in self.thresholds if found.within == NEAR)
+
+    def beside_ms(self, model_ms: float) -> tuple[float, float]:
+        """Return what a request takes beside a model on contender and baseline, by the fit: overhead and slope."""
+        sides = ((self.contender_overhead_ms, self.contender_slope), (self.baseline_overhead_ms, self.baseline_slope))
+        contender, baseline = (own.estimate + (slope.estimate * model_ms if slope else 0.0) for own, slope in sides)
+        return contender, baseline
 
 
 @dataclass(frozen=True, config=STRICT)

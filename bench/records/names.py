@@ -2,12 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
+from bench.records.comparisons import Comparison
+
 Stacks = Mapping[str, Mapping[str, str]]
 
 
 def stack_label(name: str, stacks: Stacks) -> str:
     """Return how a reader calls a stack: its label on one line, else its name."""
     return " ".join(stacks.get(name, {}).get("label", "").split()) or name
+
+
+def base_label(name: str, stacks: Stacks) -> str:
+    """Return how a reader calls a stack whatever model it serves."""
+    return stack_label(name.partition("@")[0], stacks)
+
+
+def row_labels(row: Comparison, stacks: Stacks) -> tuple[str, str]:
+    """Return contender and baseline in a reader's words; by name where both have the same label."""
+    labels = stack_label(row.contender, stacks), stack_label(row.baseline, stacks)
+    return labels if labels[0] != labels[1] else (row.contender, row.baseline)
 
 
 def join_words(words: Sequence[str], last: str) -> str:

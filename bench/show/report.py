@@ -55,7 +55,7 @@ def write_report(folder: RunFolder, answer: Answer | None = None, price: Price |
         first, sections = answer_picture(run), make_sections(run)
         files: dict[str, bytes] = {}
         for picture in pictures(first, sections):
-            files |= {f"{picture.name}.svg": picture.sheet.svg(), f"{picture.name}.png": picture.sheet.png()}
+            files |= {f"{picture.name}.svg": picture.svg, f"{picture.name}.png": picture.sheet.png()}
         for name, content in files.items():
             folder.write_bytes(f"charts/{name}", content)
         if files:

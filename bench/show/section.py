@@ -1,6 +1,7 @@
 """What a topic of the report is made of: sentences, pictures with how to read them, tables."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from bench.show.drawing.sheet import Sheet
 from bench.show.words.tables import Table
@@ -13,6 +14,11 @@ class Picture:
     name: str
     sheet: Sheet
     how_to_read: str
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The drawing as SVG, written once for file and page."""
+        return self.sheet.svg()
 
 
 @dataclass(frozen=True)

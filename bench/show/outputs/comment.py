@@ -1,11 +1,12 @@
 """comment.md: the answer, the decision table and the judged rows, without pictures, short enough for any comment on a pull request."""
 
+from bench.records.names import row_labels
 from bench.records.numbers import prose
 from bench.show.finished import FinishedRun
 from bench.show.outputs.choices import choice_table
 from bench.show.outputs.markdown import answer_lines, cut, escape, table_lines
 from bench.show.words.tables import Table
-from bench.show.words.verdicts import metric_words, row_labels, validity_line, verdict_mark, verdict_words
+from bench.show.words.verdicts import metric_words, validity_line, verdict_mark, verdict_words
 
 # Names of any length: what a reader needs of one is its beginning.
 LONGEST = 400

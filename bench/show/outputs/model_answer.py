@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.records import AS_DEPLOYED, BreakEven, Interval, Summary
+from bench.records import AS_DEPLOYED, NEAR, BreakEven, Interval, Summary
 from bench.records.loads import parse_load
-from bench.records.names import Stacks, stack_label
+from bench.records.names import Stacks, base_label, stack_label
 from bench.records.numbers import count_words, format_load, format_number, format_percent, level_words, prose
-from bench.show.topics.break_even import NEAR, model_words, off_words, pair_name, threshold_words
+from bench.show.topics.break_even import model_words, off_words, pair_name, threshold_words
 from bench.show.words.selection import UNLOADED, first_part
 
 CHANGES = (
@@ -30,29 +30,16 @@ def throughput_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: S
     terms = f"{row.scenario}, {format_load(row.load)}{level}, {count_words(row.launches, 'launch')}"
     first = f"Throughput, {pair_name(row, stacks)}: with a model of {model_ms:g} ms {contender} answers {prose(ratio)} times as many "
     lines = [f"{first}requests per second as {baseline} ({terms})."]
-    sides = {stack: _fitted_rps(model_ms, own, slope) for stack, own, slope in _fits(row)}
-    if all(sides.values()):
-        both = " and ".join(f"{format_number(rate)} with {stack_label(stack, stacks)}" for stack, rate in sides.items())
+    took_ms = [model_ms + beside_ms for beside_ms in row.beside_ms(model_ms)]
+    if min(took_ms) > 0:
+        both = " and ".join(f"{format_number(1e3 / took)} with {name}" for took, name in zip(took_ms, (contender, baseline), strict=True))
         lines.append(f"  By the fit: about {both}, on the cores of this run.")
     nearest = min(row.points, key=lambda point: abs(point.model_ms - model_ms))
     off = f" It lies off the curve: {off_words(row, [nearest], stacks)}" if nearest.off_curve else ""
     measured = f"{prose(nearest.interval)} times"
     lines.append(f"  Measured nearest: a model of {format_number(nearest.model_ms)} ms ({nearest.engine}), {measured}.{off}")
-    near = next(found for found in row.thresholds if found.within == NEAR)
-    lines.append(f"  Model time from which they are less than {format_percent(NEAR)} apart: {threshold_words(row, near)}.")
+    lines.append(f"  Model time from which they are less than {format_percent(NEAR)} apart: {threshold_words(row, row.near)}.")
     return lines
-
-
-def _fits(row: BreakEven) -> list[tuple[str, Interval, Interval | None]]:
-    return [
-        (row.contender, row.contender_overhead_ms, row.contender_slope),
-        (row.baseline, row.baseline_overhead_ms, row.baseline_slope),
-    ]
-
-
-def _fitted_rps(model_ms: float, overhead: Interval, slope: Interval | None) -> float:
-    took_ms = overhead.estimate + model_ms * (1 + (slope.estimate if slope else 0.0))
-    return 1e3 / took_ms if took_ms > 0 else 0.0
 
 
 def _latency_lines(summary: Summary, model_ms: float, stacks: Stacks) -> list[str]:
@@ -73,7 +60,7 @@ def _health_line(summary: Summary, model_ms: float, stacks: Stacks) -> str:
     rows = [row for row in summary.probes if row.late_ratio is not None]
     if not rows:
         return "Health checks beside a slow model: not measured in this run; make bench PROFILE=thorough measures them."
-    late = "; ".join(f"{stack_label(row.stack.partition('@')[0], stacks)} {format_percent(row.late_ratio or 0)}" for row in rows[:4])
+    late = "; ".join(f"{base_label(row.stack, stacks)} {format_percent(row.late_ratio or 0)}" for row in rows[:4])
     users = parse_load(rows[0].load).users or 0
     wait = f" In async def a check waits for every request before it: with {count_words(users, 'user')}, up to {users * model_ms:g} ms."
     engine = stacks.get(rows[0].stack, {}).get("engine", "")

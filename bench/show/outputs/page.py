@@ -42,4 +42,4 @@ def render_page(run: FinishedRun, first: Picture | None, sections: Sequence[Sect
 
 def _drawing(picture: Picture) -> Markup:
     sheet = picture.sheet
-    return Markup(inline_svg(sheet.svg(), picture.name, sheet.title, sheet.page_height))  # noqa: S704 - our own drawing, escaped when written
+    return Markup(inline_svg(picture.svg, picture.name, sheet.title, sheet.page_height))  # noqa: S704 - our own drawing, escaped when written

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, SERVER_ALONE, Comparison, Verdict, far_end, find_floor
-from bench.records.names import stack_label
+from bench.records.names import row_labels, stack_label
 from bench.records.numbers import format_load, format_percent, prose, split_prose
 from bench.show.drawing.looks import look_of
 from bench.show.drawing.rows import Row, draw_ratios, rows_height, whisker
 from bench.show.drawing.sheet import AA_GREY, Sheet
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture
-from bench.show.words.verdicts import row_labels, scope_words, state_words, verdict_mark, verdict_words
+from bench.show.words.verdicts import scope_words, state_words, verdict_mark, verdict_words
 
 MAX_ROWS = 3
 HOW_TO_READ = (

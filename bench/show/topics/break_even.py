@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
-from bench.records import NO_MODEL, SERVER_ALONE, BreakEven, BreakEvenPoint, Interval, Threshold
+from bench.records import NEAR, NO_MODEL, SERVER_ALONE, BreakEven, BreakEvenPoint, Interval, Threshold
 from bench.records.names import Stacks, stack_label
 from bench.records.numbers import (
     NO_FIGURE,
@@ -33,8 +33,6 @@ from bench.show.section import Picture, Section, make_block
 from bench.show.words.tables import Column, Table, make_table, numbers
 from bench.show.words.verdicts import scope_words, state_words
 
-# Below this distance from 1 the choice hardly moves throughput: the threshold that the answer names, and the band of the chart.
-NEAR = 0.1
 MAX_PAIRS = 2
 # The thresholds that the table has; the others are in summary.json.
 SHOWN = (0.2, NEAR, 0.05)
@@ -235,7 +233,7 @@ def _draw_pair(axes: Axes, axis: _Axis, row: BreakEven, number: int, aside_pt: f
 
 def _draw_threshold(axes: Axes, axis: _Axis, row: BreakEven) -> None:
     """Draw from where on the first pair is near, where that was measured."""
-    threshold = next(found for found in row.thresholds if found.within == NEAR)
+    threshold = row.near
     if not threshold.is_measured or threshold.model_ms <= axis.start_ms:
         return
     axes.axvline(threshold.model_ms, color=TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=2)
@@ -312,7 +310,7 @@ def _open_bounds(row: BreakEven, threshold: Threshold) -> str:
 def threshold_table(rows: Sequence[BreakEven], stacks: Stacks) -> Table:
     """Return from which model time on each pair is how near, in ms, and the named one as a multiple of the contender's own time."""
     shares = [(place, found.within) for place, found in enumerate(rows[0].thresholds) if found.within in SHOWN] if rows else []
-    named = [next(found for found in row.thresholds if found.within == NEAR) for row in rows]
+    named = [row.near for row in rows]
     return make_table(
         "From which model time on the two differ by less than that",
         [
@@ -376,15 +374,10 @@ def off_words(row: BreakEven, points: Sequence[BreakEvenPoint], stacks: Stacks) 
     of_contender, of_baseline = (
         " and ".join(prose(getattr(point, name)) for point in points) for name in ("contender_overhead_ms", "baseline_overhead_ms")
     )
-    contender, baseline = (" and ".join(map(format_number, own)) for own in zip(*(_fitted_ms(row, point) for point in points), strict=True))
+    contender, baseline = (
+        " and ".join(map(format_number, own)) for own in zip(*(row.beside_ms(point.model_ms) for point in points), strict=True)
+    )
     return (
         f"Beside the model a request takes {of_contender} ms on {stack_label(row.contender, stacks)} (by the fit {contender}) "
         f"and {of_baseline} ms on {stack_label(row.baseline, stacks)} (by the fit {baseline})."
     )
-
-
-def _fitted_ms(row: BreakEven, point: BreakEvenPoint) -> tuple[float, float]:
-    """Return what a request takes beside a model on contender and baseline, by the fit: its overhead, and its share of the model's time."""
-    sides = ((row.contender_overhead_ms, row.contender_slope), (row.baseline_overhead_ms, row.baseline_slope))
-    contender, baseline = (own.estimate + (slope.estimate * point.model_ms if slope else 0.0) for own, slope in sides)
-    return contender, baseline

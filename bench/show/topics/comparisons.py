@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bench.records import Comparison, find_floor
+from bench.records.names import row_labels
 from bench.records.numbers import format_load, format_percent
 from bench.show.drawing.lines import Line, Panel, Point, Scale, draw_lines
 from bench.show.drawing.looks import look_of
@@ -10,7 +11,7 @@ from bench.show.drawing.sheet import Sheet
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
 from bench.show.words.tables import comparison_table, noise_floor_table
-from bench.show.words.verdicts import row_labels, state_words
+from bench.show.words.verdicts import state_words
 
 SPEED_READING = "One mark per launch. A flat cloud: the ratio does not depend on how fast the machine happens to be."
 AA = (

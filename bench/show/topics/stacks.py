@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from bench.records import AS_DEPLOYED, Cell
 from bench.records.loads import parse_load
 from bench.records.names import stack_label
-from bench.records.numbers import count_words, failure_words, format_load, format_percent, level_words, prose, split_prose, throughput_words
+from bench.records.numbers import count_words, format_load, format_percent, level_words, split_prose
 from bench.records.record import ends_of
 from bench.show.drawing.lines import Line, Panel, Point, Scale, draw_lines
-from bench.show.drawing.looks import look_of, looks_of
-from bench.show.drawing.rows import Row, draw_amounts, rows_height, whisker
+from bench.show.drawing.looks import looks_of
+from bench.show.drawing.rows import Row, draw_amounts, rows_height
 from bench.show.drawing.sheet import Sheet
+from bench.show.drawing.throughput import throughput_row
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
-from bench.show.topics.waiting import delay_ms
 from bench.show.words.selection import first_part, headline_load, twins_of, widest_cells
 from bench.show.words.tables import cell_table, has_failed
 from bench.show.words.verdicts import state_words
@@ -34,7 +34,7 @@ def section(run: FinishedRun) -> Section:
     table = (cell_table("All figures", cells, run.stacks),) if cells else ()
     by_users = (cell_table("All figures by users", swept, run.stacks),) if swept else ()
     shown = {id(cell) for cell in (*cells, *swept, *first_part(run.summary))}
-    parts = dict.fromkeys(cell.part for cell in run.summary.cells if id(cell) not in shown and delay_ms(cell) is None)
+    parts = dict.fromkeys(cell.part for cell in run.summary.cells if id(cell) not in shown and cell.delay_ms is None)
     others = tuple(
         cell_table(f"Part {part}", [cell for cell in run.summary.cells if cell.part == part], run.stacks)
         for part in parts
@@ -61,8 +61,12 @@ def draw_stacks(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
     ordered = sorted(cells, key=lambda cell: (cell.stack != baseline, -(cell.throughput_rps or 0)))
     plain = [cell for cell in ordered if not cell.stack.endswith(TUNED)][:MAX_ROWS]
     tuned = [cell for cell in ordered if cell.stack.endswith(TUNED)]
-    rows = [_row(cell, run) for cell in plain]
-    rows += [Row("Tuned: the body is parsed in one step, answers are bytes", ""), *(_row(cell, run) for cell in tuned)] if tuned else []
+    rows = [throughput_row(cell, run) for cell in plain]
+    rows += (
+        [Row("Tuned: the body is parsed in one step, answers are bytes", ""), *(throughput_row(cell, run) for cell in tuned)]
+        if tuned
+        else []
+    )
     known = [cell for cell in plain if cell.throughput_rps]
     best = max(known, key=lambda cell: cell.throughput_rps or 0) if known else None
     title = (
@@ -80,22 +84,9 @@ def draw_stacks(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
     return sheet
 
 
-def _row(cell: Cell, run: FinishedRun) -> Row:
-    look = look_of(cell.stack, run.stacks)
-    figure = prose(cell.throughput) if not cell.generator_limited else throughput_words(cell)
-    return Row(
-        left=stack_label(cell.stack, run.stacks),
-        right=", ".join(filter(None, (figure if cell.throughput_rps is not None else "no correct answer", failure_words(cell)))),
-        value=cell.throughput_rps,
-        **whisker(cell.throughput),
-        marker=look.marker,
-        colour=look.colour,
-    )
-
-
 def _users(cell: Cell) -> float | None:
     users = parse_load(cell.load).users
-    return float(users) if users and delay_ms(cell) is None else None
+    return float(users) if users and cell.delay_ms is None else None
 
 
 def draw_sweep(cells: Sequence[Cell], run: FinishedRun) -> Sheet:

@@ -1,15 +1,14 @@
 """Requests that wait: for another service, as rows by its delay; and health checks while a slow model is asked."""
 
-import re
 from collections.abc import Sequence
 
 from bench.records import Cell, Probe
 from bench.records.loads import parse_load
-from bench.records.names import stack_label
-from bench.records.numbers import NO_FIGURE, count_words, failure_words, format_load, format_number, format_percent, prose, split_prose
-from bench.show.drawing.looks import look_of
-from bench.show.drawing.rows import Row, draw_amounts, rows_height, whisker
+from bench.records.names import base_label, stack_label
+from bench.records.numbers import NO_FIGURE, count_words, format_load, format_number, format_percent, split_prose
+from bench.show.drawing.rows import Row, draw_amounts, rows_height
 from bench.show.drawing.sheet import Sheet
+from bench.show.drawing.throughput import throughput_row
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
 from bench.show.topics.break_even import model_words
@@ -20,33 +19,26 @@ HOW_TO_READ = (
     "Throughput depends on how many requests can wait at once: the number of threads in Flask and in FastAPI's def, as many as come in "
     "async def with an async client. A blocking call in async def stops every other request."
 )
-_DELAY = re.compile(r"enrich-(\d+)ms")
 
 
 def section(run: FinishedRun) -> Section:
     """Return what waiting costs: throughput beside another service, and late health checks."""
-    cells = [cell for cell in run.summary.cells if delay_ms(cell) is not None]
-    waits = [cell for cell in cells if delay_ms(cell)]
+    cells = [cell for cell in run.summary.cells if cell.delay_ms is not None]
+    waits = [cell for cell in cells if cell.delay_ms]
     picture = Picture("waiting", draw_waiting(waits, run), HOW_TO_READ) if any(cell.throughput_rps for cell in waits) else None
     tables = (cell_table("All figures by delay of the other service", cells, run.stacks),) if cells else ()
     blocks = (*make_block(picture, folded=tables), *make_block(None, probe_table(run.summary.probes, run)))
     return Section("waiting", "What if requests wait for a database or a slow model?", "async, threads, health checks", (), blocks)
 
 
-def delay_ms(cell: Cell) -> int | None:
-    """Return the delay of the other service in the cell's scenario; None where there is none."""
-    match = _DELAY.fullmatch(cell.scenario)
-    return int(match[1]) if match else None
-
-
 def draw_waiting(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
     """Return the chart: for each delay the throughput of each stack, the highest first."""
-    delays = sorted({delay for cell in cells if (delay := delay_ms(cell))}, reverse=True)
+    delays = sorted({delay for cell in cells if (delay := cell.delay_ms)}, reverse=True)
     rows: list[Row] = []
     for delay in delays:
-        own = sorted((cell for cell in cells if delay_ms(cell) == delay), key=lambda cell: -(cell.throughput_rps or 0))
-        rows += [Row(f"The other service answers after {delay} ms", ""), *(_row(cell, run) for cell in own)]
-    longest = [cell for cell in cells if delay_ms(cell) == delays[0] and cell.throughput_rps]
+        own = sorted((cell for cell in cells if cell.delay_ms == delay), key=lambda cell: -(cell.throughput_rps or 0))
+        rows += [Row(f"The other service answers after {delay} ms", ""), *(throughput_row(cell, run) for cell in own)]
+    longest = [cell for cell in cells if cell.delay_ms == delays[0] and cell.throughput_rps]
     longest.sort(key=lambda cell: -(cell.throughput_rps or 0))
     told = list(dict.fromkeys([*longest[:2], *longest[-1:]]))
     texts = [f"{stack_label(cell.stack, run.stacks)} {split_prose(cell.throughput)[0]}" for cell in told]
@@ -62,19 +54,6 @@ def draw_waiting(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
     return sheet
 
 
-def _row(cell: Cell, run: FinishedRun) -> Row:
-    look = look_of(cell.stack, run.stacks)
-    figure = prose(cell.throughput) if cell.throughput_rps is not None else "no correct answer"
-    return Row(
-        left=stack_label(cell.stack, run.stacks),
-        right=", ".join(filter(None, (figure, failure_words(cell)))),
-        value=cell.throughput_rps,
-        **whisker(cell.throughput),
-        marker=look.marker,
-        colour=look.colour,
-    )
-
-
 def probe_table(rows: Sequence[Probe], run: FinishedRun) -> Table:
     """Return one line per stack: what became of health checks while it was busy with a slow model."""
     engine = run.stacks.get(rows[0].stack, {}).get("engine", "") if rows else ""
@@ -83,7 +62,7 @@ def probe_table(rows: Sequence[Probe], run: FinishedRun) -> Table:
     return make_table(
         f"Health checks (GET /livez){beside}",
         [
-            Column("stack", [stack_label(row.stack.partition("@")[0], run.stacks) for row in rows]),
+            Column("stack", [base_label(row.stack, run.stacks) for row in rows]),
             numbers(late, [NO_FIGURE if row.late_ratio is None else format_percent(row.late_ratio) for row in rows]),
             numbers("p50 ms", [format_number(row.p50_ms) for row in rows]),
             numbers("p95 ms", [format_number(row.p95_ms) for row in rows]),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.records import Cell, Comparison, Resources
-from bench.records.names import Stacks, stack_label
+from bench.records.names import Stacks, row_labels, stack_label
 from bench.records.numbers import (
     NO_FIGURE,
     count_words,
@@ -21,7 +21,7 @@ from bench.records.numbers import (
     throughput_words,
     time_words,
 )
-from bench.show.words.verdicts import metric_words, quotient_if_off, row_labels, verdict_mark, verdict_words
+from bench.show.words.verdicts import metric_words, quotient_if_off, verdict_mark, verdict_words
 
 OFF_MARK = "*"
 FAILED_SHARE = 0.01

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bench.records import AS_DEPLOYED, SAME_SERVER, SERVER_ALONE, Comparison, Interval, Metric, Summary, Verdict
-from bench.records.names import Stacks, stack_label
+from bench.records.names import Stacks
 from bench.records.numbers import count_words, format_percent, time_words
 
 _METRIC_WORDS: Mapping[Metric, str] = {
@@ -28,7 +28,7 @@ def verdict_words(row: Comparison) -> str:
     if row.verdict == "not judged" and row.role == "exploratory":
         return "exploratory" if row.reason in ("", "exploratory") else f"exploratory ({row.reason})"
     if row.verdict in ("withheld", "not judged"):
-        return f"{row.verdict} ({row.reason.rstrip('.') or 'no reason recorded'})"
+        return row.verdict_and_reason
     if row.verdict == "equivalent":
         return f"equivalent within {format_percent(row.margin)}"
     if row.verdict == "undecided" or row.metric == "throughput_rps":
@@ -98,12 +98,6 @@ def noise_line(summary: Summary) -> str:
 def metric_words(row: Comparison) -> str:
     """Return what a comparison is in: of latencies, the time that counts under its load."""
     return _METRIC_WORDS[row.metric].format(time=time_words(row.load))
-
-
-def row_labels(row: Comparison, stacks: Stacks) -> tuple[str, str]:
-    """Return contender and baseline in a reader's words; by name where both have the same label."""
-    labels = stack_label(row.contender, stacks), stack_label(row.baseline, stacks)
-    return labels if labels[0] != labels[1] else (row.contender, row.baseline)
 
 
 def scope_words(pair: tuple[str, str], stacks: Stacks) -> str:

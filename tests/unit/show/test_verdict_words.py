@@ -19,12 +19,12 @@ from bench.records import (
     Summary,
     Validity,
 )
+from bench.records.names import row_labels
 from bench.show.words.verdicts import (
     metric_words,
     noise_line,
     notices,
     quotient_if_off,
-    row_labels,
     scope_words,
     state_words,
     validity_line,

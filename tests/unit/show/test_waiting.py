@@ -7,7 +7,7 @@ from marks import plots_on, table_of, values_on, whiskers_on
 from report_pages import RUN
 from sheets import draw, mini_sheets, texts_on, with_summary, words_on
 
-from bench.show.topics.waiting import delay_ms, section
+from bench.show.topics.waiting import section
 
 WAITS = [cell for cell in RUN.summary.cells if cell.part == "enrich"]
 ASYNC, BLOCKING = "FastAPI on uvicorn, async client", "FastAPI on uvicorn, blocking client in async def"
@@ -17,7 +17,7 @@ CELLS = "All figures by delay of the other service"
 
 def changed(change, *, at=100):
     """Return the miniature run after a change of its cells with this delay."""
-    cells = tuple(change(cell) if delay_ms(cell) == at else cell for cell in RUN.summary.cells)
+    cells = tuple(change(cell) if cell.delay_ms == at else cell for cell in RUN.summary.cells)
     return with_summary(cells=tuple(cell for cell in cells if cell))
 
 
@@ -27,7 +27,7 @@ def unanswered(cell):
 
 @pytest.mark.parametrize(("scenario", "delay"), [("enrich-0ms", 0), ("enrich-100ms", 100), ("predict-1", None), ("enrich-5ms-x", None)])
 def test_only_a_request_that_asks_another_service_has_a_delay(scenario, delay):
-    assert delay_ms(replace(WAITS[0], scenario=scenario)) == delay
+    assert replace(WAITS[0], scenario=scenario).delay_ms == delay
 
 
 def test_the_longest_delay_stands_first_and_below_it_the_highest_throughput():
@@ -39,14 +39,14 @@ def test_the_longest_delay_stands_first_and_below_it_the_highest_throughput():
 
 def test_every_throughput_has_a_dot_and_its_interval_and_without_delay_it_stands_in_the_table_alone():
     [axes] = plots_on(mini_sheets(section)["waiting"])
-    waits = [cell for cell in WAITS if delay_ms(cell)]
+    waits = [cell for cell in WAITS if cell.delay_ms]
     assert set(values_on(axes)) == {(cell.throughput_rps,) for cell in waits}
     assert {tuple(x for x, _ in whisker) for whisker in whiskers_on(axes)} == {cell.throughput.ends for cell in waits}
     assert len(table_of(section, CELLS).rows) == len(WAITS)
 
 
 def test_without_a_delay_there_is_no_chart():
-    run = with_summary(cells=tuple(cell for cell in WAITS if not delay_ms(cell)))
+    run = with_summary(cells=tuple(cell for cell in WAITS if not cell.delay_ms))
     assert draw(section, run) == {}
     assert table_of(section, CELLS, run)
 
