@@ -304,7 +304,7 @@ def _without_overloaded(row: Comparison) -> Comparison:
     ]
     if not lost or not row.metric.endswith("_ms"):
         return row
-    reason = f"{lost[0]} did not carry this load: it answered {85.5 if lost[0] == OVERLOADED[1] else 97.4}% of what was due"
+    reason = f"{lost[0]} did not carry this load: it answered {85.5 if lost[0] == OVERLOADED[1] else 97.4}% of what was offered"
     bare = replace(row, interval=None, launch_ratios=(), smallest_seen=None, reason=reason)
     return bare if row.role == "exploratory" else replace(bare, verdict="withheld")
 

@@ -3,7 +3,7 @@
 The model of a stack: 1 / throughput = overhead + (1 + slope) t for a prediction of t. A stack whose model did nothing but add its time
 would have a slope of 0; threads that wait while a prediction holds the interpreter, and caches that it leaves cold, give one above it.
 Overhead and slope are fitted in each launch by least squares of relative errors, every decade of t weighing alike: engines that take
-microseconds would else decide what is said of milliseconds. Without an engine of about a millisecond there is no slope.
+microseconds would else decide the result for milliseconds. Without an engine of about a millisecond there is no slope.
 
 The curve has the shape of that model and goes through what was measured: between two engines it is the fitted ratio, corrected by how
 far both lie off it. At each t, over launches, the Hodges-Lehmann estimate with its exact interval; at an engine that is its measured

@@ -280,7 +280,7 @@ def _overload_words(row: Comparison, measured: Measured, cells: Sequence[CellKey
     lost = next((cell for key in cells if (cell := measured.cells.get(key)) and not cell.carried), None)
     if lost is None:
         return ""
-    achieved = f"answered {lost.achieved_ratio or 0:.1%} of what was due"
+    achieved = f"answered {lost.achieved_ratio or 0:.1%} of what was offered"
     busy = f", busy for {lost.busy_share:.0%} of the time" if lost.busy_share is not None else ""
     return f"{lost.stack} did not carry this load: it {achieved}{busy}"
 

@@ -213,5 +213,5 @@ def _warn_of_method(method: str) -> Iterable[RunWarning]:
         yield RunWarning(
             "judged-anew",
             f"This run was planned for another method of taking ratios ({method}) and is judged by today's ({METHOD}).",
-            f"Its former tables are kept beside these, in former-{method}.",
+            f"Its former tables lie beside these, in former-{method}.",
         )

@@ -23,7 +23,7 @@ def judge_ladder(plan: Plan, slices: SlicesByCell, timing: Iterable[ServerTiming
     The model's step is compared with what the stack itself says of its time.
     """
     rows: list[LadderRow] = []
-    said_us = {row.stack: row.preprocess_us + row.predict_us for row in timing}
+    stated_us = {row.stack: row.preprocess_us + row.predict_us for row in timing}
     for part in plan.parts:
         for ladder in plan.ladders(part):
             for scenario in part.scenarios:
@@ -32,7 +32,7 @@ def judge_ladder(plan: Plan, slices: SlicesByCell, timing: Iterable[ServerTiming
                     rungs = [slices.get(CellKey(part.name, name, scenario, load), {}) for name in names]
                     if parse_load(load).is_open and all(rungs):
                         key = CellKey(part.name, ladder.stack, scenario, load)
-                        rows += _steps(key, rungs, plan.rules.levels["exploratory"], said_us.get(ladder.stack))
+                        rows += _steps(key, rungs, plan.rules.levels["exploratory"], stated_us.get(ladder.stack))
     return rows
 
 
@@ -50,7 +50,9 @@ def find_impossible(ladder: Iterable[LadderRow]) -> list[RunWarning]:
     ]
 
 
-def _steps(key: CellKey, rungs: Sequence[Mapping[int, Sequence[SliceRecord]]], level: float, said_us: float | None) -> Iterable[LadderRow]:
+def _steps(
+    key: CellKey, rungs: Sequence[Mapping[int, Sequence[SliceRecord]]], level: float, stated_us: float | None
+) -> Iterable[LadderRow]:
     """Yield server, framework and model of one stack, and their total; `rungs` are slices by launch: bare server, no model, whole."""
     launches = sorted(set.intersection(*(set(rung) for rung in rungs)))
     offered_rps = median_offered_rps(record for own in rungs[-1].values() for record in own)
@@ -60,7 +62,7 @@ def _steps(key: CellKey, rungs: Sequence[Mapping[int, Sequence[SliceRecord]]], l
         lows = cpu_us[lower] if lower is not None else [0.0] * len(launches)
         values = [high - low for high, low in zip(cpu_us[upper], lows, strict=True) if high is not None and low is not None]
         cpu = hodges_lehmann(np.array(values), level)
-        check_us = said_us if step == "model" else None
+        check_us = stated_us if step == "model" else None
         yield LadderRow(
             part=key.part,
             stack=key.stack,

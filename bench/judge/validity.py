@@ -131,7 +131,7 @@ def _generator_cpu_ratio(record: SliceRecord) -> float:
 def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
     if found.partial:
         yield RunWarning(
-            "partial", f"The run was stopped after {found.launches} launches; what it had measured is kept.", "Run it again to its end."
+            "partial", f"The run was stopped after {found.launches} launches; its finished launches are used.", "Run it again to its end."
         )
     gates = [gate for gate in found.gates if gate.gate not in FORMER_GATES]
     repeated = len({(gate.launch, gate.attempt) for gate in gates if gate.action == REPEATED})
@@ -139,7 +139,7 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
         yield RunWarning(
             "repeated-launches",
             f"Launches were repeated {repeated} time{'s' * (repeated != 1)} because of the load generator, not of a server.",
-            "Their samples are kept beside the others; the gates say why.",
+            "Their samples are saved and not used; the gates say why.",
         )
     marked = [gate for gate in gates if gate.action == MARKED]
     if _is_starved(found):
@@ -241,11 +241,11 @@ def _warn_of_cells(cells: Sequence[Cell], rules: Rules) -> Iterable[RunWarning]:
     if failed:
         kinds = (("errors", "wrong or failed answer"), ("unfinished", "unfinished request"))
         sums = [(sum(getattr(cell, name) for cell in failed), words) for name, words in kinds]
-        said = [f"{count:,} {words}{'s' * (count != 1)}" for count, words in sums if count]
+        counts = [f"{count:,} {words}{'s' * (count != 1)}" for count, words in sums if count]
         worst = max(failed, key=lambda cell: cell.errors + cell.unfinished)
         yield RunWarning(
             "errors",
-            f"{', '.join(said)}, most of them in {_name(worst)}.",
+            f"{', '.join(counts)}, most of them in {_name(worst)}.",
             f"A row with wrong answers, or without an answer to more than {rules.unanswered_share:.0%} of its requests, gets no verdict; "
             "find their cause in the servers.",
         )

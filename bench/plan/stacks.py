@@ -56,6 +56,7 @@ class Stack(Record):
     ready_timeout_s: Annotated[Whole, within(1, 3600)] = 30
     framework: Literal["Flask", "FastAPI", "none", "other"] = "other"
     server: str = "its own server"
+    server_note: str = ""
     label: str = ""
     engine: str = DEFAULT_ENGINE
     fixed: YesNo = False

@@ -197,7 +197,7 @@ class Recorder:
                 "ended": list(self._ended.values()),
                 "environment": self._machine,
                 "stacks": {
-                    name: {"framework": stack.framework, "server": stack.server, "engine": stack.engine, "label": stack.label}
+                    name: {key: getattr(stack, key) for key in ("framework", "server", "server_note", "engine", "label")}
                     for name, stack in plan.stacks.items()
                 },
                 "conditions": self._conditions,

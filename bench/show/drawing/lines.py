@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
 from bench.show.drawing import sheet as paper
-from bench.show.drawing.sheet import MARGIN, MUTED, NOTE_PT, TEXT, WIDTH, Key, Sheet
+from bench.show.drawing.sheet import MARGIN, NOTE_PT, TEXT, WIDTH, Key, Sheet
 
 _LEFT, _HEAD, _HEIGHT, _FOOT = 0.78, 0.28, 2.2, 0.6
 _APART_PT = 3
@@ -59,13 +59,12 @@ class Scale:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines over x, with a horizontal line at `limit` called `limit_name`."""
+    """Lines over x, with a dashed horizontal line at `limit`, which the heading names."""
 
     heading: str
     lines: Sequence[Line]
     y: Scale
     limit: float | None = None
-    limit_name: str = ""
 
 
 def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], fine_print: str) -> Sheet:
@@ -92,16 +91,6 @@ def draw_lines(title: str, subtitle: str, x: Scale, panels: Sequence[Panel], fin
         if panel.limit is not None:
             _draw_reaches(axes, panel.lines, panel.limit)
             axes.axhline(panel.limit, color=TEXT, linewidth=1, linestyle=(0, (3, 2)), zorder=2)
-            axes.annotate(
-                panel.limit_name,
-                (0.01, panel.limit),
-                (0, 2),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                fontsize=NOTE_PT,
-                color=MUTED,
-                va="bottom",
-            )
         top += _HEAD + _HEIGHT + _FOOT
     return sheet
 

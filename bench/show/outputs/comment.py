@@ -3,8 +3,7 @@
 from bench.records.names import row_labels
 from bench.records.numbers import prose
 from bench.show.finished import FinishedRun
-from bench.show.outputs.choices import choice_table
-from bench.show.outputs.markdown import answer_lines, cut, escape, table_lines
+from bench.show.outputs.markdown import answer_lines, choice_lines, cut, escape, shorten, table_lines
 from bench.show.words.tables import Table
 from bench.show.words.verdicts import metric_words, validity_line, verdict_mark, verdict_words
 
@@ -16,7 +15,7 @@ LONGEST_NAME = LONGEST // 2 - 5
 
 def render_comment(run: FinishedRun) -> str:
     """Return the comment; it does not grow with the number of stacks, nor with the length of their names."""
-    lines = [*answer_lines(run, LONGEST), *table_lines(_short(choice_table(run.answer)))]
+    lines = [*answer_lines(run, LONGEST), *choice_lines(run.answer, LONGEST)]
     judged = [row for row in run.summary.comparisons if row.role != "exploratory"]
     rows = tuple(
         (
@@ -28,10 +27,5 @@ def render_comment(run: FinishedRun) -> str:
         for row in judged
     )
     columns = ("contender / baseline", "metric", "ratio", "verdict")
-    lines += table_lines(_short(Table("Judged rows", columns, rows, frozenset({2})))) if rows else []
+    lines += table_lines(shorten(Table("Judged rows", columns, rows, frozenset({2})), LONGEST)) if rows else []
     return "\n".join([*lines, "", escape(validity_line(run.summary)), "", escape(run.fine_print), ""])
-
-
-def _short(table: Table) -> Table:
-    rows = tuple(tuple(cut(text, LONGEST) for text in row) for row in table.rows)
-    return Table(table.caption, table.columns, rows, table.numbers)

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from bench.records import Answer
 from bench.show.finished import FinishedRun
-from bench.show.outputs.choices import choice_table
+from bench.show.outputs.choices import choice_table, unmeasured_line
 from bench.show.section import Block, Picture, Section
 from bench.show.words.tables import Table
 from bench.show.words.verdicts import notices, validity_line
@@ -18,7 +20,7 @@ def render_markdown(run: FinishedRun, first: Picture | None, sections: Sequence[
     """Return the document."""
     lines = answer_lines(run)
     lines += _picture_lines(first) if first else []
-    lines += table_lines(choice_table(run.answer))
+    lines += choice_lines(run.answer)
     lines += ["", escape(f"{run.answer.small_print} {validity_line(run.summary)}")]
     for_reviewers = [section for section in sections if section.for_reviewers]
     for section in sections:
@@ -36,10 +38,22 @@ def render_markdown(run: FinishedRun, first: Picture | None, sections: Sequence[
 def answer_lines(run: FinishedRun, longest: int = sys.maxsize) -> list[str]:
     """Return question, notices and short answer, but for what the decision table says alone; each line at most so long."""
     lines = [f"# {escape(cut(run.answer.question, longest))}", ""]
-    told = notices(run.summary)
-    told = [*told[:MAX_ROWS], *([f"{len(told) - MAX_ROWS} more in the run's files."] if len(told) > MAX_ROWS else [])]
-    lines += [text for notice in told for text in (f"> **{escape(cut(notice, longest))}**", "")]
+    shown = notices(run.summary)
+    shown = [*shown[:MAX_ROWS], *([f"{len(shown) - MAX_ROWS} more in the run's files."] if len(shown) > MAX_ROWS else [])]
+    lines += [text for notice in shown for text in (f"> **{escape(cut(notice, longest))}**", "")]
     return [*lines, *(f"- {escape(cut(line.text, 4 * longest))}" for line in run.answer.lines if line.topic != "others")]
+
+
+def choice_lines(answer: Answer, longest: int = sys.maxsize) -> list[str]:
+    """Return the decision table, each of its texts at most so long, and what the run says nothing of."""
+    table, absent = choice_table(answer), unmeasured_line(answer)
+    lines = table_lines(shorten(table, longest)) if table.rows else []
+    return [*lines, *(["", escape(absent)] if absent else [])]
+
+
+def shorten(table: Table, longest: int) -> Table:
+    """Return a table whose texts are at most so long each."""
+    return replace(table, rows=tuple(tuple(cut(text, longest) for text in row) for row in table.rows))
 
 
 def cut(text: str, longest: int) -> str:

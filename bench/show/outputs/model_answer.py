@@ -6,7 +6,7 @@ from bench.records import AS_DEPLOYED, NEAR, BreakEven, Interval, Summary
 from bench.records.loads import parse_load
 from bench.records.names import Stacks, base_label, stack_label
 from bench.records.numbers import count_words, format_load, format_number, format_percent, level_words, prose
-from bench.show.topics.break_even import model_words, off_words, pair_name, threshold_words
+from bench.show.words.models import model_words, off_words, pair_name, threshold_words
 from bench.show.words.selection import UNLOADED, first_part
 
 CHANGES = (
@@ -35,7 +35,7 @@ def throughput_lines(row: BreakEven, model_ms: float, ratio: Interval, stacks: S
         both = " and ".join(f"{format_number(1e3 / took)} with {name}" for took, name in zip(took_ms, (contender, baseline), strict=True))
         lines.append(f"  By the fit: about {both}, on the cores of this run.")
     nearest = min(row.points, key=lambda point: abs(point.model_ms - model_ms))
-    off = f" It lies off the curve: {off_words(row, [nearest], stacks)}" if nearest.off_curve else ""
+    off = f" It lies off the curve: {off_words(row, nearest, stacks)}" if nearest.off_curve else ""
     measured = f"{prose(nearest.interval)} times"
     lines.append(f"  Measured nearest: a model of {format_number(nearest.model_ms)} ms ({nearest.engine}), {measured}.{off}")
     lines.append(f"  Model time from which they are less than {format_percent(NEAR)} apart: {threshold_words(row, row.near)}.")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from bench.show.drawing.inline_svg import inline_svg, theme_rules
 from bench.show.finished import FinishedRun
-from bench.show.outputs.choices import choice_table
+from bench.show.outputs.choices import choice_table, unmeasured_line
 from bench.show.section import Picture, Section
 from bench.show.words.verdicts import notices, validity_line
 
@@ -28,6 +28,7 @@ def render_page(run: FinishedRun, first: Picture | None, sections: Sequence[Sect
         run=run.name,
         answer=run.answer,
         choices=choice_table(run.answer),
+        unmeasured=unmeasured_line(run.answer),
         first=first,
         validity=validity_line(run.summary),
         notices=notices(run.summary),

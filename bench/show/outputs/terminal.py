@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.records import Answer
 from bench.records.folder import RunFolder
 from bench.show.finished import NO_ANSWER
+from bench.show.outputs.choices import unmeasured_line
 from bench.show.words.selection import headline_cells
 from bench.show.words.tables import terminal_table
 from bench.show.words.verdicts import notices, validity_line
@@ -33,6 +34,7 @@ def terminal_summary(folder: RunFolder, answer: Answer | None = None, columns: i
     known = [choice for choice in answer.choices if choice.standing in ("judged", "seen", "counted")]
     lines = [*notices(summary), *(line.text for line in answer.lines if line.topic != "others"), validity_line(summary), ""]
     lines += ["What to choose:", *(f"- {choice.service}: {choice.choose}" for choice in known), ""] if known else []
+    lines += [absent, ""] if known and (absent := unmeasured_line(answer)) else []
     cells = headline_cells(summary)[:MAX_CELLS]
     lines += [*terminal_table(cells), ""] if cells and not known else []
     ends = [f"{name + ':':10}{place}" for name, place in places.items()]

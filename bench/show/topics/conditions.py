@@ -58,9 +58,9 @@ def _facts_table(run: FinishedRun) -> Table:
 
 
 def _outcome_table(manifest: Mapping[str, Any]) -> Table:
-    """Return which parts ended early, as the plan allows them to, and every departure from it: what was not measured, and why."""
+    """Return which parts ended early, as the plan allows them to, and every deviation from it: what was not measured, and why."""
     rows = [("Ended early, as planned", text) for text in manifest["ended"]]
-    rows += [("Departure from the plan", text) for text in manifest["departures"]] or [("Departures from the plan", "none")]
+    rows += [("Deviation from the plan", text) for text in manifest["departures"]] or [("Deviations from the plan", "none")]
     return Table("What came of the plan", ("what", "which"), tuple(rows))
 
 

@@ -22,13 +22,13 @@ from bench.show.drawing.rows import Row, draw_amounts, rows_height
 from bench.show.drawing.sheet import Sheet
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
-from bench.show.words.selection import UNLOADED, equal_load, first_part, headline_cells, twins_of, widest_cells
+from bench.show.words.selection import UNLOADED, equal_load, first_part, headline_cells, own_load_cells, twins_of
 from bench.show.words.tables import Column, Table, cell_legend, cell_table, has_failed, make_table, numbers, percentile_words
 from bench.show.words.verdicts import state_words
 
 LATENCY_READING = (
     "Mark: p95, the time within which 95 % of the answers came. Line: from the median to p99. At the same offered load requests are sent "
-    "at fixed random times, answered or not, and time counts from when a request was due."
+    "at fixed random times, answered or not, and time counts from the scheduled start."
 )
 CURVE_READING = (
     "The same requests per second for every stack. In brackets: how busy that keeps the core of the baseline. Where a line rises steeply, "
@@ -51,7 +51,7 @@ def section(run: FinishedRun) -> Section:
     picture = Picture("latency", draw_latency(shown, run), LATENCY_READING) if any(cell.p95_ms for cell in shown) else None
     curve = _curve_cells(run)
     by_load = Picture("latency-by-load", draw_curve(curve, run), CURVE_READING) if curve else None
-    offered = widest_cells(run.summary, lambda cell: cell.offered_rps if parse_load(cell.load).is_own else None)
+    offered = own_load_cells(run.summary)
     rows = [row for row in run.summary.capacity if offered and (row.part, row.scenario) == (offered[0].part, offered[0].scenario)]
     limit = Picture("capacity", draw_capacity(rows, offered, run), CAPACITY_READING) if rows else None
     by_rate = (cell_table("All figures by offered rate", offered, run.stacks),) if offered else ()
@@ -139,7 +139,7 @@ def draw_curve(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
         texts.append(f"{' to '.join(both)} ms at {rates[own[0].load]:,.0f} requests per second")
     title = f"p95 by offered load: {', '.join(texts)}" if texts else "p95 by offered load"
     crossed = any(point.failed for line in lines for point in line.points)
-    subtitle = f"Response time: from when a request was due. Less is better. {cells[0].scenario}.{CROSS if crossed else ''}"
+    subtitle = f"Response time: from the scheduled start of a request. Less is better. {cells[0].scenario}.{CROSS if crossed else ''}"
     return draw_lines(state_words(run.summary) + title, subtitle, x, [panel], run.fine_print)
 
 
@@ -168,9 +168,7 @@ def draw_capacity(rows: Sequence[Capacity], cells: Sequence[Cell], run: Finished
         reach = (known.estimate, *known.ends) if known and known.ends else None
         lines.append(Line(stack_label(row.stack, run.stacks), points, look.colour, look.marker, look.style, reach))
     limit = rows[0].limit_p99_ms
-    panel = Panel(
-        "p99 of the response time, median of the launches", lines, Scale("ms, log scale", log=True), limit, f"limit: {limit:g} ms"
-    )
+    panel = Panel(f"p99, median of the launches; dashed: {limit:g} ms", lines, Scale("ms, log scale", log=True), limit)
     ranked = sorted((row for row in rows if row.capacity_rps), key=lambda row: row.capacity_rps or 0)
     texts = [capacity_words(row, run) for row in (*ranked[:1], *ranked[1:][-1:])]
     title = f"Requests per second with p99 within {limit:g} ms: {', '.join(texts)}" if texts else "p99 by offered load"

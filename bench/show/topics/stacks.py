@@ -14,7 +14,7 @@ from bench.show.drawing.sheet import Sheet
 from bench.show.drawing.throughput import throughput_row
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
-from bench.show.words.selection import first_part, headline_load, twins_of, widest_cells
+from bench.show.words.selection import first_part, headline_load, own_load_cells, twins_of, widest_cells
 from bench.show.words.tables import cell_table, has_failed
 from bench.show.words.verdicts import state_words
 
@@ -33,13 +33,12 @@ def section(run: FinishedRun) -> Section:
     sweep = Picture("users", draw_sweep(swept, run), SWEEP_READING) if any(cell.throughput_rps for cell in swept) else None
     table = (cell_table("All figures", cells, run.stacks),) if cells else ()
     by_users = (cell_table("All figures by users", swept, run.stacks),) if swept else ()
-    shown = {id(cell) for cell in (*cells, *swept, *first_part(run.summary))}
-    parts = dict.fromkeys(cell.part for cell in run.summary.cells if id(cell) not in shown and cell.delay_ms is None)
-    others = tuple(
-        cell_table(f"Part {part}", [cell for cell in run.summary.cells if cell.part == part], run.stacks)
-        for part in parts
-        if not any(parse_load(cell.load).is_own for cell in run.summary.cells if cell.part == part)
-    )
+    shown = {id(cell) for cell in (*cells, *swept, *first_part(run.summary), *own_load_cells(run.summary))}
+    parts: dict[str, list[Cell]] = {}
+    for cell in run.summary.cells:
+        if id(cell) not in shown and cell.delay_ms is None:
+            parts.setdefault(cell.part, []).append(cell)
+    others = tuple(cell_table(f"More figures of part {part}", own, run.stacks) for part, own in parts.items())
     blocks = (*make_block(picture, folded=table), *make_block(sweep, folded=by_users), *make_block(None, folded=others))
     return Section("stacks", "How many requests per second?", "other servers and settings, more users", (), blocks)
 
@@ -69,11 +68,8 @@ def draw_stacks(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
     )
     known = [cell for cell in plain if cell.throughput_rps]
     best = max(known, key=lambda cell: cell.throughput_rps or 0) if known else None
-    title = (
-        f"Most requests per second: {split_prose(best.throughput)[0]} with {stack_label(best.stack, run.stacks)}"
-        if best
-        else "No throughput"
-    )
+    what = "Requests per second, answered of what was offered" if parse_load(cells[0].load).is_open else "Most requests per second"
+    title = f"{what}: {split_prose(best.throughput)[0]} with {stack_label(best.stack, run.stacks)}" if best else "No throughput"
     levels = " / ".join(dict.fromkeys(words for cell in cells if (words := level_words(cell.throughput))))
     line = f" Line: the {levels} interval over {count_words(cells[0].launches, 'start')}." if levels else ""
     hidden = len(ordered) - len(plain) - len(tuned)

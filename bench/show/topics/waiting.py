@@ -11,7 +11,7 @@ from bench.show.drawing.sheet import Sheet
 from bench.show.drawing.throughput import throughput_row
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
-from bench.show.topics.break_even import model_words
+from bench.show.words.models import model_words
 from bench.show.words.tables import Column, Table, cell_table, make_table, numbers
 from bench.show.words.verdicts import state_words
 
@@ -40,8 +40,8 @@ def draw_waiting(cells: Sequence[Cell], run: FinishedRun) -> Sheet:
         rows += [Row(f"The other service answers after {delay} ms", ""), *(throughput_row(cell, run) for cell in own)]
     longest = [cell for cell in cells if cell.delay_ms == delays[0] and cell.throughput_rps]
     longest.sort(key=lambda cell: -(cell.throughput_rps or 0))
-    told = list(dict.fromkeys([*longest[:2], *longest[-1:]]))
-    texts = [f"{stack_label(cell.stack, run.stacks)} {split_prose(cell.throughput)[0]}" for cell in told]
+    named = list(dict.fromkeys([*longest[:2], *longest[-1:]]))
+    texts = [f"{stack_label(cell.stack, run.stacks)} {split_prose(cell.throughput)[0]}" for cell in named]
     users = parse_load(cells[0].load).users
     with_users = f", {count_words(users, 'user')}" if users else ""
     subtitle = (

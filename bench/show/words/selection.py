@@ -38,6 +38,11 @@ def equal_load(summary: Summary) -> str | None:
     return next((load.name for load in loads if load.is_open and not load.is_own), None)
 
 
+def own_load_cells(summary: Summary) -> list[Cell]:
+    """Return the cells under shares of each stack's own throughput, of the part with the most of these."""
+    return widest_cells(summary, lambda cell: cell.offered_rps if parse_load(cell.load).is_own else None)
+
+
 def widest_cells(summary: Summary, x: Callable[[Cell], float | None]) -> list[Cell]:
     """Return the cells, without second copies, of the part with the most values of x for one stack; none where they are too few to draw."""
     counts: dict[str, dict[str, set[float]]] = {}

@@ -28,9 +28,12 @@ FAILED_SHARE = 0.01
 # What a reader of a table of cells has to know, by column.
 CELL_LEGEND = (
     ("p50 to max", "of all settled requests of all launches; with users of the service time, from sending to the last byte"),
-    ("p50 to max, rate offered", "of the response time, from when a request was due; one never answered counts as longer than any other"),
+    (
+        "p50 to max, rate offered",
+        "of the response time, from the scheduled start of a request; one never answered counts as longer than any other",
+    ),
     ("too few", "too few samples for that percentile"),
-    ("achieved of due", "where a rate is offered: which share of it was answered in time"),
+    ("answered in time", "where a rate is offered: which share of it was answered in time"),
     ("CPU us (kernel)", "CPU time of the server's processes per request, with the kernel's share"),
     ("busy", "CPU time over wall time x the server's cores"),
 )
@@ -127,7 +130,7 @@ def cell_table(caption: str, cells: Sequence[Cell], stacks: Stacks) -> Table:
             ),
             numbers(f"requests per second{level}", [throughput_words(cell) for cell in cells]),
             numbers("level", [level_words(cell.throughput) or NO_FIGURE for cell in cells], not one_level),
-            numbers("achieved of due", [_share_words(cell.achieved_ratio) for cell in cells], any(cell.achieved_ratio for cell in cells)),
+            numbers("answered in time", [_share_words(cell.achieved_ratio) for cell in cells], any(cell.achieved_ratio for cell in cells)),
             numbers("p50 ms", [percentile_words(cell, cell.p50_ms, 0.5) for cell in cells]),
             numbers("p95 ms", [percentile_words(cell, cell.p95_ms, 0.95) for cell in cells]),
             numbers("p99 ms", [percentile_words(cell, cell.p99_ms, 0.99) for cell in cells]),

@@ -1,6 +1,6 @@
 """What tables and charts say of a comparison, and what stands beside the answer: verdicts, validity, noise. Takes records, gives text.
 
-Better and worse are said per metric, with what moved; exploratory rows have no verdict word.
+Better and worse are stated per metric, with what moved; exploratory rows have no verdict word.
 """
 
 import math
@@ -39,7 +39,7 @@ def verdict_words(row: Comparison) -> str:
 
 
 def verdict_mark(verdict: Verdict) -> str:
-    """Return the sign of a verdict: told apart by shape, never by colour; none where nothing is judged."""
+    """Return the sign of a verdict: each has a shape of its own, and colour says nothing; none where nothing is judged."""
     return _MARKS[verdict]
 
 
@@ -68,12 +68,13 @@ def state_words(summary: Summary) -> str:
 
 
 def validity_line(summary: Summary) -> str:
-    """Return the run's validity: A/A, launches that did not pass a gate with what was done, warnings by code."""
+    """Return the run's validity: A/A, launches that a gate found disturbed with what was done, warnings by code."""
     validity = summary.validity
     actions = Counter(action for _, _, action in {(gate.launch, gate.attempt, gate.action) for gate in validity.gates})
-    gates = "launches that tripped a gate: " + ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
+    counted = ", ".join(f"{count} x {action}" for action, count in sorted(actions.items()))
+    disturbed = f"launches disturbed by the machine or the load generator: {counted}" if actions else "no launch was disturbed"
     warnings = "warnings: " + ", ".join(dict.fromkeys(warning.code for warning in validity.warnings))
-    parts = [f"A/A {validity.aa.state}", gates if actions else "no gate tripped", warnings if validity.warnings else "no warnings"]
+    parts = [f"A/A {validity.aa.state}", disturbed, warnings if validity.warnings else "no warnings"]
     return f"{'Valid' if validity.valid else 'Not valid'}: {'; '.join(parts)}."
 
 
@@ -91,8 +92,8 @@ def noise_line(summary: Summary) -> str:
         if noise.slowest_ratio is not None and noise.fastest_ratio is not None
         else "",
     ]
-    said = "; ".join(filter(None, parts))
-    return f"Noise, which makes intervals wider: {said}." if said else ""
+    parts_text = "; ".join(filter(None, parts))
+    return f"Noise, which makes intervals wider: {parts_text}." if parts_text else ""
 
 
 def metric_words(row: Comparison) -> str:

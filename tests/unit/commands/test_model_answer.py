@@ -17,7 +17,7 @@ from bench.records import BreakEvenPoint, CurvePoint, Interval, Threshold
 from bench.records.folder import RunFolder
 from bench.records.numbers import prose
 from bench.show.outputs.model_answer import CHANGES
-from bench.show.topics.break_even import threshold_words
+from bench.show.words.models import threshold_words
 
 MINI = RunFolder.open(MINI_RUN)
 # Lines of an answer: of each pair, and after them.

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from run_variants import MINI_RUN, user_run
 
-from bench.judge.answer import DOCUMENTED, UNCLEAR, make_answer
+from bench.judge.answer import make_answer
+from bench.judge.choices import DOCUMENTED, UNCLEAR
 from bench.records import AS_DEPLOYED, SAME_SERVER, SERVER_ALONE, Interval, Validity
 from bench.records.folder import RunFolder
 from bench.records.price import Price
@@ -95,7 +96,7 @@ def test_a_withheld_row_is_no_evidence_beside_one_with_a_verdict():
 def test_where_no_row_is_judged_the_profile_that_judges_them_is_named():
     rows = tuple(replace(row, role="exploratory", verdict="not judged") for row in SUMMARY.comparisons)
     found = choice(replace(SUMMARY, comparisons=rows), "small model")
-    assert (found.standing, found.evidence) == ("not measured", "make bench PROFILE=quick measures it")
+    assert (found.standing, found.evidence) == ("not measured", "make bench PROFILE=quick")
 
 
 @pytest.mark.parametrize(
@@ -276,12 +277,12 @@ def test_what_a_run_has_not_measured_names_the_profile_that_does():
     found = {choice.topic: choice for choice in answer(bare).choices}
     measured = {topic: choice.evidence for topic, choice in found.items() if choice.standing == "not measured"}
     assert measured == {
-        "slow model": "make bench PROFILE=default measures it",
-        "handler": "make bench PROFILE=default measures it",
-        "waiting": "make bench PROFILE=thorough measures it",
-        "documentation": "make bench PROFILE=default measures it",
-        "dependencies": "make bench PROFILE=default measures it",
-        "health checks": "make bench PROFILE=thorough measures it",
+        "slow model": "make bench PROFILE=default",
+        "handler": "make bench PROFILE=default",
+        "waiting": "make bench PROFILE=thorough",
+        "documentation": "make bench PROFILE=default",
+        "dependencies": "make bench PROFILE=default",
+        "health checks": "make bench PROFILE=thorough",
     }
     assert not {line.topic for line in answer(bare).lines} & {"slow model", "handler"}
 

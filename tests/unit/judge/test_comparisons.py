@@ -334,7 +334,7 @@ def overloaded(load, *stacks, config=None, **fields):
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_that_did_not_carry_the_load_leaves_its_rows_no_latency_ratio_and_is_named_and_cpu_rows_stay(stack):
     rows, floor = overloaded("busy-40", stack)
-    words = f"{stack} did not carry this load: it answered 93.0% of what was due, busy for 97% of the time"
+    words = f"{stack} did not carry this load: it answered 93.0% of what was offered, busy for 97% of the time"
     for metric, verdict in (("p50_ms", "not judged"), ("p95_ms", "withheld"), ("p99_ms", "not judged")):
         assert (rows[metric].interval, rows[metric].launch_ratios) == (None, ())
         assert (rows[metric].verdict, rows[metric].reason) == (verdict, words)
@@ -348,8 +348,8 @@ def test_a_stack_that_did_not_carry_the_load_leaves_its_rows_no_latency_ratio_an
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"achieved_ratio": 0.0, "busy_share": 0.02}, "it answered 0.0% of what was due, busy for 2% of the time"),
-        ({"busy_share": None}, "it answered 93.0% of what was due"),
+        ({"achieved_ratio": 0.0, "busy_share": 0.02}, "it answered 0.0% of what was offered, busy for 2% of the time"),
+        ({"busy_share": None}, "it answered 93.0% of what was offered"),
     ],
 )
 def test_what_an_overloaded_stack_did_is_said_as_far_as_it_is_known(fields, words):

@@ -298,7 +298,7 @@ def test_a_run_that_was_cut_off_is_judged_by_the_launches_that_were_kept(config)
     judgement = judged(config, launches=3, partial=True)
     assert {cell.launches for cell in judgement.cells} == {3}
     assert [warning.text for warning in judgement.validity.warnings] == [
-        "The run was stopped after 3 launches; what it had measured is kept."
+        "The run was stopped after 3 launches; its finished launches are used."
     ]
 
 

@@ -81,6 +81,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         ready_timeout_s = 45
         framework = "Flask"
         server = "mine"
+        server_note = "one thread"
         label = "My server"
         engine = "spin-3ms"
         fixed = false
@@ -99,6 +100,7 @@ def test_every_key_of_a_stack_is_read(read, tmp_path):
         45,
         "Flask",
         "mine",
+        "one thread",
         "My server",
         "spin-3ms",
         fixed=False,

@@ -116,10 +116,10 @@ def test_launches_are_counted_by_part_with_their_repeats_and_the_share_of_time_u
 def test_what_came_of_the_plan_is_told_part_by_part():
     assert table_of(section, "What came of the plan").rows == (
         ("Ended early, as planned", "headline was precise enough after 12 of 14 launches"),
-        ("Departure from the plan", "ladder: 8 of 9 launches were measured, so that the run ends within 570 s"),
+        ("Deviation from the plan", "ladder: 8 of 9 launches were measured, so that the run ends within 570 s"),
     )
     assert table_of(section, "What came of the plan", with_manifest(ended=[], departures=[])).rows == (
-        ("Departures from the plan", "none"),
+        ("Deviations from the plan", "none"),
     )
 
 

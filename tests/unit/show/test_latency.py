@@ -191,7 +191,7 @@ def test_a_stack_that_did_not_keep_up_or_has_no_p95_is_a_cross_and_no_end_of_wha
 def test_capacity_is_drawn_over_the_p99_of_the_launches_with_the_limit():
     sheet, axes = chart_of("capacity")
     assert lines_on(axes)[: len(CAPACITY)] == [[(point.offered_rps, point.p99_ms) for point in row.points] for row in CAPACITY]
-    assert [text.get_text() for text in axes.texts] == ["limit: 10 ms"]
+    assert "p99, median of the launches; dashed: 10 ms" in texts_on(sheet)
     assert [LIMIT_MS, LIMIT_MS] in [list(line.get_ydata()) for line in axes.lines]
     assert marks_on(axes, "X") == []
     assert CROSS not in words_on(sheet)

@@ -63,7 +63,7 @@ def test_every_chart_is_an_image_with_a_name_once_and_how_to_read_it_below(drawn
     html = read_text(drawn.folder, "report.html")
     assert re.findall(r'<svg [^>]*role="img" aria-labelledby="([^"]+)-title"', html) == list(drawn.pictures)
     assert html.count("<svg") == len(drawn.pictures)
-    assert len(re.findall(r"<figure>\s*<svg.*?</svg>\s*<figcaption>How to read it: [A-Z]", html, re.DOTALL)) == len(drawn.pictures)
+    assert len(re.findall(r"<figure>\s*<svg.*?</svg>\s*<figcaption>[A-Z]", html, re.DOTALL)) == len(drawn.pictures)
 
 
 def test_notices_short_answer_and_decision_table_come_first_in_this_order(drawn):

@@ -93,11 +93,22 @@ def test_a_run_without_any_throughput_has_no_chart(name, tmp_path):
     assert draw(section, read_run(VARIANTS[name](tmp_path / "run"))) == {}
 
 
+def test_at_an_offered_rate_no_stack_is_said_to_answer_most(tmp_path):
+    title = draw(section, read_run(VARIANTS["open"](tmp_path / "run")))["stacks"].title
+    assert title.startswith("Requests per second, answered of what was offered: ")
+
+
 def test_parts_that_no_other_table_has_stand_in_tables_of_their_own():
-    """What requests that wait and rates of one's own came to stands beside their charts."""
+    """What requests that wait came to stands beside their chart."""
     parts = {cell.part for cell in CELLS}
-    shown = {part for part in parts if table_of(section, f"Part {part}:")}
+    shown = {part for part in parts if table_of(section, f"More figures of part {part}:")}
     assert (shown, parts - shown) == ({"ladder", "probes"}, {"headline", "sweep", "capacity", "enrich"})
+
+
+def test_of_two_parts_with_rates_of_their_own_the_second_has_a_table():
+    own = [cell for cell in CELLS if cell.part == "capacity" and cell.load.startswith("own-")]
+    run = with_summary(cells=(*CELLS, *(replace(cell, part="later") for cell in own[:2])))
+    assert len(table_of(section, "More figures of part later:", run).rows) == 2
 
 
 # --- more users -----------------------------------------------------------------------------------------------------

@@ -94,8 +94,8 @@ def test_every_kind_of_failure_that_there_is_has_a_column_and_errors_have_one_al
 
 
 def test_how_much_of_what_was_due_was_answered_is_told_where_a_rate_was_offered():
-    assert figures_of(changed(OPEN, achieved_ratio=0.8744))["achieved of due"] == "87.4 %"
-    assert "achieved of due" not in figures_of(SATURATED)
+    assert figures_of(changed(OPEN, achieved_ratio=0.8744))["answered in time"] == "87.4 %"
+    assert "answered in time" not in figures_of(SATURATED)
 
 
 @pytest.mark.parametrize(("field", "name"), [("busy_share", "busy"), ("p999_ms", "p99.9 ms")])

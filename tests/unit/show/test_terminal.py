@@ -69,7 +69,7 @@ def test_what_to_choose_is_listed_where_the_run_says_it():
     choices = tuple(Choice(topic, standing, service, f"what is {standing}", "because") for standing in standings)
     paragraphs = told(RunFolder.open(MINI_RUN), Answer("Which one?", (line,), choices, "small"))
     said = [f"- A small model: what is {standing}" for standing in standings[:3]]
-    assert paragraphs[1:-1] == [["What to choose:", *said]]
+    assert paragraphs[1:-1] == [["What to choose:", *said], ["Not measured in this run: A small model (because)."]]
 
 
 def test_a_run_tells_its_own_answer_where_no_other_is_given(tmp_path):

@@ -174,9 +174,10 @@ def test_validity_counts_launches_by_what_was_done_about_their_gates_and_names_e
     gates = (Gate(1, 1, "starved_slices_ratio", "all slices", 0.6, 0.5, "repeated"), *marked)
     warnings = tuple(RunWarning(code, "text", "step") for code in ("busy", "errors", "busy"))
     assert validity_line(make_summary(gates=gates, warnings=warnings)) == (
-        "Valid: A/A equal; launches that tripped a gate: 2 x kept and marked, 1 x repeated; warnings: busy, errors."
+        "Valid: A/A equal; launches disturbed by the machine or the load generator: 2 x kept and marked, 1 x repeated; "
+        "warnings: busy, errors."
     )
-    assert validity_line(make_summary(valid=False, aa="unequal")) == "Not valid: A/A unequal; no gate tripped; no warnings."
+    assert validity_line(make_summary(valid=False, aa="unequal")) == "Not valid: A/A unequal; no launch was disturbed; no warnings."
 
 
 @pytest.mark.parametrize(
