@@ -29,7 +29,7 @@ OVERLOADED = ("headline", "flask-gthread", "busy-40")
 BEHIND = ("headline", "fastapi-def", "busy-40")
 UNANSWERED = ("capacity", "fastapi-granian", "own-110")
 # What a profile measures beside cells and comparisons; not all do.
-FINDINGS = ("changes", "ladder", "break_even", "capacity", "knees", "server_timing", "complexity", "features", "probes")
+FINDINGS = ("changes", "ladder", "break_even", "capacity", "knees", "server_timing", "complexity", "features", "steps", "probes")
 OVERHEADS = ("contender_overhead_ms", "baseline_overhead_ms")
 SLOPES = ("contender_slope", "baseline_slope")
 TIMES = ("p50_ms", "p95_ms", "max_ms")

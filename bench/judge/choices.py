@@ -170,11 +170,14 @@ def _documentation(run: AnsweredRun) -> Choice:
     if not all(found.values()):
         return _absent(topic)
     choose = _one_of({stack: sum(row.has for row in rows) for stack, rows in found.items()}, run, "framework")
-    evidence = "; ".join(
-        f"{run.label(stack)}: {', '.join(_feature_words(row.feature, has=row.has) for row in rows)}" for stack, rows in found.items()
-    )
+    texts = [f"{run.label(stack)}: {', '.join(_feature_words(row.feature, has=row.has) for row in rows)}" for stack, rows in found.items()]
     names = tuple(RowName("features", contender=stack) for stack in AS_DEPLOYED)
-    return Choice(topic, "counted", SERVICES[topic], choose, evidence, names)
+    extensions = [step for step in run.summary.steps if step.by == "extension" and not any(row.has for row in found.get(step.stack, ()))]
+    for step in extensions[:1]:
+        framework = run.stacks.get(step.stack, {}).get("framework") or run.label(step.stack)
+        texts.append(f"{framework} has both with an extension and {step.added_lines + step.added_import_lines} lines of code")
+        names += (RowName("steps", contender=step.stack),)
+    return Choice(topic, "counted", SERVICES[topic], choose, "; ".join(texts), names)
 
 
 def _feature_words(feature: str, *, has: bool) -> str:

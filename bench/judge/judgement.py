@@ -26,6 +26,7 @@ from bench.plan.plan import METHOD, Plan
 from bench.plan.stacks import TWIN
 from bench.records import (
     AppCode,
+    AppStep,
     Cell,
     CellKey,
     Comparison,
@@ -204,6 +205,7 @@ def _summarise(
         server_timing=tuple(timing),
         complexity=tuple(read("complexity.csv", AppCode)),
         features=tuple(read("features.csv", Feature)),
+        steps=tuple(read("steps.csv", AppStep)),
         probes=tuple(probes),
     )
 

@@ -1,7 +1,7 @@
 """Development complexity of the two stacks of a run's first pair: their code, what it needs, how long it takes to import, features.
 
-Packages are counted for what application and server ask for by name. The shared model's own (NumPy, pydantic ...) are not among
-that, but what a framework asks for itself counts for it: pydantic for FastAPI.
+Packages are counted for what application and server import or ask for by name, with all that these need: pydantic for both. What the
+shared model alone needs (NumPy ...) is left out.
 """
 
 import statistics
@@ -12,14 +12,15 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import StackError
+from bench.errors import ConfigError, StackError
 from bench.measure.environment import Cores
 from bench.measure.packages import count_installed_bytes, find_distributions
 from bench.measure.probes import probe_stack
 from bench.measure.processes import pinned, server_environment
-from bench.measure.source_code import count_code, diff_sources, read_source
+from bench.measure.source_code import count_code, diff_sources, find_post_handler, read_source
+from bench.measure.steps import measure_steps
 from bench.plan.stacks import Stack
-from bench.records import AppCode, Feature
+from bench.records import AppCode, AppStep, Feature
 
 IMPORTS = 5
 IMPORT_TIMEOUT_S = 60
@@ -31,6 +32,7 @@ class Complexity(NamedTuple):
 
     code: list[AppCode]
     features: list[Feature]
+    steps: list[AppStep]
     diff: str
 
 
@@ -41,7 +43,8 @@ def measure_complexity(stacks: Sequence[Stack], cores: Cores, say: Callable[[str
     """
     code = [row for stack in stacks if (row := measure_code(stack, cores, say)) is not None]
     features = [feature for stack in stacks for feature in probe_stack(stack, cores)]
-    return Complexity(code, features, _diff(stacks, code))
+    steps = [step for stack in stacks for step in _measure_steps(stack, say)]
+    return Complexity(code, features, steps, _diff(stacks, code))
 
 
 def measure_code(stack: Stack, cores: Cores, say: Callable[[str], None]) -> AppCode | None:
@@ -49,7 +52,8 @@ def measure_code(stack: Stack, cores: Cores, say: Callable[[str], None]) -> AppC
     if stack.source is None or not stack.requires:
         return None
     try:
-        figures = count_code(read_source(stack.source))
+        source = read_source(stack.source)
+        figures = count_code(source)
         distributions = find_distributions(stack.requires)
         import_s = measure_import(stack, stack.source, cores)
     except (OSError, SyntaxError, UnicodeDecodeError, PackageNotFoundError, StackError) as error:
@@ -64,7 +68,16 @@ def measure_code(stack: Stack, cores: Cores, say: Callable[[str], None]) -> AppC
         installed_bytes=count_installed_bytes(distributions),
         import_s=import_s,
         imports=IMPORTS,
+        handler=find_post_handler(source),
     )
+
+
+def _measure_steps(stack: Stack, say: Callable[[str], None]) -> list[AppStep]:
+    try:
+        return measure_steps(stack)
+    except (OSError, SyntaxError, UnicodeDecodeError, PackageNotFoundError, ConfigError) as error:
+        say(f"{stack.name}: no figures of its steps. {error}")
+        return []
 
 
 def measure_import(stack: Stack, source: Path, cores: Cores) -> float:

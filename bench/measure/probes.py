@@ -4,7 +4,6 @@ A probe is data: the name of a feature, in words what is done, and the function 
 only what this application on this server did.
 """
 
-import ast
 import contextlib
 import signal
 import socket
@@ -21,7 +20,6 @@ from bench.measure.answers import read_value
 from bench.measure.environment import Cores
 from bench.measure.processes import POLL_S, RunningStack, count_listeners
 from bench.measure.services import launched_alone
-from bench.measure.source_code import find_handlers, read_source
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
 from bench.records import Feature
@@ -51,7 +49,7 @@ class Probe:
 
     feature: str
     words: str
-    ask: Callable[[RunningStack], Finding | None]
+    ask: Callable[[RunningStack], Finding]
 
 
 class Reply(NamedTuple):
@@ -72,8 +70,7 @@ def probe_stack(stack: Stack, cores: Cores) -> Iterator[Feature]:
     with launched_alone(stack, cores) as running:
         for probe in PROBES:
             finding = _try(probe, running)
-            if finding is not None:
-                yield Feature(stack.name, probe.feature, probe.words, finding.has, finding.found)
+            yield Feature(stack.name, probe.feature, probe.words, finding.has, finding.found)
 
 
 def ask_documentation(running: RunningStack) -> Finding:
@@ -164,18 +161,6 @@ def ask_keep_alive(running: RunningStack) -> Finding:
     return Finding(first.status == second.status == HTTPStatus.OK, f"{first.status} and {second.status}")
 
 
-def look_for_async_handlers(running: RunningStack) -> Finding | None:
-    """Look into the source; None if there is none or it has no routes, or cannot be read (which is told where it is counted)."""
-    if running.stack.source is None:
-        return None
-    try:
-        handlers = find_handlers(read_source(running.stack.source))
-    except (OSError, SyntaxError, UnicodeDecodeError):
-        return None
-    asynchronous = sum(isinstance(handler, ast.AsyncFunctionDef) for handler in handlers)
-    return Finding(asynchronous > 0, f"{asynchronous} of {len(handlers)} handlers") if handlers else None
-
-
 def ask_graceful_stop(running: RunningStack) -> Finding:
     """Stop the server while it reads a body.
 
@@ -213,7 +198,6 @@ PROBES = (
     Probe("methods named by 405", "PUT /predict is 405 with Allow", ask_wrong_method),
     Probe("request id echoed", "GET / with X-Request-ID is answered with it", ask_request_id),
     Probe("keep-alive", "two POST /predict on one connection are 200", ask_keep_alive),
-    Probe("async handlers", "inspected, not asked: handlers in the source are async def", look_for_async_handlers),
     Probe(
         "graceful stop",
         f"SIGTERM while a body is half sent: the request is 200 once it is whole, and the server ends within {STOP_TIMEOUT_S:g} s",
@@ -222,7 +206,7 @@ PROBES = (
 )
 
 
-def _try(probe: Probe, running: RunningStack) -> Finding | None:
+def _try(probe: Probe, running: RunningStack) -> Finding:
     try:
         return probe.ask(running)
     except TimeoutError:

@@ -1,7 +1,7 @@
 """The source of an application in figures, and how it differs from that of another.
 
-A source is a folder of Python files. A folder `variants` in it is left out: beside the parallel core of our two applications it holds
-further ones that serve other comparisons. The figures:
+A source is a folder of Python files. Its folders `variants` and `steps` are left out: they hold further
+applications, which serve other comparisons. The figures:
 
 - Source lines are radon's, which leave out blank lines and texts that stand alone (docstrings); comments are taken out first, since
   radon counts one between the lines of a statement as code.
@@ -14,6 +14,7 @@ further ones that serve other comparisons. The figures:
 import ast
 import difflib
 import io
+import textwrap
 import tokenize
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
@@ -23,7 +24,7 @@ from typing import NamedTuple
 from radon.raw import analyze
 from radon.visitors import ComplexityVisitor
 
-LEFT_OUT = "variants"
+LEFT_OUT = frozenset({"variants", "steps"})
 ROUTE_DECORATORS = frozenset({"route", "api_route", "get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket"})
 
 Source = Mapping[str, str]
@@ -44,7 +45,7 @@ class CodeFigures(NamedTuple):
 
 def read_source(folder: Path) -> Source:
     """Return the text of each file by its path in the folder; raise `OSError` or `UnicodeDecodeError` if one cannot be read."""
-    paths = sorted(path for path in folder.rglob("*.py") if LEFT_OUT not in path.relative_to(folder).parts)
+    paths = sorted(path for path in folder.rglob("*.py") if not LEFT_OUT & set(path.relative_to(folder).parts))
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in paths}
 
 
@@ -64,9 +65,14 @@ def count_code(source: Source) -> CodeFigures:
     )
 
 
-def find_handlers(source: Source) -> list[Function]:
-    """Return the functions that have a route; raise `SyntaxError` if a file is no Python."""
-    return [function for text in source.values() for function in _find_functions(text) if _count_routes(function)]
+def find_post_handler(source: Source) -> str:
+    """Return the text of the first handler of a POST, with its decorators; empty where there is none."""
+    for text in source.values():
+        for function in _find_functions(text):
+            if any(_method_of(decorator) == "post" for decorator in function.decorator_list):
+                lines = text.splitlines()[function.decorator_list[0].lineno - 1 : function.end_lineno]
+                return textwrap.dedent("\n".join(lines))
+    return ""
 
 
 def diff_sources(before: Path, after: Path) -> str:
@@ -90,23 +96,29 @@ def _own_complexity(function: Function) -> int:
     return complexity
 
 
-def _count_lines(text: str) -> int:
+def without_comments(text: str) -> list[str]:
+    """Return the lines of a file with their comments taken out."""
     lines = text.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    count: int = analyze("\n".join(lines)).sloc
+    return lines
+
+
+def _count_lines(text: str) -> int:
+    count: int = analyze("\n".join(without_comments(text))).sloc
     return count
 
 
 def _count_routes(function: Function) -> int:
-    return sum(_is_route(decorator) for decorator in function.decorator_list)
+    return sum(bool(_method_of(decorator)) for decorator in function.decorator_list)
 
 
-def _is_route(decorator: ast.expr) -> bool:
+def _method_of(decorator: ast.expr) -> str:
+    """Return by which method of an application or router a decorator makes a route; empty where it makes none."""
     if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute) and decorator.args):
-        return False
+        return ""
     path = decorator.args[0]
     is_path = isinstance(path, ast.Constant) and isinstance(path.value, str) and path.value[:1] in {"", "/"}
-    return is_path and decorator.func.attr in ROUTE_DECORATORS
+    return decorator.func.attr if is_path and decorator.func.attr in ROUTE_DECORATORS else ""

@@ -2,7 +2,7 @@
 
 from bench.records.answer import Answer, AnswerLine, Choice, RowName, Standing, Topic
 from bench.records.cells import Cell, Quantile, TimeKind, WarmUpPoint
-from bench.records.code import AppCode, Feature
+from bench.records.code import AppCode, AppStep, Feature, Worker
 from bench.records.comparisons import (
     AS_DEPLOYED,
     HIGHER_IS_BETTER,
@@ -51,6 +51,7 @@ __all__ = [
     "Answer",
     "AnswerLine",
     "AppCode",
+    "AppStep",
     "Bound",
     "BreakEven",
     "BreakEvenPoint",
@@ -88,6 +89,7 @@ __all__ = [
     "Validity",
     "Verdict",
     "WarmUpPoint",
+    "Worker",
     "far_end",
     "find_floor",
     "rate_of",

@@ -1,5 +1,7 @@
 """The code of the applications, and what probes found on their running servers. Units are in the names."""
 
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
 from bench.records.record import STRICT, Record
@@ -11,7 +13,7 @@ class AppCode(Record):
 
     `source_lines` are without blank lines, comments and docstrings; complexities are cyclomatic, their sum and the largest one.
     `packages` counts distributions with all that they need, `installed_bytes` is their size; `import_s` is the median of
-    `imports` fresh processes.
+    `imports` fresh processes. `handler` is the source of the first handler of a POST.
     """
 
     stack: str
@@ -28,6 +30,7 @@ class AppCode(Record):
     installed_bytes: int
     import_s: float
     imports: int
+    handler: str = ""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -39,3 +42,28 @@ class Feature(Record):
     probe: str
     has: bool
     found: str
+
+
+# Who does most of the work of a step.
+Worker = Literal["framework", "extension", "you"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class AppStep(Record):
+    """One of the small applications through which an API grows, see `measure.steps`. One row of steps.csv.
+
+    `lines` are source lines without imports, `import_lines` those of imports; `added_lines` and `added_import_lines` are the ones that
+    the step `after` does not have. `added_packages` are the distributions, with all that they need, that the step `after` does without.
+    """
+
+    stack: str
+    step: str
+    after: str
+    feature: str
+    by: Worker
+    how: str
+    lines: int
+    import_lines: int
+    added_lines: int
+    added_import_lines: int
+    added_packages: str

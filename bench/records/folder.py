@@ -2,9 +2,9 @@
 
 `results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
 repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv,
-server_timing.csv, complexity.csv, features.csv, adapters.diff, summary.json, charts/, report.html and report.md; `results/latest`
-points at the newest run. Files are the seams between rooms: measure writes the samples, slices.csv and what samples do not hold,
-judge writes the tables and summary.json, show writes the rest.
+server_timing.csv, complexity.csv, features.csv, steps.csv, adapters.diff, summary.json, charts/, report.html and report.md;
+`results/latest` points at the newest run. Files are the seams between rooms: measure writes the samples, slices.csv and what samples do
+not hold, judge writes the tables and summary.json, show writes the rest.
 """
 
 import contextlib

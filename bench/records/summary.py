@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.records.answer import Answer
 from bench.records.cells import Cell
-from bench.records.code import AppCode, Feature
+from bench.records.code import AppCode, AppStep, Feature
 from bench.records.comparisons import AaState, Comparison
 from bench.records.findings import BreakEven, Capacity, Knee, LadderRow, Probe
 from bench.records.record import STRICT, Flat, Interval, Record, adapter
@@ -142,6 +142,7 @@ class Summary(Record):
     complexity: tuple[AppCode, ...]
     features: tuple[Feature, ...]
     probes: tuple[Probe, ...] = ()
+    steps: tuple[AppStep, ...] = ()
     answer: Answer | None = None
 
 

@@ -16,7 +16,7 @@ from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.schedule import Turn
 from bench.plan.seconds import conclusion_s
-from bench.records import AppCode, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
+from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import RunFolder
 from bench.records.record import adapter
 
@@ -66,10 +66,11 @@ class Recorder:
         """Keep what stacks say of their own time."""
         self.folder.write_rows("server_timing.csv", list(rows), ServerTiming)
 
-    def keep_complexity(self, code: Sequence[AppCode], features: Sequence[Feature], diff: str) -> None:
-        """Keep the code of the applications, what probes found on their servers, and the difference of their sources."""
+    def keep_complexity(self, code: Sequence[AppCode], features: Sequence[Feature], steps: Sequence[AppStep], diff: str) -> None:
+        """Keep the code of the applications, what probes found on their servers, their steps, and the difference of their sources."""
         self.folder.write_rows("complexity.csv", code, AppCode)
         self.folder.write_rows("features.csv", features, Feature)
+        self.folder.write_rows("steps.csv", steps, AppStep)
         self.folder.write_text("adapters.diff", diff)
 
     def is_look(self, part: Part) -> bool:

@@ -22,12 +22,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Lines of Python under a name."""
+
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
 class Block:
-    """A picture and the tables below it; `folded` tables are opened by the reader."""
+    """A picture and the tables below it; `folded` tables are opened by the reader. `listings` stand side by side above all."""
 
     picture: Picture | None = None
     tables: tuple[Table, ...] = ()
     folded: tuple[Table, ...] = ()
+    listings: tuple[Listing, ...] = ()
 
 
 @dataclass(frozen=True)

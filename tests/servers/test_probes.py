@@ -1,20 +1,18 @@
 """What probes find on real servers, and on servers that have nothing of it: a cell is what came back, never what was expected."""
 
 import contextlib
-from dataclasses import replace
 
 import pytest
 
 from bench.measure import probes
 from bench.measure.environment import choose_cores
-from bench.measure.probes import PROBES, Finding, ask_graceful_stop, look_for_async_handlers, probe_stack
-from bench.measure.processes import RunningStack
+from bench.measure.probes import PROBES, Finding, ask_graceful_stop, probe_stack
 from bench.measure.ready import launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, load_stacks
 
 STACKS = load_stacks(BUNDLED_STACKS)
 CORES = choose_cores()
-DOCUMENTATION, SCHEMA, ASYNC = "interactive documentation", "OpenAPI schema", "async handlers"
+DOCUMENTATION, SCHEMA = "interactive documentation", "OpenAPI schema"
 OF_BOTH = {
     "validation errors that name the field": "422, /0/Sex",
     "errors as problem documents": "404 application/problem+json",
@@ -28,8 +26,8 @@ OF_BOTH = {
     "graceful stop": "200, then it ended",
 }
 OF_ONE = {
-    "flask": {DOCUMENTATION: (False, "404"), SCHEMA: (False, "404"), ASYNC: (False, "0 of 6 handlers")},
-    "fastapi": {DOCUMENTATION: (True, "200 text/html"), SCHEMA: (True, "200, 6 paths"), ASYNC: (True, "6 of 6 handlers")},
+    "flask": {DOCUMENTATION: (False, "404"), SCHEMA: (False, "404")},
+    "fastapi": {DOCUMENTATION: (True, "200 text/html"), SCHEMA: (True, "200, 6 paths")},
 }
 
 
@@ -61,7 +59,7 @@ def test_an_application_has_the_same_features_on_another_server(name):
 def test_a_server_that_answers_everything_with_one_body_has_none_of_what_an_application_adds():
     rows = list(probe_stack(STACKS["bare-asgi-uvicorn"], CORES))
     assert {row.stack for row in rows} == {"bare-asgi-uvicorn"}
-    assert [(row.feature, row.probe) for row in rows] == [(probe.feature, probe.words) for probe in PROBES if probe.feature != ASYNC]
+    assert [(row.feature, row.probe) for row in rows] == [(probe.feature, probe.words) for probe in PROBES]
     found = findings(rows)
     assert {feature for feature, (has, _) in found.items() if has} == {"HEAD on pages", "keep-alive", "graceful stop"}
     assert found["validation errors that name the field"] == (False, "200, the field is not named")
@@ -94,10 +92,3 @@ def test_a_server_that_ignores_the_signal_is_left_running_in_bounded_time(make_s
     with contextlib.ExitStack() as exits:
         [running] = launch_stacks([make_stub("deaf")], CORES.servers, tmp_path, exits)
         assert ask_graceful_stop(running) == Finding(has=False, found="200, still running after 0.5 s")
-
-
-def test_handlers_are_not_looked_for_in_a_source_that_has_none_or_cannot_be_read(make_stub, tmp_path):
-    for text in ("def serve(): ...", "def broken("):
-        (tmp_path / "app.py").write_text(text)
-        running = RunningStack(replace(make_stub(), source=tmp_path), 0, None, tmp_path, 0, "")  # it is not asked
-        assert look_for_async_handlers(running) is None, text

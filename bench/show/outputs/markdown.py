@@ -1,5 +1,6 @@
 """report.md: the report as a code host shows it: the answer, pictures, and the tables that carry it, long ones folded."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -7,12 +8,12 @@ from dataclasses import replace
 from bench.records import Answer
 from bench.show.finished import FinishedRun
 from bench.show.outputs.choices import choice_table, unmeasured_line
-from bench.show.section import Block, Picture, Section
+from bench.show.section import Block, Listing, Picture, Section
 from bench.show.words.tables import Table
 from bench.show.words.verdicts import notices, validity_line
 
 # A table of more rows is folded; rows beyond the most stand in the files.
-SOME_ROWS, MAX_ROWS = 6, 24
+SOME_ROWS, MAX_ROWS = 8, 24
 _ESCAPES = str.maketrans({**{sign: f"\\{sign}" for sign in "\\|*_`[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -76,10 +77,16 @@ def _picture_lines(picture: Picture) -> list[str]:
 
 
 def _block_lines(block: Block) -> list[str]:
-    lines = _picture_lines(block.picture) if block.picture else []
+    lines = [line for listing in block.listings for line in _listing_lines(listing)]
+    lines += _picture_lines(block.picture) if block.picture else []
     for table in block.tables:
         lines += table_lines(table) if len(table.rows) <= SOME_ROWS else _folded_lines(table)
     return lines
+
+
+def _listing_lines(listing: Listing) -> list[str]:
+    fence = "`" * (1 + max((len(ticks) for ticks in re.findall("`+", listing.code)), default=2))
+    return ["", f"{escape(listing.name)}:", "", f"{fence}python", listing.code, fence]
 
 
 def _folded_lines(table: Table) -> list[str]:

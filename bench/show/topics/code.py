@@ -2,40 +2,117 @@
 
 from collections.abc import Sequence
 
-from bench.records import AppCode, Feature, Resources
+from bench.records import AppCode, AppStep, Feature, Resources
 from bench.records.names import Stacks, stack_label
 from bench.records.numbers import NO_FIGURE, count_words, format_megabytes, format_number
 from bench.show.finished import FinishedRun
-from bench.show.section import Section, make_block
+from bench.show.section import Block, Listing, Section, make_block
 from bench.show.words.tables import Column, Table, make_table, numbers
 
 DOCS = "FastAPI's own /docs loads its page from another host; here a package serves it (fastapi-offline), so it works offline."
+STEPS = "Each step is a small application that runs by itself: make step STEP=predict APP=flask."
 # A property of a framework that a probe cannot ask for: what the source shows is a choice of this project.
 CHOSEN = ("async handlers",)
 
 
 def section(run: FinishedRun) -> Section:
-    """Return what each framework gives, and what the applications are made of."""
+    """Return the same route in both, what each step of an API takes, what only one of them has, and what the applications need."""
     summary = run.summary
     differ = differing(summary.features)
     same = [row for row in summary.features if row not in differ and row.feature not in CHOSEN]
-    blocks = make_block(
-        None,
-        feature_table("What only one of them has, as probed on the running servers", differ, run.stacks),
-        folded=(
-            code_table(summary.complexity, summary.resources, run.stacks),
-            feature_table("What is the same in both, as probed on the running servers", same, run.stacks),
+    blocks = (
+        *_listings(summary.complexity, run.stacks),
+        *make_block(None, steps_table(summary.steps, run.stacks), folded=(work_table(summary.steps, run.stacks),)),
+        *make_block(
+            None,
+            needs_table(summary.complexity, summary.resources, run.stacks),
+            feature_table("What only one of them has, as probed on the running servers", differ, run.stacks),
+            folded=(
+                code_table(summary.complexity, summary.resources, run.stacks),
+                feature_table("What is the same in both, as probed on the running servers", same, run.stacks),
+            ),
         ),
     )
-    notes = [code_notes(summary.complexity) if summary.complexity else "", DOCS if any(_is_docs(row) for row in summary.features) else ""]
+    notes = [
+        STEPS if summary.steps else "",
+        code_notes(summary.complexity) if summary.complexity else "",
+        DOCS if any(_is_docs(row) for row in summary.features) else "",
+    ]
     return Section(
         "code",
         "What does each framework give me?",
-        "features, lines, packages, the code itself",
+        "the same route, lines per feature, packages",
         (),
         blocks,
         " ".join(filter(None, notes)),
         run.diff,
+    )
+
+
+def _listings(rows: Sequence[AppCode], stacks: Stacks) -> tuple[Block, ...]:
+    """Return the handler that both are asked most, the baseline's first."""
+    listings = tuple(
+        Listing(f"{stacks.get(row.stack, {}).get('framework', row.stack)}, {row.source}/app.py", row.handler)
+        for row in reversed(rows)
+        if row.handler
+    )
+    return (Block(listings=listings),) if listings else ()
+
+
+def _by_step(steps: Sequence[AppStep]) -> tuple[list[str], dict[tuple[str, str], AppStep]]:
+    """Return the stacks of steps, the baseline first, and each step by stack and name."""
+    return list(dict.fromkeys(row.stack for row in steps))[::-1], {(row.stack, row.step): row for row in steps}
+
+
+def steps_table(steps: Sequence[AppStep], stacks: Stacks) -> Table:
+    """Return one line per step: for each stack the lines that it adds to the step before, and who does most of the work."""
+    names, found = _by_step(steps)
+    features = {row.step: row.feature for row in steps}
+    columns = [Column("what the API can do since then", list(features.values()))]
+    for name in names:
+        own = [found.get((name, step)) for step in features]
+        framework = stacks.get(name, {}).get("framework", name)
+        columns += [
+            numbers(f"{framework}, lines", [NO_FIGURE if row is None else f"+{row.added_lines + row.added_import_lines}" for row in own]),
+            Column("done by", [NO_FIGURE if row is None else row.by for row in own]),
+        ]
+    return make_table("The same API step by step: lines that each feature adds", columns)
+
+
+def work_table(steps: Sequence[AppStep], stacks: Stacks) -> Table:
+    """Return one line per stack and step: all lines, what was added to the step before, packages, and how the work is done."""
+    names, _ = _by_step(steps)
+    rows = sorted(steps, key=lambda row: names.index(row.stack))
+    return make_table(
+        "Each step: what it takes, and how it is done",
+        [
+            Column("step", [f"{stacks.get(row.stack, {}).get('framework', row.stack)}, {row.step}" for row in rows]),
+            Column("after", [row.after or NO_FIGURE for row in rows]),
+            numbers("lines", [str(row.lines) for row in rows]),
+            numbers("imports", [str(row.import_lines) for row in rows]),
+            numbers("lines added", [str(row.added_lines) for row in rows]),
+            numbers("imports added", [str(row.added_import_lines) for row in rows]),
+            Column("how it is done", [row.how for row in rows]),
+            Column("packages added", [row.added_packages or "none" for row in rows]),
+        ],
+    )
+
+
+def needs_table(rows: Sequence[AppCode], resources: Sequence[Resources], stacks: Stacks) -> Table:
+    """Return one line per stack: packages, their size, time to readiness, memory at rest."""
+    ordered = list(reversed(rows))
+    needs = {row.stack: row for row in resources}
+    own = [needs.get(row.stack) for row in ordered]
+    return make_table(
+        "What each needs",
+        [
+            Column("stack", [stack_label(row.stack, stacks) for row in ordered]),
+            numbers("lines of code", [f"{row.source_lines:,}" for row in ordered]),
+            numbers("packages", [f"{row.packages:,}" for row in ordered]),
+            numbers("their size, MB", [format_megabytes(row.installed_bytes) for row in ordered]),
+            numbers("start to readiness, s", [format_number(row.ready_s) if row else NO_FIGURE for row in own], any(own)),
+            numbers("memory at rest, MB", [format_megabytes(row.rest_rss_bytes) if row else NO_FIGURE for row in own], any(own)),
+        ],
     )
 
 
@@ -114,8 +191,8 @@ def code_notes(rows: Sequence[AppCode]) -> str:
     """Return how the figures were taken."""
     imports = count_words(max((row.imports for row in rows), default=0), "fresh process")
     return (
-        "Lines and complexity (McCabe's, by radon) are of the applications without variants. Packages: the framework and its server with "
-        f"all that these need; those of the shared model are left out. Import times are medians of {imports}."
+        "Lines and complexity (McCabe's, by radon) are of the applications without variants and steps. Packages: what application and "
+        f"server import, with all that these need; those of the shared model alone are left out. Import times are medians of {imports}."
     )
 
 

@@ -252,6 +252,12 @@ def test_documentation_is_of_the_framework_that_has_it(contender, baseline, chos
     assert (found.choose, found.standing) == (chosen, "counted")
 
 
+@pytest.mark.parametrize(("baseline", "is_named"), [(False, True), (True, False)])
+def test_what_an_extension_gives_is_named_where_the_framework_itself_has_none(baseline, is_named):
+    evidence = choice(with_documents(contender=True, baseline=baseline), "documentation").evidence
+    assert evidence.endswith("; Flask has both with an extension and 20 lines of code") == is_named
+
+
 @pytest.mark.parametrize(("contender", "baseline", "chosen"), [(16, 8, "Flask"), (8, 16, "FastAPI"), (8, 8, "either")])
 def test_the_fewest_packages_are_counted(contender, baseline, chosen):
     rows = [replace(row, packages=contender if row.stack == AS_DEPLOYED[0] else baseline) for row in SUMMARY.complexity]

@@ -1,9 +1,10 @@
 """The figures of a source and the difference of two, on small ones whose figures are counted by hand."""
 
-import pytest
-from serving import ROOT
+import textwrap
 
-from bench.measure.source_code import count_code, diff_sources, find_handlers, read_source
+import pytest
+
+from bench.measure.source_code import count_code, diff_sources, find_post_handler, read_source
 
 # 16 source lines: the import, 4 of VALUES, 6 of home, 5 of Box.
 APP = '''"""A docstring
@@ -104,13 +105,13 @@ def test_nothing_has_no_figures_and_fails_nowhere():
 def test_a_route_is_a_decorator_with_a_method_and_a_path(decorators, routes):
     source = {"app.py": f"{decorators}\ndef handle(): ...\n"}
     assert count_code(source).routes == routes
-    assert len(find_handlers(source)) == min(routes, 1)
 
 
-def test_a_source_is_read_from_a_folder_and_those_below_without_variants(write):
+def test_a_source_is_read_from_a_folder_and_those_below_without_variants_and_steps(write):
     folder = write("app", app="a", other="c")
     write("app/more", deep="d")
     write("app/variants", __init__="b", other="b")
+    write("app/steps", hello="b")
     (folder / "notes.txt").write_text("e")
     assert list(read_source(folder).items()) == [("app.py", "a"), ("more/deep.py", "d"), ("other.py", "c")]
 
@@ -134,6 +135,20 @@ def test_the_difference_is_that_of_files_of_one_name_in_their_order(write):
     assert diff_sources(before, before) == ""
 
 
-def test_our_two_applications_have_the_same_handlers_by_name():
-    flask, fastapi = ([handler.name for handler in find_handlers(read_source(ROOT / app))] for app in ("flask_app", "fastapi_app"))
-    assert flask == fastapi == ["home", "predict", "predict_proba", "livez", "readyz", "model"]
+def test_the_first_handler_of_a_post_is_found_with_its_decorators():
+    text = """
+    @app.get("/")
+    def home(): ...
+
+    def make(app):
+        @app.route("/first")
+        @app.post("/first")
+        async def first():
+            return 1
+
+    @app.post("/second")
+    def second(): ...
+    """
+    found = '@app.route("/first")\n@app.post("/first")\nasync def first():\n    return 1'
+    assert find_post_handler({"app.py": textwrap.dedent(text)}) == found
+    assert find_post_handler({"app.py": '@app.get("/")\ndef home(): ...\n'}) == ""

@@ -23,6 +23,7 @@ from bench.records import (
     RESULTS_SCHEMA,
     Aa,
     AppCode,
+    AppStep,
     Cell,
     Comparison,
     Feature,
@@ -56,6 +57,7 @@ FILES = {
     "server_timing.csv": ServerTiming,
     "complexity.csv": AppCode,
     "features.csv": Feature,
+    "steps.csv": AppStep,
 }
 SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from bench.measure.launches import LaunchResult
 from bench.plan.described import describe, hash_plan
 from bench.plan.schedule import schedule_run
 from bench.plan.seconds import conclusion_s
-from bench.records import AppCode, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
+from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import LATEST, RunFolder
 from bench.run import recorder as recorders
 from bench.run.recorder import Recorder
@@ -170,12 +170,14 @@ def test_what_is_measured_of_single_stacks_is_on_disk(make_recorder):
     features = [Feature("stub-good", "docs", "GET /docs", has=False, found="404")]
     recorder.keep_starts(iter(starts))
     recorder.keep_timing(iter(timing))
-    recorder.keep_complexity(code, features, "-old\n+new\n")
+    steps = [AppStep("stub-good", "hello", "", "It answers", "you", "By hand.", 5, 1, 5, 1, "flask")]
+    recorder.keep_complexity(code, features, steps, "-old\n+new\n")
     folder = recorder.folder
     assert folder.read_rows("starts.csv", StartUp) == starts
     assert folder.read_rows("server_timing.csv", ServerTiming) == timing
     assert folder.read_rows("complexity.csv", AppCode) == code
     assert folder.read_rows("features.csv", Feature) == features
+    assert folder.read_rows("steps.csv", AppStep) == steps
     assert folder.read_text("adapters.diff") == "-old\n+new\n"
 
 

@@ -7,7 +7,18 @@ from report_pages import RUN
 from sheets import with_summary
 
 from bench.records import Feature
-from bench.show.topics.code import CHOSEN, DOCS, code_notes, code_table, differing, feature_table, section
+from bench.show.topics.code import (
+    CHOSEN,
+    DOCS,
+    code_notes,
+    code_table,
+    differing,
+    feature_table,
+    needs_table,
+    section,
+    steps_table,
+    work_table,
+)
 
 SUMMARY, STACKS = RUN.summary, RUN.stacks
 FASTAPI, FLASK = SUMMARY.complexity
@@ -77,6 +88,47 @@ def test_the_notes_say_of_how_many_imports_the_times_are():
     assert code_notes([replace(FLASK, imports=1)]).endswith("Import times are medians of 1 fresh process.")
 
 
+# --- the same route, and the same API step by step ------------------------------------------------------------------
+
+
+def test_the_same_route_stands_side_by_side_the_baseline_first():
+    [flask, fastapi] = section(RUN).blocks[0].listings
+    assert (flask.name, fastapi.name) == ("Flask, flask_app/app.py", "FastAPI, fastapi_app/app.py")
+    assert flask.code.startswith('@app.post("/predict")\ndef predict()')
+    assert fastapi.code.startswith('@app.post("/predict")\nasync def predict(')
+    without = with_summary(complexity=tuple(replace(row, handler="") for row in SUMMARY.complexity))
+    assert not any(block.listings for block in section(without).blocks)
+
+
+def test_each_step_has_the_lines_that_it_adds_and_who_does_the_work_in_both():
+    table = steps_table(SUMMARY.steps, STACKS)
+    assert table.columns == ("what the API can do since then", "Flask, lines", "done by", "FastAPI, lines", "done by")
+    assert table.rows == (
+        ("Answers with a text", "+8", "framework", "+9", "framework"),
+        ("Refuses a wrong request", "+11", "you", "+5", "framework"),
+        ("Documents itself", "+20", "extension", "+3", "framework"),
+    )
+
+
+def test_a_step_that_one_side_alone_has_is_left_open_on_the_other():
+    alone = [row for row in SUMMARY.steps if (row.stack, row.step) != ("flask-gthread", "checked")]
+    assert steps_table(alone, STACKS).rows[1] == ("Refuses a wrong request", "-", "-", "+5", "framework")
+
+
+def test_how_a_step_is_done_and_with_which_packages_is_to_open():
+    table = work_table(SUMMARY.steps, STACKS)
+    assert [row[0] for row in table.rows[2:4]] == ["Flask, documented", "FastAPI, hello"]
+    assert table.rows[2][1:] == ("checked", "27", "4", "17", "3", "The extension does it.", "flask-openapi")
+    assert table.rows[-1][-1] == "none"
+
+
+def test_what_each_needs_is_packages_start_and_memory():
+    table = needs_table(SUMMARY.complexity, SUMMARY.resources, STACKS)
+    assert table.columns == ("stack", "lines of code", "packages", "their size, MB", "start to readiness, s", "memory at rest, MB")
+    assert table.rows[0] == ("Flask on gunicorn gthread", "151", "9", "4.8", "0.624", "62.8")
+    assert needs_table(SUMMARY.complexity, (), STACKS).columns == ("stack", "lines of code", "packages", "their size, MB")
+
+
 # --- features -------------------------------------------------------------------------------------------------------
 
 
@@ -102,8 +154,8 @@ def test_only_features_that_one_has_and_the_other_lacks_differ():
 def test_what_differs_is_shown_what_does_not_is_folded_and_a_choice_of_ours_is_neither():
     chosen = {name.replace(" ", "_"): (True, False) for name in CHOSEN}
     run = with_summary(features=features(docs=(True, False), limits=(True, True), cache=(False, False), **chosen))
-    [block] = section(run).blocks
-    [shown] = block.tables
+    block = section(run).blocks[-1]
+    shown = block.tables[-1]
     same = next(table for table in block.folded if table.caption.startswith("What is the same in both"))  # both lack a cache
     assert [row[0] for row in shown.rows] == ["docs"]
     assert [row[0] for row in same.rows] == ["limits", "cache"]
@@ -120,7 +172,7 @@ def test_where_the_documentation_comes_from_is_told_where_there_is_one(has, is_t
 
 def test_the_difference_of_the_applications_is_to_open_and_enough_for_the_topic():
     assert section(RUN).folded_text == RUN.diff
-    bare = with_summary(features=(), complexity=())
+    bare = with_summary(features=(), complexity=(), steps=())
     assert section(bare).blocks == ()
     assert not section(bare).is_empty
     assert section(replace(bare, diff="")).is_empty

@@ -15,7 +15,7 @@ from bench.show.drawing.sheet import drawing
 from bench.show.outputs.comment import render_comment
 from bench.show.outputs.markdown import MAX_ROWS, SOME_ROWS, answer_lines, cut, escape, render_markdown, table_lines
 from bench.show.report import make_sections
-from bench.show.section import Section, make_block
+from bench.show.section import Block, Listing, Section, make_block
 from bench.show.words.tables import Table
 
 # What a comment on a pull request may have.
@@ -67,6 +67,12 @@ def test_a_long_table_is_folded_below_its_caption(count, is_folded):
     assert ("<details><summary>A table</summary>" in text) == is_folded
     assert ("**A table**" in text) != is_folded
     assert text.count("</details>") == is_folded
+
+
+def test_a_listing_is_code_whatever_it_holds():
+    section = Section("name", "Heading", "answers", (), (Block(listings=(Listing("Flask", 'x = "```<b>"'),)),))
+    lines = render_markdown(RUN, None, [section]).splitlines()
+    assert lines[lines.index("Flask:") + 2 :][:3] == ["````python", 'x = "```<b>"', "````"]
 
 
 # --- report.md ------------------------------------------------------------------------------------------------------
