@@ -283,7 +283,7 @@ def test_a_stack_that_does_not_start_is_told_what_its_environment_lacks_and_whic
     monkeypatch.setenv("JAVA_HOME", "/java")
     last = refusal(tmp_path, Stack(name="broken", command=("{python}", "-m", "myapp", "{port}"))).splitlines()[-1]
     assert re.match(
-        r"The server does not get these variables of your shell: .*PYTHONPATH.*\. The key environment of a stack sets those that it needs\.",
+        r"The server does not get these variables of your shell: .*PYTHONPATH.*\. The key environment of a stack sets those",
         last,
     )
 
