@@ -339,7 +339,7 @@ def test_a_run_that_was_cut_off_before_it_was_judged_says_what_to_do(capsys, min
     (mini.path / "summary.json").unlink()
     assert main(["report", str(mini.path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line == f"bench: {mini.path} was cut off before it was judged; 'python -m bench judge {mini.path}' does that."
+    assert line == f"bench: {mini.path} was cut off before it was judged; 'python -m bench judge {mini.path}' judges it."
 
 
 # --- what is not asked for ------------------------------------------------------------------------------------------
