@@ -33,7 +33,7 @@ def answer(run: Path, model_ms: float) -> list[str]:
     folder = RunFolder.open(run)
     summary, manifest = folder.read_summary(), folder.read_manifest()
     if not summary.break_even:
-        message = f"{run} has no break-even part. Run 'make bench' (profile default or thorough) first."
+        message = f"{run} has no break-even part; run 'make bench' (profile default or thorough) first."
         raise ConfigError(message)
     longest_ms = max(row.longest_ms for row in summary.break_even)
     if not 0 <= model_ms <= longest_ms:
