@@ -1,7 +1,7 @@
-"""The scenarios for Locust's own web page, by hand: `locust -f bench/locustfile.py --host http://127.0.0.1:12345`.
+"""The scenarios for use by hand in Locust's own web page: `locust -f bench/locustfile.py --host http://127.0.0.1:12345`.
 
-Plain FastHttpUser, Locust's own statistics (whole milliseconds); each answer is checked. The bench itself does not use
-this file: it measures with `bench.measure.generator`. Choose scenarios with tags, for example `--tags predict-1`.
+The users are plain FastHttpUsers, and each answer is checked. The statistics are Locust's own, in whole milliseconds. The bench
+itself does not use this file: it measures with `bench.measure.generator`. Choose scenarios with tags, for example `--tags predict-1`.
 """
 
 from locust import FastHttpUser, tag, task
@@ -11,7 +11,7 @@ from bench.plan.expected import expected_answer
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
 
-# What either server answers with its default engine.
+# Either server with its default engine.
 DEFAULT_STACK = Stack(name="by hand", command=("started", "by", "hand", "on", "{port}"))
 
 

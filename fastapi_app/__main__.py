@@ -10,30 +10,30 @@ from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_s
 
 APP = "fastapi_app.docs:create_app"
 PROTOCOL = "fastapi_app.upgrade:DecliningProtocol"
-WORKER_TIMEOUT_S = 30  # as gunicorn's; by default a worker whose imports take 5 s is killed
+WORKER_TIMEOUT_S = 30  # as in gunicorn; by default a worker is killed if its imports take 5 s
 
 
 class Workers(Multiprocess):
-    """Worker processes that all serve one model, also those that are started again; HUP replaces them and the model."""
+    """Worker processes that all serve one model, also when started again; HUP replaces them and the model."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, options: Options) -> None:
         super().__init__(config, sockets=[listener])
         self._options = options
 
     def keep_subprocess_alive(self) -> None:
-        """Start ended workers again; our copy of their end of the pipe is closed first, else a dead one is waited for."""
+        """Start ended workers again. Our copy of their end of the pipe is closed first, or we would wait for a dead worker."""
         for process in self.processes:
             process.child_conn.close()
         super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
-        """Start the workers again, one by one, with the model that is in use now."""
+        """Start the workers again, one by one, with the model that is now in use."""
         self._options.export()
         super().handle_hup()
 
 
 def serve(options: Options) -> None:
-    """Serve on uvicorn until told to stop."""
+    """Serve on uvicorn until stopped."""
     listener = bind_socket(options)
     announce("FastAPI (uvicorn)", options)
     config = uvicorn.Config(

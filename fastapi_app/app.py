@@ -1,4 +1,4 @@
-"""The FastAPI application as FastAPI's own pages write one: a router, and a lifespan that loads the model."""
+"""The FastAPI application, written as in FastAPI's own documentation: a router, and a lifespan that loads the model."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ routes = APIRouter()
 
 
 async def get_service(request: Request) -> Service:
-    """Return the model of the application that answers."""
+    """Return the model of the current application."""
     service: Service = request.app.state.model
     return service
 
@@ -63,7 +63,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(options: Options | None = None) -> FastAPI:
-    """Return the application; without options it takes them from the environment (SERVE_ENGINE, ...)."""
+    """Return the application; without options they come from the environment (SERVE_ENGINE, ...)."""
     app = FastAPI(title="Titanic survival", lifespan=lifespan, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.options = options or read_environment()
     app.include_router(routes)

@@ -1,4 +1,4 @@
-"""The application with its page /docs from files of its own; FastAPI's page takes three from other hosts, and is empty without internet."""
+"""The application with local files for its page /docs: FastAPI's page loads three files from other hosts, and is empty without internet."""
 
 from importlib.resources import files
 
@@ -13,7 +13,7 @@ PAGE, FOLDER = "/docs", "/docs-files"
 
 
 def create_app() -> FastAPI:
-    """Return the application as it is served alone."""
+    """Return the application that `python -m fastapi_app` serves."""
     app = fastapi_app.create_app()
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != PAGE]
 

@@ -1,6 +1,6 @@
-"""What exact parity of the HTTP contract costs in FastAPI, on top of `app.py`: `make_strict(app)`.
+"""The code that exact parity of the HTTP contract needs in FastAPI, on top of `app.py`: `make_strict(app)`.
 
-The body is counted and judged in the order of the contract, and no more of it is taken than is needed; paths are matched to their last
+The body is counted and judged in the order of the contract, and only the needed part of it is read. Paths are matched to their last
 character, HEAD is GET without a body, and a request id is echoed.
 """
 
@@ -17,13 +17,13 @@ from shared_model import contract
 from shared_model.contract import Failure, Kind
 from shared_model.service import TIMINGS
 
-# What is taken of a body after its refusal, so that a client that sends a little too much can read why: bytes, and seconds.
+# The part of a refused body that is still read, so that a client that sends a little too much can read the answer: bytes, seconds.
 SURPLUS_BYTES = contract.MAX_BODY_BYTES
 SURPLUS_S = 2
 
 
 def make_strict(app: FastAPI, *, timing: bool = False) -> FastAPI:
-    """Return the application with the whole contract on top of what it does by itself; with `timing` it sends Server-Timing."""
+    """Return the application with the whole contract; with `timing` it sends Server-Timing."""
     app.router.redirect_slashes = False
     if timing:
         app.add_middleware(send_timing)
@@ -39,10 +39,10 @@ def strict(inner: ASGIApp) -> ASGIApp:
             await inner(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
-        if scope["path"].endswith("\n"):  # the pattern of a route ends with "$", which lets a last line feed through
+        if scope["path"].endswith("\n"):  # the pattern of a route ends with "$", which accepts a line feed at the end
             await problem_response(Failure(Kind.NOT_FOUND))(scope, receive, exchange.send)
             return
-        if scope["method"] == "POST":  # others may look for the end of the connection, and have no body that is judged
+        if scope["method"] == "POST":  # other methods may wait for the end of the connection, and have no body to judge
             receive = exchange.receive
         try:
             await inner({**scope, "method": "GET"} if exchange.is_head else scope, receive, exchange.send)
@@ -57,17 +57,17 @@ def strict(inner: ASGIApp) -> ASGIApp:
 
 
 class Exchange:
-    """One request and its answer: the body counted as it comes, the answer completed as it goes."""
+    """One request and its answer: it counts the body that comes, and completes the answer that goes."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._fields = dict(reversed(list(scope["headers"])))  # of fields of one name the first, as Starlette takes it
+        self._fields = dict(reversed(list(scope["headers"])))  # of fields with one name the first, as in Starlette
         self._size, self._has_more = 0, True
         self.is_head = scope["method"] == "HEAD"
         self.status = 0
 
     async def receive(self) -> Message:
-        """Return the next part of the body; raise `HTTPException`, all that FastAPI lets through, where the contract refuses it."""
+        """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through)."""
         try:
             if not self._size:
                 contract.judge_length(self._field(b"content-length"))
@@ -80,7 +80,7 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer: none of its body for HEAD, and not yet the end of it if the body of the request was too large."""
+        """Send a part of the answer: no body for HEAD, and not yet the end if the body of the request was too large."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._complete(message)
@@ -91,7 +91,7 @@ class Exchange:
         await self._send(message)
 
     async def end(self) -> None:
-        """Take a little more of a body that was too large, so that its client can read the answer; then end it, and the connection."""
+        """Read a little more of a body that was too large, so that its client can read the answer; then end answer and connection."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SURPLUS_S):
                 while self._has_more and self._size < contract.MAX_BODY_BYTES + SURPLUS_BYTES:
@@ -119,7 +119,7 @@ class Exchange:
 
 
 def send_timing(inner: ASGIApp) -> ASGIApp:
-    """Return the application behind a layer that sends the times of a prediction."""
+    """Return the application behind a layer that sends the times of a prediction as a header."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_timed(message: Message) -> None:

@@ -1,7 +1,8 @@
-"""A protocol for uvicorn that ignores an offer to switch to HTTP/2, as a server may (RFC 9110, 7.8); uvicorn's own loses the body.
+"""A protocol for uvicorn that ignores an offer to switch to HTTP/2, as a server may (RFC 9110, 7.8).
 
-Java's and Spring's default clients make that offer (`Upgrade: h2c`) with every request on a plain connection. httptools takes such a
-request for the last one of its connection and never delivers its body (Kludex/uvicorn#2722). When that is mended, this file can go.
+Java's and Spring's default clients make that offer (`Upgrade: h2c`) with every request on a plain connection. httptools, and so uvicorn's
+own protocol, takes such a request for the last one of its connection and never delivers its body (Kludex/uvicorn#2722). When that is
+fixed, this file can go.
 """
 
 import httptools
@@ -14,7 +15,7 @@ class DecliningProtocol(HttpToolsProtocol):
     """Reads a request that offers to switch to anything but WebSocket once more, without the offer."""
 
     def data_received(self, data: bytes) -> None:
-        """Read what came; each turn of the loop takes one offer out of it."""
+        """Read the received bytes; each turn of the loop removes one offer."""
         self._unset_keepalive_if_required()
         while True:
             try:
@@ -32,7 +33,7 @@ class DecliningProtocol(HttpToolsProtocol):
             return
 
     def on_headers_complete(self) -> None:
-        """Begin to answer, unless the request will be read once more."""
+        """Begin the answer, unless the request will be read once more."""
         if not self._is_declined():
             super().on_headers_complete()
 

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def serve(options: Options) -> None:
-    """Serve on gunicorn until told to stop."""
+    """Serve on gunicorn until stopped."""
     try:
         from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types, and there are systems without it
     except ImportError as error:
         message = f"gunicorn does not run on this system ({error}); --dev serves here, and on Windows WSL runs all of it."
         raise OptionError(message) from None
-    folder = temporary_folder()  # in which a worker shows that it lives
+    folder = temporary_folder()  # for the heartbeat files of the workers
     listener = bind_socket(options)
     announce("Flask (gunicorn)", options)
     settings = {
@@ -47,7 +47,7 @@ def serve(options: Options) -> None:
 
 def serve_dev(options: Options) -> None:
     """Serve on the development server; it restarts itself when a source file changes."""
-    app: Any = None  # the process that watches the files needs none; the one that it starts serves
+    app: Any = None  # the process that watches the files needs no application; the one that it starts serves
     if is_running_from_reloader():
         app = create_app()
         app.debug = True
@@ -58,10 +58,10 @@ def serve_dev(options: Options) -> None:
 
 
 class DevHandler(WSGIRequestHandler):
-    """Tells the application the address as it was sent; by then Python's server has made one slash of several."""
+    """Gives the application the address as it was sent: Python's server has already made one slash of several."""
 
     def make_environ(self) -> "WSGIEnvironment":
-        """Return what the application is told of a request."""
+        """Return the environment of a request, with the address as it was sent."""
         return {**super().make_environ(), "REQUEST_URI": self.requestline.split()[1]}
 
 

@@ -1,4 +1,4 @@
-"""The Flask application as Flask's own pages write one: a blueprint, and a factory that loads the model."""
+"""The Flask application, written as in Flask's own documentation: a blueprint, and a factory that loads the model."""
 
 from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
@@ -10,7 +10,7 @@ routes = Blueprint("model", __name__)
 
 
 def get_service() -> Service:
-    """Return the model of the application that answers."""
+    """Return the model of the current application."""
     service: Service = current_app.extensions["model"]
     return service
 
@@ -49,7 +49,7 @@ def model() -> ResponseReturnValue:
 
 
 def create_app(options: Options | None = None) -> Flask:
-    """Return the application; without options it takes them from the environment (SERVE_ENGINE, ...)."""
+    """Return the application; without options they come from the environment (SERVE_ENGINE, ...)."""
     app = Flask(__name__, static_folder=None)
     app.extensions["model"] = start_service(options or read_environment())
     app.register_blueprint(routes)

@@ -1,4 +1,4 @@
-"""An end to waiting for what a client sends, for servers that give the connection to the application and set no time of their own."""
+"""A time limit for reading from a client, for servers that give the connection to the application and have no limit of their own."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ LOOK_EVERY_S = 1.0
 
 
 class Deadline:
-    """The time that a block has for its connection."""
+    """The time limit of a block that reads from a connection."""
 
     def __init__(self, ends_s: dict[socket.socket, float], connection: socket.socket | None, end_s: float) -> None:
         self._ends_s, self._connection, self._end_s = ends_s, connection, end_s
@@ -24,9 +24,9 @@ class Deadline:
 
 
 class Deadlines:
-    """Ends the reading from a connection that takes longer than `limit_s`: what waits for it goes on as if the client had closed.
+    """Ends reads from a connection that take longer than `limit_s`: the reading code goes on as if the client had closed.
 
-    One thread per process looks each second. To keep the time of each read instead would not end a client that sends a byte now and then.
+    One thread per process looks each second. A limit for each single read would not end a client that sends a byte now and then.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -35,7 +35,7 @@ class Deadlines:
         self._watch: threading.Thread | None = None
 
     def over(self, connection: socket.socket | None) -> "Deadline":
-        """Return the time of a block that reads from a connection; without one there is no limit."""
+        """Return the time limit of a block that reads from a connection; there is none without a connection."""
         if connection is not None and self._watch is None:
             self._watch = threading.Thread(target=self._end_late_ones, daemon=True)
             self._watch.start()
@@ -51,6 +51,6 @@ class Deadlines:
 
 
 def read_no_more(connection: socket.socket) -> None:
-    """Close a connection for reading alone. An encrypted one goes on encrypting its answer, which its own method would end."""
+    """Close a connection for reading alone. An encrypted connection still encrypts its answer; its own `shutdown` would end that."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RD)

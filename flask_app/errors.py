@@ -1,4 +1,4 @@
-"""Everything that can go wrong, answered as application/problem+json."""
+"""All errors, answered as application/problem+json."""
 
 from flask import Flask, Response, json
 from flask.typing import ResponseReturnValue

@@ -1,7 +1,7 @@
-"""What exact parity of the HTTP contract costs in Flask, on top of `app.py`: `make_strict(app)`.
+"""The code that exact parity of the HTTP contract needs in Flask, on top of `app.py`: `make_strict(app)`.
 
-The body is counted and judged in the order of the contract, no thread waits for it for ever, paths with more slashes are other paths,
-OPTIONS is a method like any other, and a request id is echoed.
+The body is counted and judged in the order of the contract, and no thread waits for it for ever. Paths with more slashes are other
+paths, OPTIONS is a method like any other, and a request id is echoed.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ deadlines = Deadlines(contract.BODY_TIMEOUT_S)
 
 
 def make_strict(app: Flask, *, timing: bool = False) -> Flask:
-    """Return the application with the whole contract on top of what it does by itself; with `timing` it sends Server-Timing."""
+    """Return the application with the whole contract; with `timing` it sends Server-Timing."""
     app.request_class = StrictRequest
     app.url_map.merge_slashes = False
     for rule in app.url_map.iter_rules():
         (rule.methods or set()).discard("OPTIONS")
-    if timing:  # first, since what refuses a request ends the row of those that see it before its handler
+    if timing:  # first, since a function that refuses a request skips those after it
         app.before_request(begin_timing)
         app.after_request(send_timing)
     app.before_request(refuse_slashes)
@@ -38,7 +38,7 @@ class StrictRequest(Request):
     is_body_judged = False
 
     def get_json(self, *args: Any, **options: Any) -> Any:
-        """Return the document; raise `Failure` for one that is nested deeper than the parser goes, which Flask lets through."""
+        """Return the document; raise `Failure` if it is nested too deep for the parser, an error that Flask lets through."""
         try:
             return super().get_json(*args, **options)
         except RecursionError:
@@ -53,14 +53,14 @@ class StrictRequest(Request):
             contract.judge_body(len(body), self.environ.get("CONTENT_TYPE"), self.environ.get("HTTP_CONTENT_ENCODING"))
         except Failure as failure:
             if failure.kind is Kind.TOO_LARGE and "werkzeug.socket" in self.environ:
-                read_no_more(self.environ["werkzeug.socket"])  # it would take what is still sent after the answer, up to 10 GB of it
+                read_no_more(self.environ["werkzeug.socket"])  # Werkzeug would read on after the answer, up to 10 GB
             raise
         if len(body) < announced:
             raise Failure(Kind.MALFORMED)
         return body
 
     def read_in_time(self) -> bytes:
-        """Return the body as far as it is needed; raise `Failure` (MALFORMED) if it breaks off, which one that takes too long does too."""
+        """Return the needed part of the body; raise `Failure` (MALFORMED) if the body breaks off or takes too long."""
         connection = self.environ.get("gunicorn.socket") or self.environ.get("werkzeug.socket")  # granian keeps its own
         try:
             with deadlines.over(connection):
@@ -69,7 +69,7 @@ class StrictRequest(Request):
             raise Failure(Kind.MALFORMED) from error
 
     def close(self) -> None:
-        """Read a body that nobody asked for before the answer goes out; what a WSGI server does with the rest differs."""
+        """Read a body that no handler has read, before the answer goes out: WSGI servers treat an unread rest differently."""
         if not self.is_body_judged:
             with contextlib.suppress(Failure):
                 self.read_in_time()
@@ -77,14 +77,14 @@ class StrictRequest(Request):
 
 
 def refuse_slashes() -> None:
-    """Raise `Failure` for //predict, which Werkzeug takes for /predict, and its server for a host's name."""
+    """Raise `Failure` for //predict: Werkzeug takes it for /predict, and its server for the name of a host."""
     environ = request.environ
     if environ["PATH_INFO"].startswith("//") or environ.get("REQUEST_URI", "").startswith("//"):
         raise Failure(Kind.NOT_FOUND)
 
 
 def complete_headers(response: Response) -> Response:
-    """Name the methods that are allowed as the contract does, and echo the X-Request-ID that the client sent, if it may be."""
+    """Name the allowed methods as the contract does, and echo the client's X-Request-ID if the contract allows it."""
     if response.status_code == Kind.METHOD_NOT_ALLOWED.status:
         response.headers["Allow"] = contract.allowed_methods(response.headers.get("Allow", ""))
     request_id = request.environ.get("HTTP_X_REQUEST_ID")
@@ -94,7 +94,7 @@ def complete_headers(response: Response) -> Response:
 
 
 def begin_timing() -> None:
-    """Let the service put its times where `send_timing` finds them."""
+    """Give the service a list for its times, from which `send_timing` reads them."""
     TIMINGS.set([])
 
 

@@ -1,4 +1,4 @@
-"""The model that both servers serve: the names an adapter may use. Each is imported when it is first asked for."""
+"""The model that both servers serve: the names that an adapter may use. Each is imported at its first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ _HOMES = {**dict.fromkeys(_OPTIONS, "shared_model.options"), "Service": "shared_
 
 
 def __getattr__(name: str) -> Any:
-    """Return a name from its home; raise `AttributeError` if there is none of this name."""
+    """Return a name from its module; raise `AttributeError` if there is no such name."""
     if name not in _HOMES:
         message = f"module 'shared_model' has no attribute {name!r}"
         raise AttributeError(message)

@@ -1,10 +1,10 @@
-"""Save and load the trained model: one set of files, written as a whole, checked as a whole.
+"""Save and load the trained model: one set of files, written as a whole and checked as a whole.
 
-A model folder holds one set and a link to it: `current -> set-xxxx`. Saving writes a new set beside the old one and then
-moves the link, which is one atomic step: a reader sees the old set or the new one, never a mixture, and a failed training
-leaves the old set as it was. What a killed training left behind, the next one removes, and all sets but the one before: a server
-of several processes resolves the link once, so that all of them serve one set, and one that is started again still finds it.
-`SHA256SUMS` (the format of the sha256sum tool) covers every file of a set; what is checked is kept and used, no file is read twice.
+A model folder holds one set and a link to it: `current -> set-xxxx`. Saving writes a new set beside the old one and then moves the link,
+which is one atomic step. A reader sees the old set or the new one, never a mixture, and a failed training leaves the old set as it was.
+Each training removes all older sets except the one before, and the remains of a killed training. A server of several processes resolves
+the link once, so that all processes serve one set, and a process that is started again still finds it. `SHA256SUMS` (the format of the
+sha256sum tool) covers every file of a set. The checked content is the content used: no file is read twice.
 
     model.joblib, model_columns.joblib   the article's pair: estimator and its column names
     forest.joblib                        the estimator of the engine `forest`
@@ -50,19 +50,19 @@ PINNED_LIBRARIES = ("scikit-learn",)
 
 
 class ArtefactError(Exception):
-    """The model files in `folder` cannot be used; the message is one line that says why and what to do."""
+    """The model files in `folder` cannot be used; the message is one line with the reason and the remedy."""
 
     def __init__(self, reason: str, folder: Path) -> None:
         command = f"python -m shared_model.train --out {shlex.quote(str(folder))}"
         remedy = f"Run: {'make train' if folder == DEFAULT_FOLDER else command}"
         if is_set(folder):
-            remedy = "Start the server again, or send its main process HUP, so that it serves the set in use now."
+            remedy = "Start the server again, or send HUP to its main process, so that it serves the set in use now."
         super().__init__(f"{reason} {remedy}")
 
 
 @dataclass(frozen=True)
 class Serving:
-    """All that the default engine needs: weights of the logistic regression, one per column, and the filled-in age."""
+    """The data of the default engine: weights of the logistic regression, one per column, and the age for missing ages."""
 
     columns: tuple[str, ...]
     coefficients: tuple[FiniteFloat, ...]
@@ -74,7 +74,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class Artefacts:
-    """A checked set of model files, known by its `digest`, which is the SHA-256 of its checksums.
+    """A checked set of model files; its `digest` is the SHA-256 of its checksums.
 
     `load_estimator` reads a joblib file of the set when an engine asks for it.
     """
@@ -99,7 +99,7 @@ class Artefacts:
 def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: Mapping[str, Any]) -> None:
     """Write a whole set into `folder` and switch to it. `objects` are the joblib files by name.
 
-    Raises OSError if the folder cannot be written; the set that was there stays in use then.
+    Raises OSError if the folder cannot be written; the old set stays in use then.
     """
     import joblib  # noqa: PLC0415 - see load_estimator
 
@@ -134,22 +134,22 @@ def save_set(folder: Path, objects: Mapping[str, Any], serving: Serving, card: M
 
 
 def is_set(folder: Path) -> bool:
-    """Say whether a folder is named as one set of a model folder, rather than a model folder."""
+    """Whether a folder has the name of a set inside a model folder."""
     return folder.name.startswith(SET_PREFIX)
 
 
 def resolve_set(folder: Path) -> Path:
-    """Return the folder of the set that is in use in `folder` now; `folder` itself if it is a set or has none."""
+    """Return the folder of the set that is now in use in `folder`; `folder` itself if it is a set or has none."""
     link = folder / LINK
     if link.is_symlink():
         return folder / link.resolve().name
-    return link if link.is_dir() else folder  # a copy may have a folder for the link
+    return link if link.is_dir() else folder  # a copy may have a folder in place of the link
 
 
 def load_set(folder: Path = DEFAULT_FOLDER) -> Artefacts:
-    """Return the set in use in `folder`, or the set that it is, checked.
+    """Return the checked set in use in `folder`, which may also be a set itself.
 
-    Raises `ArtefactError` if it is missing, damaged or of other versions.
+    Raises `ArtefactError` if the set is missing, damaged or of other versions.
     """
     while True:
         current = resolve_set(folder)
@@ -158,7 +158,7 @@ def load_set(folder: Path = DEFAULT_FOLDER) -> Artefacts:
         except ArtefactError:
             if resolve_set(folder) == current:
                 raise
-            # Else a training has finished meanwhile and removed the set that was being read: read the new one.
+            # Else a training has finished meanwhile and removed the set that we were reading: read the new one.
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
@@ -176,7 +176,7 @@ def write_through(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Let one training at a time write to the folder, where the system has locks; a process that dies gives the lock back."""
+    """Let one training at a time write to the folder, if the system has locks; a process that dies releases the lock."""
     if fcntl is None:
         yield
         return

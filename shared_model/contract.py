@@ -1,6 +1,6 @@
 """The HTTP contract of both servers, without HTTP code: request and answer models, limits, failures as problem documents.
 
-Takes decoded JSON or its bytes, gives validated passengers or a `Failure`. The adapters decide nothing of this; they only carry it.
+It takes decoded JSON or its bytes and gives validated passengers or a `Failure`. The adapters only carry these and decide nothing.
 """
 
 import re
@@ -23,7 +23,7 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 PROBLEM_TYPE = "application/problem+json"
 READ_METHODS = "GET, HEAD"
 WRITE_METHODS = "POST"
-# How long a body may take to come where it holds a thread meanwhile; it is malformed then, as one that breaks off.
+# The time limit for a body whose reading occupies a thread; a later body is malformed, like one that breaks off.
 BODY_TIMEOUT_S = 20
 
 EXAMPLE: list[dict[str, Any]] = [
@@ -41,7 +41,7 @@ _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
 
 
 def plain_word(value: object) -> object:
-    """Return text trimmed, freed of one pair of quotes and in lower case; anything else as it is."""
+    """Return text trimmed, without one pair of quotes and in lower case; any other value as it is."""
     if not isinstance(value, str):
         return value
     word = value.strip()
@@ -51,7 +51,7 @@ def plain_word(value: object) -> object:
 
 
 def port_letter(value: object) -> object:
-    """Return a port of embarkation as its capital letter; anything that is no ASCII text as it is."""
+    """Return a port of embarkation as its capital letter; any value that is no ASCII text as it is."""
     word = plain_word(value)
     return word.upper() if isinstance(word, str) and word.isascii() else word  # "\u017f".upper() is "S"
 
@@ -83,17 +83,17 @@ class Probability(BaseModel):
 
 
 def is_json_type(content_type: str | None) -> bool:
-    """Say whether a request's Content-Type is JSON: `application/json` or `application/*+json`, parameters ignored."""
+    """Whether a request's Content-Type is JSON: `application/json` or `application/*+json`, parameters ignored."""
     return content_type is not None and _JSON_TYPE.fullmatch(content_type) is not None
 
 
 def is_identity(content_encoding: str | None) -> bool:
-    """Say whether a request's Content-Encoding leaves the body as it is."""
+    """Whether a request's Content-Encoding leaves the body as it is."""
     return content_encoding is None or content_encoding.strip().lower() in {"", "identity"}
 
 
 def allowed_methods(allow: str) -> str:
-    """Return the methods of a route exactly as the contract has them, from those that a framework lists."""
+    """Return the methods of a route as the contract lists them, from the list of a framework."""
     return WRITE_METHODS if "POST" in allow else READ_METHODS
 
 
@@ -105,7 +105,7 @@ def echoed_headers(request_id: str | None) -> dict[str, str]:
 
 
 def judge_length(content_length: str | None) -> int:
-    """Return the length that a request announces in bytes, 0 if it announces none; refuse one over the limit (413) or unreadable (400)."""
+    """Return the announced length of a body in bytes, 0 without one; raise `Failure` if it is over the limit (413) or unreadable (400)."""
     if not content_length:
         return 0
     if not (content_length.isascii() and content_length.isdecimal()):
@@ -117,9 +117,9 @@ def judge_length(content_length: str | None) -> int:
 
 
 def judge_body(size: int, content_type: str | None, content_encoding: str | None) -> None:
-    """Refuse a body, in the order of judgement, that is too large (413), not JSON by its headers (415) or empty (400).
+    """Raise `Failure` if a body is too large (413), not JSON by its headers (415) or empty (400), in this order.
 
-    `size` in bytes may end one byte beyond the limit: more need not be read.
+    `size` is in bytes; a body needs to be read only to one byte beyond the limit.
     """
     if size > MAX_BODY_BYTES:
         raise Failure(Kind.TOO_LARGE)
@@ -140,8 +140,8 @@ def validate_passengers(document: object) -> list[Passenger]:
 def parse(body: bytes) -> list[Passenger]:
     """Return the passengers of a body, decoded and validated in one step; raise `Failure` (MALFORMED or INVALID).
 
-    Faster than `json.loads` and `validate_passengers`, and narrower: UTF-8 without a byte order mark, no lone surrogates,
-    less deep nesting. What is not taken is malformed.
+    It is faster than `json.loads` and `validate_passengers`, but accepts less: only UTF-8 without a byte order mark, no lone surrogates,
+    less deep nesting. All else is malformed.
     """
     try:
         return PASSENGERS.validate_json(body)
@@ -155,12 +155,12 @@ def prediction_bytes(values: list[int]) -> bytes:
 
 
 def plain_errors(error: ValidationError) -> Sequence[Mapping[str, Any]]:
-    """Return what pydantic found, without what was sent."""
+    """Return pydantic's errors, without the values that were sent."""
     return error.errors(include_url=False, include_context=False, include_input=False)
 
 
 def invalid(faults: Sequence[Mapping[str, Any]], *, below: int = 0) -> "Failure":
-    """Return the failure of faults as pydantic lists them; their locations begin `below` levels deeper than the document."""
+    """Return the failure for pydantic's list of faults; their locations begin `below` levels deeper than the document."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return Failure(Kind.MALFORMED)
     return Failure(Kind.INVALID, [fault["loc"][below:] for fault in faults])
@@ -170,7 +170,7 @@ def invalid(faults: Sequence[Mapping[str, Any]], *, below: int = 0) -> "Failure"
 
 
 class Kind(Enum):
-    """What can go wrong with a request: HTTP status, title and detail of its problem document (RFC 9457)."""
+    """The kinds of failure of a request: HTTP status, title and detail of the problem document (RFC 9457)."""
 
     MALFORMED = (400, "Bad Request", "The body is not JSON. Send an array of passengers as JSON text in UTF-8.")
     NOT_FOUND = (404, "Not Found", "There is nothing at this address.")
@@ -190,7 +190,7 @@ class Kind(Enum):
 
     @classmethod
     def of_status(cls, status: int | None) -> "Kind":
-        """Return the kind of an error that a framework raised by itself; what has none of its own is malformed."""
+        """Return the kind of an error that a framework raised by itself; a status without a kind of its own is MALFORMED."""
         own = {kind.status: kind for kind in (cls.NOT_FOUND, cls.METHOD_NOT_ALLOWED, cls.TOO_LARGE, cls.NOT_JSON)}
         return own.get(status or 0, cls.MALFORMED)
 
@@ -207,7 +207,7 @@ _FIELDS: Mapping[str, str] = {
 
 
 class ListedError(NamedTuple):
-    """One fault of a request: JSON pointer (RFC 6901) and what is allowed there."""
+    """One fault of a request: JSON pointer (RFC 6901) and the allowed values there."""
 
     pointer: str
     message: str
@@ -236,7 +236,7 @@ class Failure(Exception):  # noqa: N818 - a request that fails is an outcome, no
         return {"Retry-After": str(RETRY_AFTER_S)} if self.kind is Kind.NOT_READY else {}
 
     def document(self) -> dict[str, Any]:
-        """Return the problem document. It holds our own constants and positions, never a value that was sent."""
+        """Return the problem document. It holds only our own constants and positions, never a value that was sent."""
         kind = self.kind
         document: dict[str, Any] = {"type": "about:blank", "title": kind.title, "status": kind.status, "detail": kind.detail}
         if self.errors:

@@ -1,7 +1,7 @@
-"""The engines: how a prediction is computed. All share the two steps `preprocess` and `predict_proba`.
+"""The engines: ways to compute a prediction. All share the two steps `preprocess` and `predict_proba`.
 
-`numpy`, `sklearn` and `pandas` are three ways to the same probabilities. `forest` is a heavier model; `article` is the path
-of the article's handler, which cleans nothing; `constant` and `spin-Xms` bracket the time a model may take.
+`numpy`, `sklearn` and `pandas` are three ways to the same probabilities. `forest` is a heavier model. `article` computes as the article's
+handler does, which cleans no input. `constant` computes nothing, and `spin-Xms` takes X ms longer.
 """
 
 import re
@@ -21,14 +21,14 @@ _SPIN = re.compile(r"spin-([0-9]{1,4}(?:\.[0-9]{1,3})?)ms")
 
 
 class EngineNameError(ValueError):
-    """There is no engine of this name; the message lists those there are."""
+    """There is no engine of this name; the message lists the known ones."""
 
     def __init__(self, name: str) -> None:
         known = ", ".join([*ENGINES, f"spin-Xms (X up to {MAX_SPIN_MS:g})"])
         super().__init__(f"There is no engine {name!r}; choose one of: {known}.")
 
 
-Prepared = Any  # what the first step hands to the second: an array, for the engine `constant` a number of passengers
+Prepared = Any  # from the first step to the second: an array, for the engine `constant` the number of passengers
 
 
 class Engine(Protocol):
@@ -106,7 +106,7 @@ class PandasEngine:
 
 
 class ArticleEngine(PandasEngine):
-    """What the article's handler computes: `get_dummies` on the request as it came, so nothing is filled or flagged."""
+    """The article's handler: `get_dummies` on the request as it came, so no missing value is filled or flagged."""
 
     def preprocess(self, passengers: Sequence[Passenger]) -> Rows:
         """Return a float array of shape (passengers, columns)."""
@@ -118,7 +118,7 @@ class ArticleEngine(PandasEngine):
 
 
 class ConstantEngine:
-    """No inference at all: the share of survivors in the training data, whoever asks."""
+    """No inference at all: always the share of survivors in the training data."""
 
     def __init__(self, artefacts: Artefacts) -> None:
         self._base_rate = artefacts.serving.base_rate
@@ -133,7 +133,7 @@ class ConstantEngine:
 
 
 class SpinEngine(NumpyEngine):
-    """The default engine and X milliseconds of busy CPU, counted on the clock of the thread that does the work."""
+    """The default engine and X milliseconds of busy CPU, by the CPU clock of the working thread."""
 
     def __init__(self, artefacts: Artefacts, spin_ms: float) -> None:
         super().__init__(artefacts)

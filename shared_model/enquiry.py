@@ -1,6 +1,6 @@
-"""What the `enrich` applications add to the contract: a passenger is asked for by number, and another service knows the record.
+"""The addition of the `enrich` applications to the contract: a request names a passenger by number, and another service has the record.
 
-That service is told how long to take, so that waiting for it can be measured.
+The request also says how long that service waits, so that the effect of waiting can be measured.
 """
 
 from typing import Annotated
@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 from shared_model.contract import Failure, Kind, Passenger
 
 UPSTREAM_TIMEOUT_S = 5
-# An application asks through several clients in turn, each with few connections: a client that pools 64 was found to take 6 ms of CPU
-# per request, in which it looks at each connection for every other one, where 64 clients took 0.6 ms and 16 took 0.7 ms.
+# An application asks through several clients in turn, each with few connections. A client with a pool of 64 took 6 ms of CPU per request,
+# since it scans all connections for each of them; 64 clients took 0.6 ms and 16 took 0.7 ms.
 CLIENTS = 16
 MAX_PASSENGER = 1_000_000
 MAX_DELAY_MS = 1000
@@ -19,14 +19,14 @@ _FOUND = 200
 
 
 class Enquiry(BaseModel):
-    """The body of `POST /enrich`: the number of a passenger, and how long the service that knows the record shall take."""
+    """The body of `POST /enrich`: the number of a passenger, and the delay of the service that has the record."""
 
     passenger: Annotated[int, Field(strict=True, ge=1, le=MAX_PASSENGER)]
     delay_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_DELAY_MS)]
 
     @property
     def path(self) -> str:
-        """Where the record is, below the address of the service."""
+        """The path of the record, below the address of the service."""
         return f"/passengers/{self.passenger}?delay_ms={self.delay_ms}"
 
 

@@ -19,22 +19,22 @@ DEFAULT_PORT = 12345
 MAX_PORT = 65535
 MAX_WORKERS = 64
 MAX_THREADS = 256
-# The trial behind this number: 8 and 16 threads gave the same throughput on one core, 1 and 2 gave less.
+# From a trial: 8 and 16 threads gave the same throughput on one core, 1 and 2 gave less.
 DEFAULT_THREADS = 8
 KEEP_ALIVE_S = 60
-# How long a server that is told to stop may take for the requests under way.
+# The time that a stopping server has for the requests under way.
 STOP_TIMEOUT_S = 8
 BACKLOG = 2048
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the way out where nothing else can be written
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - used if no other folder can be written
 
 
 class OptionError(Exception):
-    """A setting that cannot be used; the message is one line with the value and what to do."""
+    """A setting that cannot be used; the message is one line with the value and the remedy."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a server is started with."""
+    """The settings of a server."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -47,9 +47,9 @@ class Options:
     dev: bool = False
 
     def export(self) -> None:
-        """Put what `create_app` needs into the environment, for the processes that a server starts.
+        """Put the settings of `create_app` into the environment, for the processes that a server starts.
 
-        The model is the one that is in use in its folder now: all processes serve it, also those that are started later.
+        The model is the one now in use in its folder: all processes serve it, also those that are started later.
         """
         os.environ["SERVE_ENGINE"] = self.engine
         os.environ["SERVE_MODEL_DIR"] = str(self.model_dir if self.dev else resolve_set(self.model_dir))
@@ -69,7 +69,7 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
 
 
 def read_upstream(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the passenger service that SERVE_UPSTREAM sets; raise `OptionError` if it is none."""
+    """Return the address of the passenger service from SERVE_UPSTREAM; raise `OptionError` if it is no address."""
     address = environ.get("SERVE_UPSTREAM", "")
     if not address.startswith("http://"):
         message = f"SERVE_UPSTREAM is {address!r}; set it to the address of the passenger service, such as http://127.0.0.1:8001."
@@ -78,7 +78,7 @@ def read_upstream(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Options:
-    """Return the options of a command line; a wrong one ends the program with one clear line and exit status 2."""
+    """Return the options of a command line; a wrong option ends the program with one clear line and exit status 2."""
     parser = _Parser(prog=f"python -m {program}", description=f"Serve the Titanic model with {program}; stop it with Ctrl-C.")
     try:
         base = read_environment()
@@ -103,7 +103,7 @@ def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Opt
 
 
 def run_alone(program: str, serve: Callable[[Options], None], serve_dev: Callable[[Options], None]) -> None:
-    """Serve as the command line asks until told to stop; what cannot be done ends the program with one clear line."""
+    """Serve with the options of the command line until stopped; an `OptionError` ends the program with one clear line."""
     options = parse_arguments(program)
     options.export()
     try:
@@ -114,7 +114,7 @@ def run_alone(program: str, serve: Callable[[Options], None], serve_dev: Callabl
 
 
 def bind_socket(options: Options) -> socket.socket:
-    """Return a listening socket for the server; raise `OptionError` if the port cannot be had. There is no other port."""
+    """Return a listening socket for the server; raise `OptionError` if the port cannot be used. No other port is tried."""
     place = f"{options.host}:{options.port}"
     try:
         family, _, _, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
@@ -133,7 +133,7 @@ def bind_socket(options: Options) -> socket.socket:
 
 
 def temporary_folder() -> str:
-    """Return a folder for what the processes of a server share; raise `OptionError` if none can be written."""
+    """Return a folder for the shared files of a server's processes; raise `OptionError` if none can be written."""
     try:
         return tempfile.gettempdir()
     except FileNotFoundError:
@@ -144,13 +144,13 @@ def temporary_folder() -> str:
 
 
 def announce(server: str, options: Options) -> None:
-    """Say on standard output where the server listens."""
+    """Print the address of the server on standard output."""
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"{server} on http://{host}:{options.port} - stop with Ctrl-C.", flush=True)  # noqa: T201 - a command's answer
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is in --help."""
+    """Reports a mistake in one line; the usage is in --help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

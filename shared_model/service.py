@@ -15,15 +15,15 @@ from shared_model.options import Options
 
 SURVIVAL_THRESHOLD = 0.5
 SHOWN_DIGITS = 12
-# Where an adapter that sends Server-Timing puts a list, the service adds the value of that header for its request.
+# An adapter that sends Server-Timing puts a list here; the service appends the value of that header for its request.
 TIMINGS: ContextVar[list[str]] = ContextVar("timings")
 
 
 def start_service(options: Options) -> "Service":
-    """Return the service of a process that serves: it has said which model it has, or why none, and keeps the collector from looking at it.
+    """Return the service of a serving process, log its model or the reason for having none, and freeze all loaded objects.
 
-    What is loaded by then lives as long as the process. Frozen, it is not looked at again by each full collection of garbage, which stops
-    all requests (`docs/studies/garbage.py`); SERVE_FREEZE=0 leaves it out.
+    These objects live as long as the process. A full collection of garbage stops all requests (`docs/studies/garbage.py`); it no longer
+    walks frozen objects. SERVE_FREEZE=0 leaves the freeze out.
     """
     service = Service(options)
     print(service.describe(), file=sys.stderr, flush=True)  # noqa: T201 - the servers' log
@@ -34,7 +34,7 @@ def start_service(options: Options) -> "Service":
 
 
 class Service:
-    """The model behind both servers. Without usable model files it exists, but is not ready, and knows why."""
+    """The model behind both servers. Without usable model files the service exists, but is not ready, and knows the reason."""
 
     def __init__(self, options: Options) -> None:
         self._timing = options.timing
@@ -52,7 +52,7 @@ class Service:
         self._description = f"Process {os.getpid()} serves model {artefacts.digest[:SHOWN_DIGITS]} with engine {options.engine}."
 
     def describe(self) -> str:
-        """Return in a line which model this is, by the first digits of its checksum, or why there is none."""
+        """Return a line that names the model by the first digits of its checksum, or the reason why there is none."""
         return self._description
 
     def check_ready(self) -> Engine:
@@ -67,7 +67,7 @@ class Service:
         return self._card
 
     def predict(self, passengers: Sequence[Passenger]) -> list[int]:
-        """Return who survives, 0 = died, 1 = survived; raise `Failure` (NOT_READY) without a model."""
+        """Return the prediction for each passenger, 0 = died, 1 = survived; raise `Failure` (NOT_READY) without a model."""
         return [1 if p > SURVIVAL_THRESHOLD else 0 for p in self.predict_proba(passengers)]
 
     def predict_proba(self, passengers: Sequence[Passenger]) -> list[float]:

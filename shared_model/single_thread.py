@@ -1,7 +1,7 @@
-"""Hold BLAS and OpenMP to one thread. Import this before NumPy: the pools are sized when it loads.
+"""Limit BLAS and OpenMP to one thread. Import this before NumPy, whose import fixes the size of the thread pools.
 
-A serving process answers one request at a time per worker thread; a pool sized by the host's cores would make each
-prediction compete with itself, and make the stacks of a comparison unequal.
+A serving process answers one request at a time per worker thread. A pool as large as the number of cores would make each prediction
+compete with itself, and make the stacks of a comparison unequal.
 """
 
 import os

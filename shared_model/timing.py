@@ -1,4 +1,4 @@
-"""How long a prediction takes without any server: `python -m shared_model.timing ENGINE ... < BODY` prints JSON, ms by engine."""
+"""The time of a prediction without any server: `python -m shared_model.timing ENGINE ... < BODY` prints JSON, ms by engine."""
 
 import json
 import sys
@@ -16,10 +16,10 @@ LEAST_CALLS = 10
 
 
 class Timer:
-    """One engine that is timed round by round: how long all its predictions took, and how many there were."""
+    """One engine that is timed round by round: the total time and the number of its predictions."""
 
     def __init__(self, engine: Engine, passengers: Sequence[Passenger]) -> None:
-        """Predict once, so that what happens only the first time is not timed."""
+        """Predict once, so that work done only the first time is not timed."""
         self._engine, self._passengers = engine, passengers
         self._calls = self._total_ns = 0
         engine.predict_proba(engine.preprocess(passengers))
@@ -34,17 +34,17 @@ class Timer:
 
     @property
     def is_done(self) -> bool:
-        """Whether the time is known well enough."""
+        """Whether there were enough predictions, over a long enough time."""
         return self._calls >= LEAST_CALLS and self._total_ns >= LEAST_S * 1e9
 
     @property
     def ms(self) -> float:
-        """The mean time of one prediction, from checked passengers to probabilities, with its pauses: a server has them, too."""
+        """The mean time of one prediction in ms, from checked passengers to probabilities, pauses included: a server has them, too."""
         return self._total_ns / self._calls / 1e6
 
 
 def main(names: Sequence[str], body: bytes, folder: Path = DEFAULT_FOLDER) -> dict[str, float]:
-    """Return the time of each engine, by name, timed in turns; raises `EngineNameError` or `ArtefactError`."""
+    """Return the time of each engine in ms by name, timed in turns; raises `EngineNameError` or `ArtefactError`."""
     artefacts = load_set(folder)
     passengers = validate_passengers(json.loads(body))
     timers = {name: Timer(make_engine(name, artefacts), passengers) for name in names}

@@ -1,7 +1,7 @@
 """Train the model: `python -m shared_model.train [--data FILE] [--out DIR]`.
 
-Takes a CSV with the columns Age, Sex, Embarked and Survived, gives a set of model files (see `artefacts`). A file that
-cannot be used is refused in one line that names column, value and what is allowed; the old model stays.
+It takes a CSV with the columns Age, Sex, Embarked and Survived, and gives a set of model files (see `artefacts`). A file that cannot
+be used is refused in one line with the column, the value and the allowed values; the old model stays.
 """
 
 import argparse
@@ -31,11 +31,11 @@ DEFAULT_DATA = Path(__file__).parent / "data" / "titanic.csv"
 MIN_ROWS = 20
 MISSING_WORDS = {"", "na", "nan"}
 SEED = 20260101
-# Cross-validation: at most so many folds and repeats, at least so many folds, and between them as many as fit into so many rows in all.
-# With many passengers few fits are enough: what one fit says varies less, and each takes longer.
+# Cross-validation: the most folds and repeats, and the fewest folds; between them as many as fit into FITTED_ROWS rows in all. With many
+# passengers few fits are enough: the scores of a fit vary less, and each fit takes longer.
 FOLDS, REPEATS, LEAST_FOLDS = 10, 5, 3
 FITTED_ROWS = 500_000
-# Of so many passengers on, a training takes long enough that it is announced.
+# With this many passengers or more, a training takes long enough to be announced.
 MANY_ROWS = 10_000
 FOREST_TREES = 200
 UNMEASURED = "one outcome is too rare to cross-validate"
@@ -54,7 +54,7 @@ class DataError(Exception):
 
 
 class TrainingData(NamedTuple):
-    """What a training file holds: passengers as records of `INPUTS`, who survived (0 or 1), the file's name and SHA-256."""
+    """The content of a training file: passengers as records of `INPUTS`, survival (0 or 1), the file's name and SHA-256."""
 
     records: list[dict[str, Any]]
     survived: list[int]
@@ -63,11 +63,11 @@ class TrainingData(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, save and say what came of it; return the exit status."""
+    """Train, save and print the scores; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m shared_model.train", description="Train the model and save it for the servers.")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="CSV with Age, Sex, Embarked, Survived (default: the bundled one)")
     parser.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder for the model (default: the bundled one)")
-    parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
+    parser.add_argument("--quiet", action="store_true", help="print nothing if all is well")
     chosen = parser.parse_args(arguments)
     try:
         data = read_training_file(chosen.data)
@@ -191,7 +191,7 @@ def _read_target(line: int, text: str) -> int:
 
 
 def _read_number(text: str) -> float:
-    if "_" in text or not text.isascii():  # float() takes 1_000 and the digits of every script
+    if "_" in text or not text.isascii():  # float() accepts 1_000 and the digits of every script
         raise ValueError(text)
     return float(text)
 
@@ -216,13 +216,13 @@ def _check_enough(records: Sequence[Mapping[str, Any]], survived: Sequence[int])
 
 
 def count_folds(rows: int, rarest: int) -> tuple[int, int]:
-    """Return the folds and repeats of cross-validation for so many passengers, of whom the rarer outcome befell so many."""
+    """Return folds and repeats of cross-validation for `rows` passengers, of whom `rarest` had the rarer outcome."""
     fits = FITTED_ROWS // rows
     return min(FOLDS, max(LEAST_FOLDS, fits), rarest), min(REPEATS, max(1, fits // FOLDS))
 
 
 def _cross_validate(model: LogisticRegression, rows: Rows, target: npt.NDArray[np.int_]) -> dict[str, Any]:
-    """Return the scores of repeated stratified cross-validation; None where an outcome is too rare to be split."""
+    """Return the scores of repeated stratified cross-validation; None if an outcome is too rare to be split."""
     folds, repeats = count_folds(len(target), int(np.bincount(target).min()))
     scores: dict[str, float | int | None] = {"folds": folds, "repeats": repeats, "accuracy": None, "log_loss": None}
     if folds > 1:

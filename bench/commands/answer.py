@@ -1,4 +1,4 @@
-"""`python -m bench answer`: what a run says for a model of the reader's own, from its break-even curve and what was measured beside it."""
+"""`python -m bench answer`: what a run predicts for the reader's own model, from its break-even curve and related measurements."""
 
 import argparse
 from pathlib import Path
@@ -20,15 +20,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Say it."""
+    """Print the answer."""
     print("\n".join(fold(answer(chosen.run, chosen.model_ms), terminal_columns())))
     return 0
 
 
 def answer(run: Path, model_ms: float) -> list[str]:
-    """Return in lines what to expect of a model that takes `model_ms` per request.
+    """Return the lines that say what to expect of a model that takes `model_ms` per request.
 
-    Raises `ConfigError` where the run has no curve, or none as far as that: it is not read beyond what was measured.
+    Raises `ConfigError` if the run has no curve, or if `model_ms` lies beyond the measured part of it.
     """
     folder = RunFolder.open(run)
     summary, manifest = folder.read_summary(), folder.read_manifest()

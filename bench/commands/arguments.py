@@ -15,7 +15,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
 
 
 def add_price(command: argparse.ArgumentParser) -> None:
-    """Take the price that money is reckoned with."""
+    """Take the price for the calculation of money."""
     usual = Price()
     shares = " and ".join(f"{share:g}" for share in usual.utilisations)
     command.add_argument(
@@ -28,5 +28,5 @@ def add_price(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SHARE",
-        help=f"share of its time for which a paid core works; may be given several times (default: {shares})",
+        help=f"share of its time in which a paid core works; can be given several times (default: {shares})",
     )

@@ -1,7 +1,7 @@
-"""`python -m bench calibrate`: how fast is the load generator? Its lean client and Locust's FastHttpUser, in turns.
+"""`python -m bench calibrate`: how fast is the load generator? It measures its lean client and Locust's FastHttpUser in turns.
 
-Both are asked against a server that does nothing, check every answer and keep the stamps of every request;
-both have one core, and the server another.
+Both clients ask a server that does nothing, check every answer and record the time stamps of every request.
+Both run on one core, and the server runs on another.
 """
 
 import argparse
@@ -39,7 +39,7 @@ PACE = Pace(SLICE_MS, settle_ms=0, min_answers=0, drains_per_slice=0, max_slice_
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Take the form of the answer."""
+    """Take the form of the output."""
     command.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -107,11 +107,11 @@ def _describe(figures: dict[str, Any]) -> Iterable[str]:
         launches = figures[f"{client}_launch_rps"]
         spread = f"median of {len(launches)} launches, {min(launches):,} to {max(launches):,}"
         yield f"{label:13} {figures[f'{client}_rps']:>8,} req/s   ({spread})"
-    yield f"The lean client is {figures['ratio']} times as fast, on one core, with answers checked and stamps kept on both."
+    yield f"The lean client is {figures['ratio']} times as fast. Each has one core, checks answers and records time stamps."
     if figures["fastest_stack"]:
         yield (
             f"Headroom over the fastest stack of the newest run ({figures['fastest_stack']}, {figures['fastest_stack_rps']:,} req/s): "
             f"{figures['headroom']} times."
         )
     if not figures["pinned"]:
-        yield "Client and server shared their cores: this machine does not allow to keep them apart, so both figures are too low."
+        yield "Client and server shared their cores, since this machine cannot keep them apart: both figures are too low."

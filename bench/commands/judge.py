@@ -1,4 +1,4 @@
-"""`python -m bench judge`: judge a run again from its samples, also one that was cut off."""
+"""`python -m bench judge`: judge a run again from its samples, even if it was cut off."""
 
 import argparse
 import shlex

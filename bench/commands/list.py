@@ -12,13 +12,13 @@ STACKS = Path(__file__).parents[1] / "stacks.toml"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Take the folder of the runs, and the profile whose plan is asked for."""
+    """Take the folder of the runs, and the profile whose plan is printed."""
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the runs are (default: %(default)s)")
     command.add_argument("--plan", choices=profile_purposes(), metavar="PROFILE", help="print how long each part of this profile will take")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the lists, or the plan that is asked for."""
+    """Print the lists, or the plan of one profile."""
     if chosen.plan:
         from bench.commands.planned import known_rates, plan_lines
         from bench.plan.plan import make_plan
@@ -29,7 +29,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def print_lists(results: Path) -> int:
-    """Print what there is. No stack is checked here: that would take longer than to print it."""
+    """Print all profiles, stacks, scenarios and runs. No stack is checked here: that would take longer than to print it."""
     print("Profiles")
     for name, purpose in profile_purposes().items():
         print(f"  {name:18} {purpose}")

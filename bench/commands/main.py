@@ -1,6 +1,6 @@
 """The command line: one module for each command. `main` turns every expected failure into one line and an exit status.
 
-A command's own module, and what it needs, is imported only when it is the one that is asked for.
+A command's own module is imported only when that command is run, and so are the modules that it needs.
 """
 
 import argparse
@@ -13,16 +13,16 @@ from typing import NoReturn
 
 from bench.errors import BenchError, Interrupted
 
-# Name -> what it does; each is `bench.commands.NAME` with `add_arguments(parser)` and `run(chosen)`.
+# Name -> what the command does; each is `bench.commands.NAME` with `add_arguments(parser)` and `run(chosen)`.
 COMMANDS: Mapping[str, str] = {
     "run": "measure, compare and write a report",
     "report": "draw charts and report of a run again",
     "judge": "judge a run again from its samples",
-    "answer": "say what to expect of a model of yours",
+    "answer": "say what to expect of your own model",
     "list": "list stacks, scenarios, profiles and runs",
-    "verify": "let the bench prove itself",
+    "verify": "test the bench itself against servers with known behaviour",
     "calibrate": "measure the load generator itself",
-    "readme": "write the README's part on the reference run anew",
+    "readme": "rewrite the README's part on the reference run",
 }
 
 
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen = make_parser(words[:1]).parse_args(words)
             status: int = import_module(f"bench.commands.{chosen.command}").run(chosen)
         finally:
-            sys.stdout.flush()  # of help, too, while a closed pipe can still be caught
-    except BrokenPipeError:  # the reader of our output has left; there is nobody to tell
+            sys.stdout.flush()  # also the text of --help, while a closed pipe can still be caught
+    except BrokenPipeError:  # the reader of our output has left, so no message would arrive
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Interrupted as error:
@@ -52,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, without the usage."""
+    """Reports a mistake in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"bench: {message}; see {self.prog} --help.\n")
 
 
 def make_parser(asked: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of all commands; those that are asked for have their arguments."""
+    """Return the parser of all commands; only the commands in `asked` get their arguments."""
     parser = _Parser(
         prog="python -m bench",
         description="Compare Flask and FastAPI, or any two stacks, serving one model. 'make bench' runs the profile 'default'.",
@@ -73,12 +73,12 @@ def make_parser(asked: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def terminal_columns() -> int | None:
-    """Return how wide the reader's terminal is; None where the output goes into a file or a pipe, which keep their lines whole."""
+    """Return the width of the reader's terminal in columns; None for output to a file or a pipe, whose lines are not folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def prepare_streams() -> None:
-    """Let no character stop a run on a terminal that cannot show it."""
+    """Replace characters that a terminal cannot show, so that they do not stop a run."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

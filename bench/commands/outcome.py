@@ -1,4 +1,4 @@
-"""The exit status of a run that came to its end, and the line that tells it."""
+"""The exit status of a run that came to its end, and the line that explains it."""
 
 import sys
 
@@ -10,7 +10,7 @@ SMOKE = "smoke"
 
 
 def tell_status(summary: Summary) -> int:
-    """Return 4 for a run that is not valid, or with wrong answers, and say so; 0 for any other. A smoke run is asked for answers alone."""
+    """Return 4, with a line on stderr, for a run that is not valid or has wrong answers; else 0. In a smoke run only answers count."""
     reasons = ["answers were wrong"] if WRONG_ANSWERS in {warning.code for warning in summary.validity.warnings} else []
     if not summary.validity.valid and summary.profile != SMOKE:
         reasons.append("the run is not valid: no verdict holds")

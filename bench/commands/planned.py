@@ -1,4 +1,4 @@
-"""How long a plan will take, as lines: part by part, and what of it goes to the stacks of each load."""
+"""How long a plan will take, as lines: part by part, with the time of each load's stacks."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from bench.records.folder import RunFolder
 
 
 def plan_lines(plan: Plan, rates: Rates) -> list[str]:
-    """Return how long each part of a plan will take, and what of it goes to the stacks of each load."""
+    """Return lines with the time of each part of a plan in seconds, and with the time of the stacks under each load."""
     lines = [f"Profile {plan.profile}: {plan.purpose}"]
     for part in plan_seconds(plan, rates):
         lines.append(f"  {part.part:18} {part.total_s:5.0f} s   {part.launches} launches, {part.load_s:.0f} s under load")
@@ -25,7 +25,7 @@ def plan_lines(plan: Plan, rates: Rates) -> list[str]:
 
 
 def known_rates(path: Path) -> dict[tuple[str, str, str], float]:
-    """Return how fast each cell of a run was, from which the length of slow slices follows; nothing where there is no such run."""
+    """Return the throughput (req/s) of each cell of a run, which decides the length of slow slices; empty if there is no such run."""
     try:
         cells = RunFolder.open(path).read_summary().cells
     except RunFolderError:

@@ -1,4 +1,4 @@
-"""`python -m bench readme`: the part of README.md that shows the reference run, written from its files and never by hand."""
+"""`python -m bench readme`: writes the part of README.md that shows the reference run from the files of that run, never by hand."""
 
 import argparse
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ BEGIN, END = "<!-- reference run: written by make readme -->", "<!-- end of the 
 
 
 def render_reference(path: Path) -> str:
-    """Return the answer of a run in Markdown, with its picture and table; `path` as the README would link to it."""
+    """Return the answer of a run in Markdown, with its picture and table; `path` is written as in a link of the README."""
     folder = RunFolder.open(path)
     summary, manifest = folder.read_summary(), folder.read_manifest()
     answer = make_answer(summary, manifest)
@@ -33,7 +33,7 @@ def render_reference(path: Path) -> str:
 
 
 def version_lines(manifest: Mapping[str, Any]) -> list[str]:
-    """Return which version a run measured, where it is not the one at hand."""
+    """Return a line that names the version that a run measured; empty if it is the present one."""
     environment = manifest["environment"]
     if environment.get("served_sha256") == digest_served(load_stacks(BUNDLED_STACKS).values()):
         return []
@@ -41,7 +41,7 @@ def version_lines(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def replace_reference(text: str, reference: str) -> str:
-    """Return a README with another text between its marks; raise `ConfigError` if it does not have them once each."""
+    """Return a README with another text between its two marks; raise `ConfigError` if one of them is not there exactly once."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         message = f"The README must have the lines {BEGIN!r} and {END!r} once each, in this order."
         raise ConfigError(message)
@@ -54,6 +54,6 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Write README.md anew."""
+    """Rewrite README.md."""
     README.write_text(replace_reference(README.read_text("utf-8"), render_reference(REFERENCE)), "utf-8")
     return 0

@@ -1,4 +1,4 @@
-"""`python -m bench report`: draw charts and report of a run again."""
+"""`python -m bench report`: draw the charts and the report of a run again."""
 
 import argparse
 
@@ -18,7 +18,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Draw a run again and say what it says."""
+    """Draw a run again and print its summary."""
     folder = RunFolder.open(chosen.run)
     manifest = folder.read_manifest()
     price = make_price(chosen.core_hour_price, chosen.utilisation, price_from_plan(manifest["plan"]), chosen.currency)

@@ -16,7 +16,7 @@ from bench.records.price import make_price
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Say what may be asked for."""
+    """Take the profile, or stacks to compare, and the settings of a run."""
     purposes = profile_purposes()
     command.add_argument(
         "--profile",
@@ -32,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("CONTENDER", "BASELINE"),
-        help="compare these two stacks instead of the profile's; may be given several times",
+        help="compare these two stacks instead of the profile's; can be given several times",
     )
     command.add_argument(
         "--stacks-file", type=Path, action="append", default=[], metavar="FILE", help="stacks of your own, in the form of bench/stacks.toml"
@@ -42,14 +42,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--allow-unequal",
         action="store_true",
-        help="compare stacks with unequal numbers of serving processes, or a uvicorn without uvloop and httptools, all the same",
+        help="also compare stacks with unequal numbers of serving processes, or a uvicorn without uvloop and httptools",
     )
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the run's folder goes (default: %(default)s)")
     add_price(command)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run a profile and say what came of it."""
+    """Run a profile and print its summary."""
     plan = make_plan(
         chosen.profile,
         stacks_files=chosen.stacks_file,
@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
         allow_unequal=chosen.allow_unequal,
         price=make_price(chosen.core_hour_price, chosen.utilisation, currency=chosen.currency),
     )
-    # What is wrong with a plan is said at once: matplotlib and SciPy take a second to be imported.
+    # Imported after the plan was checked, so that an error in it shows at once: matplotlib and SciPy take a second to import.
     from bench.run import loop
     from bench.show.outputs.terminal import terminal_summary
 
@@ -70,6 +70,6 @@ def run(chosen: argparse.Namespace) -> int:
     print(terminal_summary(folder, columns=terminal_columns()))
     if stopped is None:
         return tell_status(summary)
-    state = "is partial: what it had measured" if summary.partial else "went on to its end: what it measured"
-    print(f"bench: {stopped}\nThe run {state} is in {folder.path}.", file=sys.stderr)
+    state = "is partial; its measurements so far are" if summary.partial else "went on to its end; its measurements are"
+    print(f"bench: {stopped}\nThe run {state} in {folder.path}.", file=sys.stderr)
     return stopped.exit_status if isinstance(stopped, Interrupted) else STOPPED_EARLY

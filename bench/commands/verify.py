@@ -1,4 +1,4 @@
-"""`python -m bench verify`: measure servers with a known truth and compare."""
+"""`python -m bench verify`: measure servers with known behaviour and compare the figures with the truth."""
 
 import argparse
 

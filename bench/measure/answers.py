@@ -1,4 +1,4 @@
-"""What a whole answer is and which answers agree: one reading for readiness, the parity gate and the load, so that they cannot differ."""
+"""When an answer is whole and when two answers agree: one rule for readiness, the parity gate and the load."""
 
 import errno
 import json
@@ -9,11 +9,11 @@ from typing import Any
 import httptools
 
 READ_BYTES = 65536
-FINAL_STATUS = 200  # what is below only announces the answer to come, such as 100 and 103
+FINAL_STATUS = 200  # a lower status only announces the answer to come, such as 100 and 103
 
 
 class Answer:
-    """One answer, fed as it arrives; interim ones before it are passed over.
+    """One answer, fed as it arrives; interim answers before it are skipped.
 
     `is_last`: the connection carries no further answer. An answer that gives neither a length nor chunks ends with its connection.
     """
@@ -27,7 +27,7 @@ class Answer:
         self._parser: Any = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
-        """Take what was received, nothing at the end of the connection.
+        """Take received bytes; no bytes mean the end of the connection.
 
         Raises `ConnectionResetError` if the answer ends before it is whole, `httptools.HttpParserError` if it is no HTTP.
         """
@@ -39,7 +39,7 @@ class Answer:
             raise ConnectionResetError(errno.ECONNRESET, "closed before the answer was whole")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Notice what tells where the body ends; called by the parser."""
+        """Note whether the header marks the end of the body; called by the parser."""
         self._has_end |= name.lower() == b"content-length" or (name.lower() == b"transfer-encoding" and b"chunked" in value.lower())
 
     def on_headers_complete(self) -> None:
@@ -52,7 +52,7 @@ class Answer:
         self.body += chunk
 
     def on_message_complete(self) -> None:
-        """Note that the answer is whole, unless it was an interim one; called by the parser."""
+        """Note that the answer is whole, unless it is an interim answer; called by the parser."""
         if self.status:
             self.is_complete = True
             self.is_last = not self._parser.should_keep_alive()  # known only now: the parser forgets it afterwards
@@ -61,7 +61,7 @@ class Answer:
 
 
 def read_answer(receive: Callable[[], bytes]) -> Answer:
-    """Return the next answer from what `receive` gives; see `Answer.feed` for what is raised."""
+    """Return the next answer from the bytes of `receive`; raises as `Answer.feed` does."""
     answer = Answer()
     while not answer.is_complete:
         answer.feed(receive())
@@ -77,7 +77,7 @@ def exchange(port: int, request: bytes, timeout_s: float) -> tuple[int, bytes]:
 
 
 def read_value(body: bytes) -> Any:
-    """Return the JSON value of a body, or its text where it is none."""
+    """Return the JSON value of a body, or its text if it is no JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -85,7 +85,7 @@ def read_value(body: bytes) -> Any:
 
 
 def agree(got: Any, expected: Any) -> bool:
-    """Whether a JSON value is the expected one: the order of keys is free, an integer is no other kind of number and no boolean."""
+    """Whether a JSON value is the expected one: the order of keys is free, and an integer equals no other kind of number and no boolean."""
     if isinstance(expected, dict):
         return isinstance(got, dict) and got.keys() == expected.keys() and all(agree(got[key], value) for key, value in expected.items())
     if isinstance(expected, list):

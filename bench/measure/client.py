@@ -1,8 +1,8 @@
-"""The lean HTTP client: pre-built bytes over a kept-alive socket, driven by gevent's loop, answers checked, stamps kept.
+"""The lean HTTP client: it sends pre-built bytes over a kept-alive socket on gevent's loop, checks answers and records time stamps.
 
-Only the generator's process imports this. What makes it lean: one write and one read per request, one persistent loop
-watcher per connection instead of one wait per read, and no parsing of an answer that equals, byte for byte, one that was
-parsed and accepted before (the Date header makes that happen anew once a second).
+Only the generator's process imports it. Three things make it lean: one write and one read per request, one persistent loop watcher
+per connection instead of one wait per read, and no parsing of an answer that equals, byte for byte, an answer that was parsed and
+accepted before. (The Date header changes once a second, so an answer is parsed anew then.)
 """
 
 import contextlib
@@ -25,8 +25,8 @@ from bench.measure.answers import READ_BYTES, Answer, agree
 CONNECT_TIMEOUT_S = 5.0
 # A server that is gone must not be asked again at the speed of a refused connection.
 PAUSE_AFTER_ERROR_S = 0.01
-# A connection unused for longer is opened anew: servers close idle ones, and a request must not meet that. Half of the keep-alive
-# time that every stack is started with.
+# A connection unused for longer is opened anew: servers close idle connections, and a request must not meet that. This is half of the
+# keep-alive time of every stack.
 MAX_IDLE_NS = 30_000_000_000
 _READABLE = 1
 _PlainSocket: type[socket.socket] = get_original("socket", "socket")
@@ -37,7 +37,7 @@ SampleTuple = tuple[int, int, int, int, int, int, int]
 
 @dataclass
 class Exchange:
-    """What is sent, and the answer that is right: one of another status or value is an error. `known` is a whole answer that was right."""
+    """A request and its right answer: an answer of another status or value is an error. `known` holds the bytes of a right answer."""
 
     request: bytes
     status: int
@@ -45,7 +45,7 @@ class Exchange:
     known: bytes | None = None
 
     def accepts(self, status: int, body: bytes) -> bool:
-        """Whether an answer is the right one: its bytes are, or its JSON value is, as with keys in another order."""
+        """Whether an answer is right: its bytes are equal, or its JSON value is, as with keys in another order."""
         if status != self.status or not (body == self.body or self._agrees(body)):
             return False
         self.body = body
@@ -62,9 +62,9 @@ class Exchange:
 
 
 class Connection:
-    """One user's connection to one stack. Opened by the first request, and anew after the server closes it.
+    """One user's connection to one stack. The first request opens it, and it is opened anew after the server closes it.
 
-    `opened` is how often that was, `received` how many bytes came.
+    `opened` counts how often it was opened, `received` the bytes that came.
     """
 
     def __init__(self, number: int, port: int) -> None:
@@ -80,7 +80,7 @@ class Connection:
     def run_closed(self, exchanges: Iterator[Exchange], end_ns: int, samples: list[SampleTuple]) -> None:
         """Send the next request, wait for its answer, and so on until `end_ns`; append a sample for each request.
 
-        The answer under way at `end_ns` is waited for. The watcher is active only here: nothing else may wake us.
+        It waits for the answer under way at `end_ns`. The watcher is active only here: nothing else may wake us.
         """
         number = self._number
         self._refresh()
@@ -94,7 +94,7 @@ class Connection:
             self._rest()
 
     def run_once(self, exchange: Exchange, due_ns: int, samples: list[SampleTuple]) -> None:
-        """Send one request that was due at `due_ns`, wait for its answer and append its sample."""
+        """Send one request that was scheduled for `due_ns`, wait for its answer and append its sample."""
         self._refresh()
         try:
             sent_ns = perf_counter_ns()
@@ -103,7 +103,7 @@ class Connection:
             self._rest()
 
     def abort(self) -> None:
-        """Make a request that is waiting for its answer end now, unfinished: its sample gets no `done_ns`."""
+        """End a request that waits for its answer, unfinished: its sample gets no `done_ns`."""
         if self._socket is not None and self._watcher.active:
             self._is_aborted = True
             with contextlib.suppress(OSError):

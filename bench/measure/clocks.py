@@ -1,4 +1,4 @@
-"""What the kernel counts while a slice goes on: CPU time, waiting, steal and pressure. Read by the generator, twice a slice."""
+"""The kernel's counters for a slice: CPU time, waiting, steal and pressure. The generator reads them twice a slice."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import psutil
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 TICK_NS = 1_000_000_000 // TICKS_PER_S
-# Places in a line of /proc/stat, see proc_stat(5): user, nice and system time and that of interrupts; time of guests is in the first.
+# Places in a line of /proc/stat, see proc_stat(5): user, nice and system time, and the time of interrupts; guest time is part of user time.
 _AT_WORK = (0, 1, 2, 5, 6)
 _STEAL = 7
 _KEEPS_CHILDREN = Path("/proc/self/task", str(os.getpid()), "children").exists()
@@ -21,10 +21,10 @@ _PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clo
 
 @dataclass(frozen=True)
 class Clocks:
-    """What the kernel has counted so far: CPU time of the server's processes and of this one, of the servers' cores and of the machine.
+    """The kernel's counters so far, for the server's processes, for this process, for the servers' cores and for the machine.
 
-    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and adds up over many slices only. `pids` are the
-    server's processes that could be read. `cores_busy_ticks` is how long the servers' cores were at work, for whomever.
+    `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and is usable only over many slices. `pids` are the
+    server's processes that could be read. `cores_busy_ticks` is the time in which the servers' cores worked for any program.
     """
 
     pids: tuple[int, ...]
@@ -38,9 +38,9 @@ class Clocks:
     pressure_us: int
 
     def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
-        """Return what has been added since `before`, for the record of a slice.
+        """Return the growth of the counters since `before`, for the record of a slice.
 
-        No server time, and no foreign share, if a process of the server came or went meanwhile: it could not be read to its end.
+        Server time and foreign share are None if a process of the server came or went meanwhile: it could not be read to its end.
         """
         user_ticks, kernel_ticks = self.server_user_ticks - before.server_user_ticks, self.server_kernel_ticks - before.server_kernel_ticks
         server_cpu_ns = self.server_cpu_ns - before.server_cpu_ns
@@ -59,14 +59,14 @@ class Clocks:
 
 
 def read_clocks(main: int, cores: Collection[int]) -> Clocks:
-    """Return all clocks now, of the process tree below `main` as it is now and of the servers' cores.
+    """Return all clocks now, for the present process tree below `main` and for the servers' cores.
 
-    What this kernel does not count, and a process that is gone, counts as nothing.
+    A counter that this kernel lacks, and a process that is gone, count as 0.
     """
     server_ns = user_ticks = kernel_ticks = 0
     pids = []
     for pid in process_tree(main):
-        with contextlib.suppress(OSError):  # the process is gone; the errors of the slice tell the rest
+        with contextlib.suppress(OSError):  # the process is gone; the errors of the slice show it
             own_ns = time.clock_gettime_ns((~pid << 3) | _PROCESS_CLOCK)
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
             server_ns, user_ticks, kernel_ticks = server_ns + own_ns, user_ticks + int(fields[11]), kernel_ticks + int(fields[12])
@@ -86,9 +86,9 @@ def read_clocks(main: int, cores: Collection[int]) -> Clocks:
 
 
 def process_tree(main: int) -> list[int]:
-    """Return the ids of a process and of all that descend from it, in ascending order below it; nothing once it has gone.
+    """Return the ids of a process and of all its descendants, these in ascending order; an empty list once it has gone.
 
-    Read at each slice, since a server may replace its workers; from the lists that the kernel keeps, where it does.
+    The tree is read at each slice, since a server may replace its workers. It comes from the kernel's lists of children, if there are any.
     """
     if not _KEEPS_CHILDREN:
         try:
@@ -102,13 +102,13 @@ def process_tree(main: int) -> list[int]:
             threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - read at each slice: the lean way
             found.append(pid)
             for thread in threads:
-                with contextlib.suppress(OSError):  # a thread may end meanwhile, as those of a server that has one for each request
+                with contextlib.suppress(OSError):  # a thread may end meanwhile, as in a server with one thread per request
                     unseen += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
     return [*found[:1], *sorted(found[1:])]
 
 
 def _read_machine(cores: Collection[int]) -> tuple[int, int]:
-    """Return the ticks that these cores were at work, and those that the machine was kept from its cores, so far."""
+    """Return the ticks in which these cores worked, and those in which the host kept the machine from its cores, so far."""
     wanted = {b"cpu%d" % core for core in cores}
     busy = steal = 0
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/stat", "rb") as file:  # noqa: PTH123

@@ -1,7 +1,7 @@
-"""Development complexity of the two stacks of a run's first pair: their code, what it needs, how long it takes to import, features.
+"""Development complexity of the two stacks of a run's first pair: their code, its packages and import time, their features.
 
-Packages are counted for what application and server import or ask for by name, with all that these need: pydantic for both. What the
-shared model alone needs (NumPy ...) is left out.
+The packages are those that application and server import or name themselves, with all that these need: pydantic counts for both. What
+the shared model alone needs (NumPy ...) does not count.
 """
 
 import statistics
@@ -28,7 +28,7 @@ _IMPORT = "import time; begin_s = time.perf_counter(); import {name}; print(time
 
 
 class Complexity(NamedTuple):
-    """Rows of the contender, then of the baseline; `diff` leads from the baseline's source to the contender's."""
+    """Rows of the contender, then of the baseline; `diff` turns the baseline's source into the contender's."""
 
     code: list[AppCode]
     features: list[Feature]
@@ -39,7 +39,7 @@ class Complexity(NamedTuple):
 def measure_complexity(stacks: Sequence[Stack], cores: Cores, say: Callable[[str], None]) -> Complexity:
     """Count the code of a contender and its baseline and probe both stacks, each alone; raise `StackError` if one does not start.
 
-    A stack whose code cannot be counted has no row, and `say` is told the reason.
+    A stack whose code cannot be counted has no row; `say` gets the reason as a line.
     """
     code = [row for stack in stacks if (row := measure_code(stack, cores, say)) is not None]
     features = [feature for stack in stacks for feature in probe_stack(stack, cores)]
@@ -48,7 +48,7 @@ def measure_complexity(stacks: Sequence[Stack], cores: Cores, say: Callable[[str
 
 
 def measure_code(stack: Stack, cores: Cores, say: Callable[[str], None]) -> AppCode | None:
-    """Return what the code of a stack's application amounts to; None if its data name no source or no packages, or with a reason."""
+    """Return the figures of a stack's code; None if its data name no source or no packages, or if it cannot be counted (see `say`)."""
     if stack.source is None or not stack.requires:
         return None
     try:
@@ -81,7 +81,7 @@ def _measure_steps(stack: Stack, say: Callable[[str], None]) -> list[AppStep]:
 
 
 def measure_import(stack: Stack, source: Path, cores: Cores) -> float:
-    """Return the median time in seconds of importing a package in a fresh process; raise `StackError` if it is none or fails."""
+    """Return the median time in seconds to import a package in a fresh process; raise `StackError` if it is no package or fails."""
     if not (source / "__init__.py").is_file() or not source.name.isidentifier():
         message = f"{source.name} is a folder of files, not a package that can be imported."
         raise StackError(message)

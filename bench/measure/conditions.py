@@ -1,4 +1,4 @@
-"""How a stack really runs, and what it holds in memory: read off its live processes."""
+"""How a stack really runs, and how much memory it holds: read from its live processes."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ import psutil
 from bench.measure.processes import RunningStack, threads_of
 from bench.records import SliceRecord
 
-# What of the libraries that a process has mapped reads HTTP, and JSON; all have Python's own beside.
+# The libraries for HTTP and for JSON that a process may have mapped; each process also has Python's own JSON library.
 PARSERS = {"httptools": "httptools", "_granian": "hyper (granian, in Rust)", "gunicorn_h1c": "gunicorn_h1c"}
 JSON_LIBRARIES = ("orjson", "ujson", "rapidjson", "pydantic_core")
 
 
 def read_memory(running: RunningStack) -> tuple[int, int]:
-    """Return (RSS, PSS) of its process tree in bytes: RSS counts shared pages in each process, PSS shares them out."""
+    """Return (RSS, PSS) of a stack's process tree in bytes: RSS counts shared pages in each process, PSS divides them."""
     rss_bytes = pss_bytes = 0
     for pid in running.pids():
         with contextlib.suppress(psutil.Error):
@@ -27,7 +27,7 @@ def read_memory(running: RunningStack) -> tuple[int, int]:
 
 
 def read_conditions(running: RunningStack) -> dict[str, Any]:
-    """Return how the stack runs now: its command, processes, threads and cores, and which event loop, parser and JSON library it loaded."""
+    """Return how the stack runs now: its command, processes, threads and cores, and its loaded event loop, parser and JSON library."""
     processes = [psutil.Process(pid) for pid in running.pids()]
     maps = "".join(Path(f"/proc/{process.pid}/maps").read_text("utf-8", errors="replace") for process in processes)
     return {
@@ -46,7 +46,7 @@ def read_conditions(running: RunningStack) -> dict[str, Any]:
 
 
 def describe_traffic(slices: Sequence[SliceRecord], log_bytes: int) -> dict[str, Any]:
-    """Return what a stack's answers in a launch, warm-ups included, took of connections, bytes and lines of log."""
+    """Return the connections, bytes and log bytes of a stack's answers in a launch, warm-ups included."""
     answers = sum(record.answers for record in slices)
     if not answers:
         return {}
@@ -59,7 +59,7 @@ def describe_traffic(slices: Sequence[SliceRecord], log_bytes: int) -> dict[str,
 
 
 def _is_overseer(process: psutil.Process) -> bool:
-    """Whether a process serves nothing itself: it has children, or it only cleans up after the others."""
+    """Whether a process serves no requests itself: it has children, or it only cleans up after other processes."""
     return bool(process.children()) or any("resource_tracker" in word for word in process.cmdline())
 
 

@@ -1,4 +1,4 @@
-"""This machine: processor, cores, kernel, versions, commit, and what of it would disturb a measurement."""
+"""This machine: processor, cores, kernel, versions, commit, and its properties that would disturb a measurement."""
 
 import contextlib
 import os
@@ -27,12 +27,12 @@ NEEDED_CALLS = ("sched_getaffinity", "sched_setaffinity", "killpg")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 SIBLINGS = {
     "siblings": (
-        "Servers and load generator run on two threads of one physical core: each slows the other, the more the harder it works.",
-        "Let the bench use more cores, of which two are no such threads; until then read requests per second as too low.",
+        "Servers and load generator run on two threads of one physical core: the harder one works, the more it slows the other.",
+        "Let the bench use more cores, two of them on different physical cores. Until then requests per second are too low.",
     ),
     "unknown": (
         "This system does not say which of its cores are threads of one physical core: servers and load generator may slow each other.",
-        "Look at the host, and read requests per second as perhaps too low.",
+        "Look at the host. Until then requests per second may be too low.",
     ),
 }
 BUSY_CORES = 0.2
@@ -49,7 +49,7 @@ class Cores:
 
 
 def refuse_system() -> None:
-    """Raise `MachineError` if this system lacks what the bench measures with."""
+    """Raise `MachineError` if this system lacks a call or file that the bench needs to measure."""
     missing = [name for name in NEEDED_CALLS if not hasattr(os, name)]
     try:
         Path("/proc/self/stat").read_bytes()
@@ -57,16 +57,16 @@ def refuse_system() -> None:
         missing.insert(0, "/proc")
     if missing:
         message = (
-            f"The bench measures on Linux; this system has no {' and no '.join(missing)}. Either server runs here by itself: "
+            f"The bench measures on Linux; this system has no {' and no '.join(missing)}. You can run either server here by itself: "
             "python -m flask_app, python -m fastapi_app."
         )
         raise MachineError(message)
 
 
 def choose_cores(topology: Path = TOPOLOGY) -> Cores:
-    """Return one core for the servers and one for the generator, of those this process may use: threads of one physical core if they must.
+    """Return one core for the servers and one for the generator, on different physical cores if the allowed cores permit it.
 
-    Servers and generator would otherwise slow each other, the more the harder they work.
+    On threads of one physical core, servers and generator would slow each other.
     """
     allowed = allowed_cores()
     if len(allowed) < 2:  # noqa: PLR2004 - one each
@@ -76,7 +76,7 @@ def choose_cores(topology: Path = TOPOLOGY) -> Cores:
 
 
 def read_siblings(core: int, topology: Path = TOPOLOGY) -> set[int]:
-    """Return the cores that are threads of the same physical core, itself among them; nothing where the system does not say."""
+    """Return the cores on the same physical core as `core`, itself included; an empty set if the system does not say."""
     try:
         text = (topology / f"cpu{core}/topology/thread_siblings_list").read_text("ascii")
         ends = [[int(end) for end in span.split("-")] for span in text.strip().split(",")]
@@ -86,7 +86,7 @@ def read_siblings(core: int, topology: Path = TOPOLOGY) -> set[int]:
 
 
 def describe_siblings(cores: Cores, topology: Path = TOPOLOGY) -> str:
-    """Return whether the servers' core and the generator's are physical cores of their own: apart, siblings, unknown or shared."""
+    """Return whether the servers and the generator have physical cores of their own: apart, siblings, unknown or shared."""
     if not cores.servers:
         return "shared"
     siblings = read_siblings(cores.servers[0], topology)
@@ -94,12 +94,12 @@ def describe_siblings(cores: Cores, topology: Path = TOPOLOGY) -> str:
 
 
 def allowed_cores() -> list[int]:
-    """Return the cores that this process may use; none where cores cannot be chosen."""
+    """Return the cores that this process may use; an empty list if the system cannot choose cores."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
-    """Return what a reader needs to know to place the numbers: the machine, and the version of what it serves."""
+    """Return the facts that a reader needs to interpret the numbers: the machine, and the version of the served applications."""
     allowed = allowed_cores() or list(range(os.cpu_count() or 1))
     return {
         "cpu": _read_cpu_name(),
@@ -121,15 +121,15 @@ def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
 
 
 def find_spoilers(machine: dict[str, Any]) -> list[RunWarning]:
-    """Return what on this machine would spoil a measurement, each with the next step."""
+    """Return a warning for each property of this machine that would disturb a measurement, with the next step."""
     return list(_spoilers(machine))
 
 
 def refuse_slow_uvicorn(spoilers: Iterable[RunWarning], *, is_allowed: bool) -> None:
-    """Raise `ConfigError` if uvicorn would run without its fast parts, unless that was asked for."""
+    """Raise `ConfigError` if uvicorn would run without uvloop or httptools, unless that is allowed."""
     slow = next((warning for warning in spoilers if warning.code == SLOW_UVICORN), None)
     if slow and not is_allowed:
-        message = f"{slow.text} {slow.next_step} Or measure as it is, with --allow-unequal."
+        message = f"{slow.text} {slow.next_step} Or measure it as it is with --allow-unequal."
         raise ConfigError(message)
 
 
@@ -152,7 +152,7 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
         yield RunWarning(
             "busy",
             f"Other programs kept {machine['busy_cores']} cores busy just before the run.",
-            "Stop them, or read the intervals as wider than they need be.",
+            "Stop them, or accept wider intervals.",
         )
     missing = [name for name in NEEDED_BY_UVICORN if name not in machine["packages"]]
     if missing:
@@ -164,15 +164,15 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
     if machine["virtual_machine"]:
         yield RunWarning(
             "virtual-machine",
-            "This is a virtual machine: neighbours that cannot be seen from inside take time from it.",
-            "Look at the A/A row; on bare metal the intervals would be narrower.",
+            "This is a virtual machine: other tenants of its host take CPU time that cannot be measured from inside.",
+            "The A/A row shows the effect. On bare metal the intervals would be narrower.",
         )
 
 
 def measure_busy_cores() -> float:
-    """Return how many cores are busy with other programs, on average over a short window while this one waits.
+    """Return how many cores are busy with other programs, on average over a short window in which this process waits.
 
-    The load average would not do: it still holds the minute in which the bench itself was set up.
+    The load average does not serve here: it still contains the minute in which the bench itself was set up.
     """
     share = psutil.cpu_percent(interval=BUSY_WINDOW_S) / 100
     return round(share * (psutil.cpu_count() or 1), 2)

@@ -1,15 +1,15 @@
-"""The load generator: `python -m bench.measure.generator PLAN.json SAMPLES.npy`, a process of its own, imported by nobody.
+"""The load generator: `python -m bench.measure.generator PLAN.json SAMPLES.npy`, a process of its own that no module imports.
 
-Locust patches its process; that is why nothing else shares it. Locust spawns the users; each user waits for its turn and
-then sends requests until the slice ends. One slice gives one line of JSON on stdout when it has drained; the next one begins once a
-line has come back on stdin, so that whoever reads works between slices and not beside them. All samples go to SAMPLES.npy at the end,
-one row per request, in the order of the fields of `records.samples.Sample`.
+Locust patches its process, so nothing else shares it. Locust spawns the users; each user waits for its turn and then sends requests
+until the slice ends. When a slice has drained, it prints one line of JSON on stdout. The next slice begins once a line has come back on
+stdin, so that the reader works between slices and not beside them. All samples go to SAMPLES.npy at the end, one row per request, in
+the order of the fields of `records.samples.Sample`.
 """
 
 import os
 
 os.environ.setdefault("LOCUST_SKIP_URLLIB3_PATCH", "1")
-# gevent's usual backend waits in whole milliseconds and wakes 0.5 to 1 ms late; this one is as exact as the kernel's timers.
+# gevent's usual backend waits in whole milliseconds and wakes 0.5 to 1 ms late; `select` is as exact as the kernel's timers.
 os.environ.setdefault("GEVENT_BACKEND", "select")
 
 import locust as locust
@@ -38,16 +38,16 @@ from bench.plan.arrivals import Arrivals, Rates
 from bench.plan.pace import Pace, is_kept
 
 NO_CONNECTION = -1
-# What a slice beside another has in common with it, and is counted there.
+# Fields that a slice beside another one shares with it; they are counted in the other slice.
 NOT_ITS_OWN = {
     "connections": 0, "received_bytes": 0, "server_cpu_ns": None, "server_user_ns": None, "server_kernel_ns": None, "generator_cpu_ns": 0,
 }  # fmt: skip
 
 
 class LiveSlice:
-    """One slice under way: what is sent to which stack, the samples so far, and `done` once no user takes part any more.
+    """One slice under way: its requests and their stack, the samples so far, and `done`, which is set when no user takes part any more.
 
-    The requests are sent in turn, whoever sends them, from the first one on in every slice.
+    All users together send the requests in turn, in every slice from the first one.
     """
 
     def __init__(self, stack: str, exchanges: Sequence[Exchange]) -> None:
@@ -91,11 +91,11 @@ class ClosedSlice(LiveSlice):
 
 
 class OpenSlice(LiveSlice):
-    """One slice of an open loop: requests are sent when they are due, whatever has been answered by then.
+    """One slice of an open loop: requests are sent at their scheduled times, whether or not earlier ones were answered.
 
-    One of the users waits for the next arrival. When it is due, that user lets an idle one wait for the arrival after it,
-    then sends its own request at once: no hand-over lies between due and sent. If no user is idle, too many requests are
-    under way: the first to be answered records what was due meanwhile as not sent, and waits for the next.
+    One of the users waits for the next arrival. At its time that user lets an idle user wait for the arrival after it, then sends its
+    own request at once: no hand-over lies between scheduled time and sending. If no user is idle, too many requests are under way. The
+    first user that gets its answer then records the arrivals of the meantime as not sent, and waits for the next.
     """
 
     def __init__(self, stack: str, exchanges: Sequence[Exchange], users: list[Any], due_ns: list[int]) -> None:
@@ -110,7 +110,7 @@ class OpenSlice(LiveSlice):
         self._let_next_wait()
 
     def serve(self, user: Any) -> None:
-        """Let one user wait for the next arrival and send its request, and again while nobody else waits."""
+        """Let one user wait for the next arrival and send its request, and again while no other user waits."""
         try:
             while self._next < len(self._due_ns):
                 due_ns = self._due_ns[self._next]
@@ -139,7 +139,7 @@ class OpenSlice(LiveSlice):
 
 
 def sleep_until(due_ns: int) -> None:
-    """Let others run until `due_ns` at least."""
+    """Let other users run until at least `due_ns`."""
     while (left_ns := due_ns - time.perf_counter_ns()) > 0:
         gevent.sleep(left_ns / 1e9)
 
@@ -168,7 +168,7 @@ class LeanUser(User):
         self.connect(live.stack).run_closed(live.exchanges, live.end_ns, live.samples)
 
     def run_once(self, live: OpenSlice, due_ns: int) -> None:
-        """Send one request that was due at `due_ns`."""
+        """Send one request that was scheduled for `due_ns`."""
         self.connect(live.stack).run_once(next(live.exchanges), due_ns, live.samples)
 
     def connect(self, stack: str) -> Connection:
@@ -184,7 +184,7 @@ class LeanUser(User):
 
 
 class PlainUser(FastHttpUser):
-    """The closed loop by Locust's own FastHttpUser: what the lean client is measured against."""
+    """The closed loop with Locust's own FastHttpUser, for comparison with the lean client."""
 
     everyone: ClassVar[list["PlainUser"]] = []
     ports: ClassVar[dict[str, int]] = {}
@@ -211,7 +211,7 @@ class PlainUser(FastHttpUser):
                 gevent.sleep(PAUSE_AFTER_ERROR_S)
 
     def abort(self, stack: str) -> None:
-        """Leave it to the client's own time-out."""
+        """Do nothing: the client has its own time-out."""
 
 
 def count_traffic(stack: str, users: Iterable[Any]) -> tuple[int, int]:
@@ -221,7 +221,7 @@ def count_traffic(stack: str, users: Iterable[Any]) -> tuple[int, int]:
 
 
 class Controller:
-    """Runs the slices of a launch one after the other and keeps what they gave."""
+    """Runs the slices of a launch one after the other and holds their samples."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
@@ -238,9 +238,9 @@ class Controller:
         self.samples: list[Any] = []
 
     def is_needed(self, planned: dict[str, Any]) -> bool:
-        """Whether the block of a slice is measured: where slices must be longer than planned, so many fewer blocks take the planned time.
+        """Whether the block of a slice is measured: if slices must be longer than planned, fewer blocks take the planned time.
 
-        The blocks that stay are spread evenly; the first one always does.
+        The measured blocks are spread evenly; the first block is always one of them.
         """
         if planned["warm_up"] or not planned["block"]:
             return True
@@ -252,7 +252,7 @@ class Controller:
         return is_kept(planned["block"], self._stretches[cell])
 
     def run_slice(self, planned: dict[str, Any], beside: dict[str, Any] | None, users: list[Any]) -> list[dict[str, Any]]:
-        """Give one stack all the load for one slice, and what is planned beside it; return the record of each."""
+        """Give one stack all the load for one slice, with the slice planned beside it if any; return the facts of each."""
         pace = self._pace
         cell = (planned["stack"], planned["scenario"], planned["load"])
         stack = planned["stack"]
@@ -299,13 +299,13 @@ class Controller:
         return [fact, {**fact, **NOT_ITS_OWN, "slice": beside["index"], "offered_rps": self._rate_rps(beside)}]
 
     def _rate_rps(self, planned: dict[str, Any]) -> float | None:
-        """Return the rate of a slice of an open loop."""
+        """Return the rate of a slice of an open loop (req/s); None for a closed loop."""
         if not planned["arrivals"]:
             return None
         return self._rates.find(planned["stack"], planned["load"], Arrivals(**planned["arrivals"]), calibrates=planned["calibrates"])
 
     def _draw(self, planned: dict[str, Any], length_ms: float) -> list[int] | None:
-        """Return when the requests of a slice of an open loop are due."""
+        """Return the scheduled times of the requests of an open loop, in ns from the start; None for a closed loop."""
         rate_rps = self._rate_rps(planned)
         return Arrivals(**planned["arrivals"]).draw(rate_rps, length_ms) if rate_rps else None
 
@@ -325,7 +325,7 @@ class Controller:
         return self._lengths_ms[cell]
 
     def _learn(self, planned: dict[str, Any], fact: dict[str, Any], samples: list[SampleTuple]) -> None:
-        """Take in what a slice that is not counted says of rates and lengths to come."""
+        """Learn rates and lengths of later slices from a slice that is not counted."""
         stack, load = planned["stack"], planned["load"]
         correct = sum(sample[-1] for sample in samples)
         if planned["arrivals"]:
@@ -348,7 +348,7 @@ class Controller:
 
 
 def sharpen_process() -> None:
-    """Let timers fire without the kernel's usual slack of 50 us, and allow as many connections as the system does."""
+    """Let timers fire without the kernel's usual slack of 50 us, and allow as many connections as the system permits."""
     with contextlib.suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text(os.environ.get("BENCH_TIMER_SLACK_NS", "1"), "ascii")
     with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop, turned into one exception at a moment when nothing can be lost."""
+"""Signals that stop a run, turned into one exception at a moment when nothing can be lost."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _State:
-    """How many shields are up, and the signal that they hold back."""
+    """The number of active shields, and the signal that they hold back."""
 
     shields = 0
     held_back: int | None = None
@@ -19,7 +19,7 @@ class _State:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones must not disturb the cleaning up."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones do not disturb the clean-up."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heed_signals()
     try:
@@ -30,7 +30,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def heed_signals() -> None:
-    """Let the next signal raise `Interrupted`, also after a first one: what that stopped has been cleaned up."""
+    """Let the next signal raise `Interrupted`, also after a first one, whose clean-up is done."""
     for number in SIGNALS:
         signal.signal(number, _stop)
 
@@ -46,7 +46,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Hold back `Interrupted` until the block ends: what is started or stopped in it is then known or gone as a whole."""
+    """Hold back `Interrupted` until the block ends, so that no start or stop in the block is left half done."""
     _State.shields += 1
     try:
         yield

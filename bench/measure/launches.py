@@ -38,11 +38,11 @@ GENERATOR_EXIT_S = 60
 
 @dataclass(frozen=True)
 class LaunchResult:
-    """What a launch gave beside its samples: the record of each slice, and how each stack really ran.
+    """The result of a launch beside its samples: the record of each slice, and how each stack really ran.
 
-    `model_ms` has the time of a prediction by each engine that was to be timed.
-    `deaths` has the end of the log of each stack that ended by itself. `start_s` is the time until all stacks were ready and
-    checked, `load_s` the time with a stack under load, `total_s` that of the whole launch.
+    `model_ms` has the time of a prediction by each engine of the launch's `engines`. `deaths` has the end of the log of each stack that
+    ended by itself. `start_s` is the time until all stacks were ready and checked, `load_s` the time with a stack under load, `total_s`
+    the time of the whole launch.
     """
 
     slices: tuple[SliceRecord, ...]
@@ -62,10 +62,10 @@ def measure_launch(
     on_slice: Callable[[PlannedSlice], None],
     last_rps: Mapping[str, float] = MappingProxyType({}),
 ) -> LaunchResult:
-    """Start every stack that is planned anew, pass the parity gate, run the slices, and stop everything, whatever happens.
+    """Start every planned stack anew, pass the parity gate, run the slices, and stop everything, whatever happens.
 
-    The samples go to `samples_path`. `last_rps` are the rates at busy shares of the launch before, by load. A stack that ends by itself
-    under load fails its requests from then on; the others go on. `on_slice` is called when a slice has drained, before the next one
+    The samples go to `samples_path`. `last_rps` are the rates at busy shares of the launch before, by load. If a stack ends by itself
+    under load, its later requests fail and the other stacks go on. `on_slice` is called when a slice has drained, before the next one
     begins. Raises `StackError`, `ParityError`, `GeneratorError`, or `RunFolderError` if the samples cannot be written.
     """
     begin_s = time.monotonic()
@@ -91,9 +91,9 @@ def measure_launch(
                 stack.bound_log()
             facts.append(fact)
             place = launch.slices[fact["slice"]]
-            # As they are once they have worked, and while their connections are open.
+            # Conditions are read after a stack has worked, while its connections are open.
             if not place.warm_up and place.stack not in deaths and (loaded := idle.pop(place.stack, None)):
-                with contextlib.suppress(psutil.Error, OSError):  # one that ends just now is told of as dead
+                with contextlib.suppress(psutil.Error, OSError):  # a stack that ends just now is reported as dead
                     conditions[place.stack] = read_conditions(loaded)
             on_slice(place)
         samples: Ints = np.load(folder / "samples.npy")
@@ -117,14 +117,14 @@ def measure_launch(
 
 
 def refuse_unequal(pairs: Sequence[tuple[str, str]], conditions: dict[str, dict[str, Any]]) -> None:
-    """Raise `StackError` if the stacks of a pair do not serve with equally many processes."""
+    """Raise `StackError` if the stacks of a pair do not serve with the same number of processes."""
     for contender, baseline in pairs:
         if contender in conditions and baseline in conditions:
             counts = [conditions[name]["serving_processes"] for name in (contender, baseline)]
             if counts[0] != counts[1]:
                 message = (
                     f"{contender} serves with {counts[0]} processes and {baseline} with {counts[1]}: no fair comparison. "
-                    "Give both the same number of workers, or measure as it is, with --allow-unequal."
+                    "Give both the same number of workers, or measure them as they are with --allow-unequal."
                 )
                 raise StackError(message)
 
@@ -136,7 +136,7 @@ def generator_plan(
     accepted: Mapping[str, Mapping[str, Sequence[Accepted]]],
     cores: Cores,
 ) -> dict[str, Any]:
-    """Return all that the generator needs, as plain data."""
+    """Return the plan of the generator as plain data."""
     return {
         "client": "lean",
         "cores": list(cores.generator),
@@ -159,11 +159,10 @@ def generator_plan(
 
 
 def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
-    """Run the generator on a plan, yield its record of each slice as it ends; afterwards `samples.npy` is in `folder`.
+    """Run the generator on a plan and yield its facts of each slice as it ends; afterwards `samples.npy` is in `folder`.
 
-    Blocks for which there is no time have no slices: see `Pace`.
-    The next slice begins when the next record is asked for: nothing that is done with one takes time from a slice.
-    Raises `GeneratorError` with the end of its output if it fails or falls silent.
+    Blocks for which there is no time have no slices: see `Pace`. The next slice begins when the caller takes the next facts, so the
+    caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent.
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
@@ -184,7 +183,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     with process.stdin, process.stdout:
         while line := _read_line(process.stdout, longest_s):
             yield json.loads(line)
-            with contextlib.suppress(BrokenPipeError):  # it has ended: its status tells
+            with contextlib.suppress(BrokenPipeError):  # it has ended: its status says why
                 os.write(process.stdin.fileno(), b"\n")
     try:
         status = process.wait(GENERATOR_EXIT_S)
@@ -198,12 +197,12 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
 
 
 def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) -> float:
-    """Return the longest time that a slice may take, and the generator to start before its first one."""
+    """Return the longest time in seconds that a slice may take, with the start of the generator before its first one."""
     longest_ms: float = max([pace["max_slice_ms"], *(place["length_ms"] or 0.0 for place in planned)])
     return longest_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
 
 
 def _read_line(stream: IO[bytes], timeout_s: float) -> bytes:
-    """Return the next line; nothing if the stream ends, or if none comes in time. It is alone: the next one comes after an answer."""
+    """Return the next line; no bytes if the stream ends or no line comes in time. The line after it comes only after our answer."""
     ready, _, _ = select.select([stream], [], [], timeout_s)
     return stream.readline() if ready else b""

@@ -1,4 +1,4 @@
-"""How long a prediction takes without a server: in a process of its own, on the servers' core, while they are idle."""
+"""The time of a prediction without a server: in a process of its own, on the servers' core, while the servers are idle."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What an application needs to be installed: the distributions that it asks for, with all that these ask for in turn."""
+"""The distributions that an application needs: those that it names, with all that these need in turn."""
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import Distribution, distribution
@@ -9,11 +9,11 @@ from packaging.utils import canonicalize_name
 
 
 def find_distributions(requires: Sequence[str]) -> list[Distribution]:
-    """Return the distributions asked for and all that they need, as they are installed here, by name.
+    """Return the required distributions and all that they need, as installed here, sorted by name.
 
-    A requirement counts if its marker holds on this machine; those of an extra count where that extra is asked for, as in
-    `uvicorn[standard]`. What is needed counts though something else on the machine needs it as well. Raises
-    `PackageNotFoundError` if one is not installed.
+    A requirement counts if its marker holds on this machine. The requirements of an extra count if that extra is named, as in
+    `uvicorn[standard]`. A distribution counts even if something else on the machine needs it as well. Raises `PackageNotFoundError` if
+    one is not installed.
     """
     found: dict[str, Distribution] = {}
     seen: set[tuple[str, str]] = set()

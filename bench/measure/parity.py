@@ -1,4 +1,4 @@
-"""The parity gate: before load, every stack must answer golden and random requests as computed offline."""
+"""The parity gate: before load, every stack must give the answers that were computed offline to golden and random requests."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ SHOWN_CHARACTERS = 400
 
 
 class Accepted(NamedTuple):
-    """A request, and the answer to it that is right: during load one of another status, bytes and JSON value is an error."""
+    """A request and its right answer: during load, an answer of another status, or of other bytes and JSON value, is an error."""
 
     request: bytes
     status: int
@@ -25,22 +25,22 @@ class Accepted(NamedTuple):
 
 
 def check_stack(running: RunningStack, scenarios: Sequence[str]) -> dict[str, list[Accepted]]:
-    """Return the requests of each scenario with the answers that are right; raise `ParityError`, both shown, at the first mismatch.
+    """Return the requests of each scenario with their right answers; raise `ParityError` with both answers at the first mismatch.
 
-    The first request of a scenario is sent, as golden and random ones are; of the others the answers are computed offline.
+    The first request of a scenario is sent, and so are golden and random ones. For the others the answers are computed offline.
     """
     answers = {scenario.name: check_answer(running, scenario) for scenario in parity_scenarios(running.stack, scenarios)}
     return {name: [answers[name], *_computed(running, SCENARIOS[name])] for name in scenarios}
 
 
 def _computed(running: RunningStack, scenario: Scenario) -> Iterable[Accepted]:
-    """Yield the further requests of a scenario with the answers that a stack must give."""
+    """Yield the further requests of a scenario with the right answers of a stack."""
     for one, expected in zip(scenario.each()[1:], expected_in_turn(scenario.name, running.stack)[1:], strict=True):
         yield Accepted(one.request(running.port), expected.status, json.dumps(expected.value).encode())
 
 
 def check_answer(running: RunningStack, scenario: Scenario) -> Accepted:
-    """Return the answer to a scenario; raise `ParityError`, both answers shown, if it is not the one expected."""
+    """Return the answer to a scenario; raise `ParityError` with both answers if it is not the expected one."""
     expected = expected_answer(scenario, running.stack)
     request = scenario.request(running.port)
     try:

@@ -1,7 +1,7 @@
-"""What a running stack offers: each feature is asked for on the live server, and what came back is all that is told of it.
+"""The features of a running stack: each is tried on the live server, and the report shows nothing but the answer.
 
-A probe is data: the name of a feature, in words what is done, and the function that does it. None says what a framework could do,
-only what this application on this server did.
+A probe is data: the name of a feature, a description of the request, and the function that sends it. No probe says what a framework
+could do, only what this application on this server did.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """One feature and how it is asked for; nothing is found where there is nothing to ask."""
+    """One feature and the way to test it; `ask` returns None if there is nothing to test."""
 
     feature: str
     words: str
@@ -53,7 +53,7 @@ class Probe:
 
 
 class Reply(NamedTuple):
-    """An answer, its body read."""
+    """An answer with its whole body."""
 
     status: int
     headers: Message
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
 
 
 def probe_stack(stack: Stack, cores: Cores) -> Iterator[Feature]:
-    """Start a stack alone and ask for each feature in turn; the last probe stops it. Raises `StackError` if it does not start."""
+    """Start a stack alone and test each feature in turn; the last probe stops the stack. Raises `StackError` if it does not start."""
     with launched_alone(stack, cores) as running:
         for probe in PROBES:
             finding = _try(probe, running)
@@ -99,14 +99,14 @@ def ask_validation(running: RunningStack) -> Finding:
 
 
 def ask_error_format(running: RunningStack) -> Finding:
-    """Ask for what is not there."""
+    """Ask for an address that does not exist."""
     reply = _ask(running, "GET", "/no-such-address")
     has = reply.status == HTTPStatus.NOT_FOUND and reply.media_type == "application/problem+json"
     return Finding(has, f"{reply.status} {reply.media_type}")
 
 
 def ask_size_limit(running: RunningStack) -> Finding:
-    """Announce a body that is too large; it is sent only if the server waits for it, which may close before it has read all."""
+    """Announce a body that is too large and send it only if the server waits for it; the server may close before it has read all."""
     with _connect(running) as connection:
         connection.sendall(_head_of(TOO_LARGE_BYTES))
         try:
@@ -164,7 +164,7 @@ def ask_keep_alive(running: RunningStack) -> Finding:
 def ask_graceful_stop(running: RunningStack) -> Finding:
     """Stop the server while it reads a body.
 
-    It says by `100 Continue` that it reads, and by closing a socket on which it listened that it has heard the signal; only then the
+    The server shows with `100 Continue` that it reads, and by closing a listening socket that it has received the signal. Only then the
     rest of the body is sent. A server that does neither gets the rest after a while.
     """
     half, listeners = len(VALID) // 2, count_listeners(running)

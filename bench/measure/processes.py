@@ -26,17 +26,17 @@ GROUP_TIMEOUT_S = 2.0
 LOOKS = 3
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 1_000_000
-# What a process that we start keeps of our environment. All else could change the plan unseen (GUNICORN_CMD_ARGS, WEB_CONCURRENCY,
-# UVICORN_*, LOCUST_*, PYTHONPATH, proxies ...). The path of the loader stays: there are interpreters that do not start without it.
+# The variables that a started process gets from our environment. All others could change the plan unseen (GUNICORN_CMD_ARGS,
+# WEB_CONCURRENCY, UVICORN_*, LOCUST_*, PYTHONPATH, proxies ...). Some interpreters do not start without the path of the loader.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-# By its value the processes of a stack are known, also those that have left its tree as a daemon does.
+# Its value identifies the processes of a stack, also those that have left its tree as a daemon does.
 MARK = "BENCH_STACK"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
 
 
 @dataclass
 class RunningStack:
-    """A stack that is starting or running. `started_ns` is when its process was made, `cut_bytes` what its log no longer holds."""
+    """A stack that is starting or running. `started_ns` is the start of its process, `cut_bytes` the bytes cut from its log."""
 
     stack: Stack
     port: int
@@ -57,7 +57,7 @@ class RunningStack:
         return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
 
     def bound_log(self) -> None:
-        """Begin the log anew when it has grown too long."""
+        """Empty the log when it has grown too long."""
         with contextlib.suppress(OSError):
             size = self.log.stat().st_size
             if size > MAX_LOG_BYTES:
@@ -65,13 +65,13 @@ class RunningStack:
                 self.cut_bytes += size
 
     def log_bytes(self) -> int:
-        """Return how much it has printed so far."""
+        """Return how many bytes it has printed so far."""
         with contextlib.suppress(OSError):
             return self.cut_bytes + self.log.stat().st_size
         return self.cut_bytes
 
     def describe_death(self) -> str:
-        """Return how its main process ended and its last output; nothing while it runs."""
+        """Return how its main process ended, with its last output; an empty text while it runs."""
         status = self.process.poll()
         if status is None:
             return ""
@@ -86,7 +86,7 @@ def last_lines(output: bytes) -> list[str]:
 def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collection[int] = ()) -> RunningStack:
     """Start a stack on a free port, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`.
 
-    `taken` are the ports of others that are starting.
+    `taken` are the ports of other stacks that are starting. Raises `StackError` if the command cannot be started.
     """
     port = free_port(taken)
     log = folder / f"{stack.name.replace('/', '_')}.log"
@@ -112,7 +112,7 @@ def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collect
 
 
 def pin_stack(running: RunningStack, cores: Sequence[int]) -> None:
-    """Move every thread of a stack's process tree to `cores` (empty: leave it); what they start later inherits that."""
+    """Move every thread of a stack's process tree to `cores` (empty: do nothing); later processes of the stack inherit them."""
     if not cores:
         return
     for _ in range(2):  # a thread that was starting during the first pass is caught by the second
@@ -131,10 +131,10 @@ def threads_of(running: RunningStack) -> list[int]:
 
 
 def stop_stacks(stacks: Sequence[RunningStack]) -> None:
-    """End all stacks: ask first, and after a while insist; whatever is left of their process groups goes too, and of their daemons.
+    """End all stacks with their process groups and daemons: ask first (SIGTERM), after a while force them (SIGKILL).
 
-    They end on all cores, as they were started: it takes each a tenth of a second of CPU time. Raises `StackError` with the processes of
-    another user, which cannot be stopped.
+    They end on all cores, as they started: each needs a tenth of a second of CPU time for it. Raises `StackError` with the ids of
+    another user's processes, which cannot be stopped.
     """
     asked = []
     with shielded():
@@ -157,7 +157,7 @@ def stop_stacks(stacks: Sequence[RunningStack]) -> None:
 
 
 def end_marked(marks: Sequence[str]) -> None:
-    """End the processes that were started with these marks, and what they leave behind: ask first, then insist, until none is found."""
+    """End the processes that were started with these marks, and their children: ask first, then insist, until none is found."""
     deadline, insist = time.monotonic() + STOP_TIMEOUT_S, False
     while time.monotonic() < deadline and (found := find_marked(marks)):
         end_processes(found, insist=insist)
@@ -165,9 +165,9 @@ def end_marked(marks: Sequence[str]) -> None:
 
 
 def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
-    """Return the processes that were started with these marks, wherever in the tree they are now; looked for more than once.
+    """Return the processes that were started with these marks, wherever in the tree they are now; it looks more than once.
 
-    A daemon forks twice, and its parents end: what was listed may be gone before it is looked at, what took its place is not listed.
+    A daemon forks twice, and its parents end: a listed process may be gone before we look at it, and its successor is not listed.
     """
     wanted = {f"{MARK}={mark}".encode() for mark in marks}
     for _ in range(LOOKS):
@@ -182,7 +182,7 @@ def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
 
 
 def end_processes(processes: Sequence[psutil.Process], *, insist: bool = False) -> None:
-    """End processes that are no children of ours: ask first, unless told to `insist`, and insist after a while."""
+    """End processes that are no children of ours: ask first (not with `insist`), and insist after a while."""
     for kill in (True,) if insist else (False, True):
         for process in processes:
             with contextlib.suppress(psutil.Error):
@@ -191,15 +191,15 @@ def end_processes(processes: Sequence[psutil.Process], *, insist: bool = False) 
 
 
 def another_users(pids: Sequence[int]) -> str:
-    """Return what is said of processes that only another user, or root, may look at and stop."""
+    """Return the message on processes that only another user, or root, may look at and stop."""
     return (
-        "What a stack runs as another user can be neither measured nor stopped. Let its command run it as the user of the bench, and end "
+        "A stack's processes of another user can be neither measured nor stopped. Let its command run as the user of the bench, and end "
         f"these processes by hand: {' '.join(str(pid) for pid in pids)}."
     )
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of a process group that we started, and wait until it is gone; another user's stays."""
+    """End all remaining processes of a group that we started, and wait until they are gone; another user's stay."""
     deadline = time.monotonic() + GROUP_TIMEOUT_S
     with shielded(), contextlib.suppress(ProcessLookupError):
         try:
@@ -207,25 +207,25 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         except PermissionError:
             return
         process.wait()
-        while time.monotonic() < deadline:  # orphans are reaped by another process, in its own time
+        while time.monotonic() < deadline:  # another process reaps orphans, in its own time
             os.killpg(process.pid, 0)
             time.sleep(POLL_S)
     process.wait()
 
 
 def server_environment(stack: Stack) -> dict[str, str]:
-    """Return the whole environment of a server: a few variables of ours, its settings, one BLAS thread."""
+    """Return the whole environment of a server: a few variables of our own environment, its settings, one BLAS thread."""
     return {**clean_environment(), "SERVE_ENGINE": stack.engine, "SERVE_TIMING": "0", **stack.environment}
 
 
 def clean_environment() -> dict[str, str]:
-    """Return what every process that the bench starts keeps of our environment."""
+    """Return the part of our environment that every process of the bench gets, with one BLAS thread."""
     return {**{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}, **ONE_THREAD}
 
 
 @contextlib.contextmanager
 def pinned(cores: Sequence[int]) -> Iterator[None]:
-    """Let processes started in the block inherit `cores`; nothing happens where cores cannot be chosen."""
+    """Let processes that are started in the block inherit `cores`; without effect if cores cannot be chosen."""
     if not cores or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -262,9 +262,9 @@ def listeners(running: RunningStack) -> list[tuple[str, int]]:
 
 
 def free_port(taken: Collection[int] = ()) -> int:
-    """Return a port that was free a moment ago and is none of those `taken`; whoever uses it must check that it got it, and got it alone.
+    """Return a port that was free a moment ago and is not in `taken`; the user of the port must check that it got it, and got it alone.
 
-    The system gives a port out again as soon as it is let go, also before the server that it was meant for has bound it.
+    The system may give out a released port again before the intended server has bound it.
     """
     while True:
         with socket.socket() as probe:

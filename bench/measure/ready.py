@@ -1,4 +1,4 @@
-"""From commands to servers that answer, each on a port of its own, or one line that says why one does not."""
+"""From commands to servers that answer, each on a port of its own, or to one line that says why a server does not."""
 
 import contextlib
 import os
@@ -30,20 +30,20 @@ from bench.plan.stacks import Stack
 
 REQUEST_TIMEOUT_S = 2.0
 PORT_ATTEMPTS = 5
-# So many starts share the cores that each of them ends within its time, also where there are forty.
+# At this number of starts at once, each ends within its time, even in a launch of forty stacks.
 STARTED_AT_ONCE = 8
 STRANGERS = 2
 LOOK_EVERY_S = 1.0
 NAMED_VARIABLES = 12
-ASKED_HOSTS = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - what a server listens on that answers there
+ASKED_HOSTS = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - addresses where the bench can ask a server
 
 
 def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, stack_of_exits: contextlib.ExitStack) -> list[RunningStack]:
     """Start all stacks, wait until each is ready, and pin them to `cores`; they are stopped when `stack_of_exits` unwinds.
 
-    Several stacks start on all cores, in half of the time, at most `STARTED_AT_ONCE` at a time, and are pinned once they are ready; one
-    alone starts pinned, as on a machine of that size. A port that somebody else took first is no failure of the stack: another one is
-    tried.
+    Several stacks start on all cores, at most `STARTED_AT_ONCE` at a time, which halves the time; they are pinned once they are ready. A
+    single stack starts pinned, as on a machine of that size. If another program took a port first, another port is tried. Raises
+    `StackError`.
     """
     cores_at_start = cores if len(stacks) == 1 else ()
     started: list[RunningStack] = []
@@ -71,10 +71,10 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
 
 
 def await_ready(running: RunningStack) -> bool:
-    """Wait until the stack answers on a port that is its own and return True; False if another took the port, or shares it.
+    """Wait until the stack answers on a port of its own and return True; False if another program took the port, or shares it.
 
-    Two servers can listen on one port where both ask for it (SO_REUSEPORT, as granian does): each connection goes to one of them.
-    It has its `ready_timeout_s` from now on. Raises `StackError` with the end of its log if it ends or does not answer in time.
+    Two servers can listen on one port if both use SO_REUSEPORT, as granian does: each connection goes to one of them. The time limit
+    `ready_timeout_s` begins now. Raises `StackError` with the end of the log if the stack ends or does not answer in time.
     """
     stack = running.stack
     begin_s = looked_s = time.monotonic()
@@ -100,26 +100,26 @@ def await_ready(running: RunningStack) -> bool:
 
 
 def refuse_daemon(running: RunningStack) -> None:
-    """Raise `StackError` if a command has ended well and left processes of its own behind."""
+    """Raise `StackError` if a command has ended with status 0 and left processes behind."""
     left = find_marked([running.mark]) if running.process.returncode == 0 else []
     if left:
         message = (
             f"{running.stack.name}: its command ended and left {len(left)} processes behind, "
-            "as a daemon does. A server is measured that its command runs itself, in the foreground: leave out what sends it into the "
+            "as a daemon does. The command must run the server itself, in the foreground: leave out the option that sends it into the "
             "background (gunicorn: --daemon)."
         )
         raise StackError(message)
 
 
 class Stranger(NamedTuple):
-    """Who listens on a stack's port in its place, in words, and those of them that were started for the stack by somebody else."""
+    """A program that listens on a stack's port in its place, in words, and the processes that another program started for the stack."""
 
     words: str
     started_for_it: list[psutil.Process]
 
 
 def meet_stranger(running: RunningStack) -> Stranger:
-    """Return who listens on a stack's port. They were started for it if they are younger than its command and name the port."""
+    """Return the program that listens on a stack's port. It was started for the stack if it is younger and its command names the port."""
     words, started_for_it = "a program that it did not start", []
     for pid in filter(None, foreign_listeners(running)):
         with contextlib.suppress(psutil.Error):
@@ -132,44 +132,44 @@ def meet_stranger(running: RunningStack) -> Stranger:
 
 
 def refuse_strangers(stack: Stack, strangers: Sequence[Stranger]) -> None:
-    """Raise `StackError` if strangers answered on two ports of a stack, and end what was started for it.
+    """Raise `StackError` if strangers answered on two ports of a stack, and end the processes that were started for it.
 
-    A program that took one of the ports by chance, as another bench may, would hardly take the other, and is left alone.
+    A program that took one port by chance, as another bench may, would hardly take the other, and is left alone.
     """
     if len(strangers) < STRANGERS:
         return
     end_processes([process for stranger in strangers for process in stranger.started_for_it])
     message = (
-        f"{stack.name}: on its port answers {strangers[-1].words}. A server is measured that its command runs itself, in the foreground: a "
-        "supervisor, or the client of a container engine, asks another program to run it."
+        f"{stack.name}: its port is answered by {strangers[-1].words}. The command must run the server itself, in the foreground: a "
+        "supervisor, or the client of a container engine, lets another program run it."
     )
     raise StackError(message)
 
 
 def refuse_other_address(running: RunningStack) -> None:
-    """Raise `StackError` if a stack listens on its port, but not where it is asked."""
+    """Raise `StackError` if a stack listens on its port, but not on the address that the bench uses."""
     hosts = {host for host, _ in listeners(running)}
     if hosts and not hosts & ASKED_HOSTS:
-        message = f"{running.stack.name} listens on {', '.join(sorted(hosts))} alone; 127.0.0.1 is what is asked: let it listen there."
+        message = f"{running.stack.name} listens on {', '.join(sorted(hosts))} alone. The bench uses 127.0.0.1: let it listen there."
         raise StackError(message)
 
 
 def foreign_listeners(running: RunningStack) -> list[int | None]:
-    """Return who else listens where a stack is asked: process ids, None for a process that may not be seen."""
+    """Return the ids of other processes that listen on a stack's address and port, None for a hidden process."""
     own = running.pids()
     there = [(one.pid, *one.laddr) for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
     return [pid for pid, host, port in there if port == running.port and host in ASKED_HOSTS and pid not in own]
 
 
 def removed_variables() -> str:
-    """Return a line that names what of our environment a server does not get; nothing where it gets all of it."""
+    """Return a line that names the variables of our environment that a server does not get; empty if it gets all."""
     removed = sorted(set(os.environ) - set(clean_environment()), key=lambda name: (not name.startswith(("PY", "LD_")), name))
     if not removed:
         return ""
     more = f" and {len(removed) - NAMED_VARIABLES} more" if len(removed) > NAMED_VARIABLES else ""
     return (
-        f"\nOf the environment it does not get {', '.join(removed[:NAMED_VARIABLES])}{more}; "
-        "the key environment of a stack sets what it needs."
+        f"\nThe server does not get these variables of your shell: {', '.join(removed[:NAMED_VARIABLES])}{more}. "
+        "The key environment of a stack sets those that it needs."
     )
 
 

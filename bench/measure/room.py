@@ -1,4 +1,4 @@
-"""Whether this machine has room for what is planned: memory, open files, and space on the disk. Asked before anything is measured."""
+"""Whether this machine has room for a plan: memory, open files, and disk space. Checked before anything is measured."""
 
 import resource
 import shutil
@@ -12,19 +12,19 @@ from bench.errors import MachineError
 from bench.plan.plan import LaunchSize
 
 MIB = 1024 * 1024
-# What was seen to be needed, with a quarter more: a bundled stack holds 19 to 165 MB of its own, 63 MB on average in the largest launch of
-# `default`; beside its connections a server had at most 26 files open (granian), the generator 5, and 3 more at its end.
+# The observed need with a quarter more. A bundled stack holds 19 to 165 MB of its own, 63 MB on average in the largest launch of `default`.
+# Beside its connections a server had at most 26 files open (granian), the generator 5, and 3 more at its end.
 STACK_BYTES = 80 * MIB
 SERVER_FILES = 32
 GENERATOR_FILES = 8
-# Of a run on disk, per slice and for its tables, charts and pages: 15 to 18 kB, and 2 to 4 MB.
+# A run on disk: 15 to 18 kB per slice were observed, and 2 to 4 MB for tables, charts and pages.
 SLICE_BYTES = 22_000
 REPORT_BYTES = 5 * MIB
 MEMORY_GROUP = Path("/sys/fs/cgroup")
 
 
 def refuse_lack_of_room(launches: Collection[LaunchSize], slices: int, results: Path) -> None:
-    """Raise `MachineError` if one of the launches, or the run of so many slices, would not fit."""
+    """Raise `MachineError` if one of the launches, or a run with this number of slices, would not fit."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
@@ -39,7 +39,7 @@ def refuse_lack_of_room(launches: Collection[LaunchSize], slices: int, results: 
 def refuse_few_files(size: LaunchSize) -> None:
     """Raise `MachineError` if a launch would need more open files than a process may have.
 
-    An open loop opens as few connections as it can; only against a stack that stalls, as many as requests may be under way.
+    An open loop opens as few connections as it can. Only against a stack that stalls it opens one for each request under way.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needs = (
@@ -56,7 +56,7 @@ def refuse_few_files(size: LaunchSize) -> None:
 
 
 def refuse_little_memory(stacks: int) -> None:
-    """Raise `MachineError` if so many stacks at once would not fit into the memory that is free."""
+    """Raise `MachineError` if this number of stacks at once would not fit into the free memory."""
     available, needed = available_memory(), stacks * STACK_BYTES
     if available < needed:
         message = (
@@ -67,7 +67,7 @@ def refuse_little_memory(stacks: int) -> None:
 
 
 def refuse_full_disk(results: Path, slices: int) -> None:
-    """Raise `MachineError` if a run of so many slices would not fit on the disk of its results; the folder itself may not exist yet."""
+    """Raise `MachineError` if a run with this number of slices would not fit on the disk of `results`, which may not exist yet."""
     existing = next((folder for folder in (results, *results.absolute().parents) if folder.exists()), results)
     free, needed = shutil.disk_usage(existing).free, slices * SLICE_BYTES + REPORT_BYTES
     if free < needed:
@@ -79,10 +79,10 @@ def refuse_full_disk(results: Path, slices: int) -> None:
 
 
 def available_memory(group: Path = MEMORY_GROUP) -> int:
-    """Return the bytes that processes can still get: of the machine, or of the control group that this one is limited by."""
+    """Return the bytes that processes can still get, from the machine or within the limit of our control group."""
     available = int(psutil.virtual_memory().available)
     try:
         limit, used = ((group / name).read_text("ascii").strip() for name in ("memory.max", "memory.current"))
         return min(available, int(limit) - int(used))
-    except (OSError, ValueError):  # no such group, or without a limit
+    except (OSError, ValueError):  # no such group, or no limit
         return available

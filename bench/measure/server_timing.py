@@ -1,4 +1,4 @@
-"""What stacks say of their own time: the Server-Timing header, which is off while anything else is measured."""
+"""The times that stacks report themselves in the Server-Timing header, which is off while anything else is measured."""
 
 import contextlib
 import re
@@ -25,7 +25,7 @@ _DURATION = re.compile(r"([\w-]+)\s*;\s*dur=(\d+(?:\.\d+)?)")
 
 
 def measure_server_timing(stacks: Iterable[Stack], cores: Cores) -> Iterator[ServerTiming]:
-    """Ask each stack, started alone; one that sends no such header has no row.
+    """Ask each stack, started alone; a stack that sends no such header has no row.
 
     Raises `StackError` if one does not start or answer.
     """
@@ -34,7 +34,7 @@ def measure_server_timing(stacks: Iterable[Stack], cores: Cores) -> Iterator[Ser
 
 
 def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:
-    """Start one stack, send it requests one after another, and stop it; yield the medians of what it said, if it said anything."""
+    """Start one stack, send it requests one after another, and stop it; yield the medians of its times, if it reports any."""
     timed = replace(stack, environment={**stack.environment, **ON})
     with launched_alone(timed, cores) as running, pinned(cores.generator):
         said = [parse_timing(header) for header in _ask_in_turn(running)][WARM_UP_REQUESTS:]
@@ -44,12 +44,12 @@ def measure_timing(stack: Stack, cores: Cores) -> Iterator[ServerTiming]:
 
 
 def parse_timing(header: str) -> Mapping[str, float]:
-    """Return the microseconds of each step that a Server-Timing header names with a duration, which it gives in milliseconds."""
+    """Return the microseconds of each step that a Server-Timing header names; the header has milliseconds."""
     return {step: round(float(milliseconds) * 1000, 3) for step, milliseconds in _DURATION.findall(header)}
 
 
 def _ask_in_turn(running: RunningStack) -> Iterator[str]:
-    """Yield the Server-Timing header of each answer; of the first alone if it has none."""
+    """Yield the Server-Timing header of each answer; only that of the first answer if it is empty."""
     with contextlib.closing(HTTPConnection("127.0.0.1", running.port, timeout=TIMEOUT_S)) as connection:
         for _ in range(REQUESTS):
             try:

@@ -1,6 +1,6 @@
 """The service that `enrich` stacks ask: started before them, on the load generator's cores, and stopped after them.
 
-Beside the servers it would take time from them; where it is, it takes some from the generator, whose gates watch for that.
+On the servers' cores it would take time from them. On the generator's cores it takes time from the generator, whose gates detect that.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ ADDRESS = "SERVE_UPSTREAM"
 
 
 def launch_upstream(stacks: Sequence[Stack], cores: Cores, folder: Path, exits: contextlib.ExitStack) -> list[RunningStack]:
-    """Return the service, started and ready, or nothing if none of the stacks asks it; it is stopped when `exits` unwinds."""
+    """Return the service, started and ready, or an empty list if no stack asks it; it is stopped when `exits` unwinds."""
     return launch_stacks([SERVICE], cores.generator, folder, exits) if any(stack.upstream for stack in stacks) else []
 
 
 @contextlib.contextmanager
 def launched_alone(stack: Stack, cores: Cores) -> Iterator[RunningStack]:
-    """Start one stack alone, with the service if it asks it, and stop both at the end; raise `StackError` if it does not start."""
+    """Start one stack alone, with the service if the stack asks it, and stop both at the end; raise `StackError` if it does not start."""
     with contextlib.ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         services = launch_upstream([stack], cores, folder, exits)
@@ -34,6 +34,6 @@ def launched_alone(stack: Stack, cores: Cores) -> Iterator[RunningStack]:
 
 
 def tell_address(stacks: Sequence[Stack], services: Sequence[RunningStack]) -> list[Stack]:
-    """Return the stacks as they are to be launched: those that ask the service find its address in their environment."""
+    """Return the stacks to launch: those that ask the service have its address in their environment."""
     address = {ADDRESS: f"http://127.0.0.1:{services[0].port}"} if services else {}
     return [replace(stack, environment={**stack.environment, **address}) if stack.upstream else stack for stack in stacks]

@@ -1,4 +1,4 @@
-"""From what the generator said of each slice, and from its samples, to the records of slices.csv. Pure."""
+"""From the generator's facts of each slice, and from the samples, to the records of slices.csv. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def describe_slices(launch: int, planned: Sequence[PlannedSlice], facts: Iterabl
     records = []
     for given in facts:
         place = planned[given["slice"]]
-        fact = {**given, "settled_ns": given["start_ns"]} if place.warm_up else given  # all of a warm-up shows in its curve
+        fact = {**given, "settled_ns": given["start_ns"]} if place.warm_up else given  # the warm-up curve shows all of a warm-up
         rows = samples[np.searchsorted(order, place.index, "left") : np.searchsorted(order, place.index, "right")]
         columns = {name: rows[:, number] for number, name in enumerate(SAMPLE_COLUMNS)}
         own = settled_requests(columns, fact["settled_ns"], fact["end_ns"])

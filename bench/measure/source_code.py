@@ -1,14 +1,14 @@
-"""The source of an application in figures, and how it differs from that of another.
+"""The source of an application in figures, and its difference from another source.
 
-A source is a folder of Python files. Its folders `variants` and `steps` are left out: they hold further
-applications, which serve other comparisons. The figures:
+A source is a folder of Python files. Its folders `variants` and `steps` are left out: they hold applications for other comparisons. The
+figures:
 
-- Source lines are radon's, which leave out blank lines and texts that stand alone (docstrings); comments are taken out first, since
-  radon counts one between the lines of a statement as code.
-- Functions are all that a `def` makes: methods and functions within functions, too. Each has its own cyclomatic complexity as radon
-  counts it, without that of what is defined within it. Code outside of functions has none.
+- Source lines are radon's, which leave out blank lines and texts that stand alone (docstrings). Comments are removed first, since radon
+  counts a comment between the lines of a statement as code.
+- Functions are all objects made by `def`, including methods and functions within functions. Each has its own cyclomatic complexity as
+  radon counts it, without that of functions defined within it. Code outside of functions has none.
 - A route is a decorator such as `@app.get("/path")`, whatever the object is called: two on one function are two routes. Routes that
-  are added by a call are not seen.
+  are added by a call are not found.
 """
 
 import ast
@@ -32,7 +32,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class CodeFigures(NamedTuple):
-    """What is counted of a source; `most_complex` is the file and the function of the highest complexity."""
+    """The figures of a source; `most_complex` is the file and the function of the highest complexity."""
 
     files: int
     source_lines: int

@@ -1,4 +1,4 @@
-"""How long a stack takes until it can serve, and what it then holds in memory: each start alone on the machine."""
+"""The time until a stack can serve, and its memory then: each start alone on the machine."""
 
 import random
 import time
@@ -15,7 +15,7 @@ from bench.records import StartUp
 
 
 def measure_starts(stacks: Sequence[Stack], scenario: str, starts: int, seed: int, cores: Cores) -> Iterator[StartUp]:
-    """Start each stack so many times, in turns of random order; raise `StackError` or `ParityError`."""
+    """Start each stack `starts` times, in turns of random order; raise `StackError` or `ParityError`."""
     draw = random.Random(f"{seed}/starts")  # noqa: S311 - reproducible order, no secret
     for start in range(1, starts + 1):
         for stack in draw.sample(stacks, len(stacks)):

@@ -1,1 +1,1 @@
-"""Room 1, plan: profile, stacks, scenarios and schedule, checked before anything is started."""
+"""Room 1, plan: profile, stacks, scenarios and schedule, all checked before anything is started."""

@@ -1,9 +1,9 @@
-"""When requests of an open loop are due, and at which rate: one rule for whoever plans a launch and for the generator.
+"""The scheduled times of an open loop's requests, and their rate: one rule for the plan of a launch and for the generator.
 
 The gaps between requests come from a seed; a rate scales them. Some rates are known beforehand. Others are found anew in every launch,
-since no machine is equally fast for long: from calibration slices of that launch. The rule is planned and hashed, the rate is data.
+from its calibration slices, since no machine is equally fast for long. The rule is planned and hashed, the rate is data.
 
-Pure, and imports nothing of ours: the generator starts anew in every launch.
+Pure, and imports nothing of ours, since the generator starts anew in every launch.
 """
 
 import random
@@ -19,8 +19,8 @@ _SIGNIFICANT_DIGITS = 4
 class Arrivals:
     """The arrivals of one slice: Poisson from a seed, or at equal distances, at one of three rates.
 
-    `rate_rps` is known beforehand. `busy_share` means the rate that keeps so large a share of the reference's cores busy, whichever stack
-    it is offered to; `own_share` means that share of what the loaded stack itself answered in a closed loop of this launch.
+    `rate_rps` is known beforehand. `busy_share` means the rate that keeps this share of the reference's cores busy; every stack gets that
+    rate. `own_share` means this share of what the loaded stack itself answered in a closed loop of this launch.
     """
 
     seed: str
@@ -30,10 +30,10 @@ class Arrivals:
     is_constant: bool = False
 
     def draw(self, rate_rps: float, length_ms: float) -> list[int]:
-        """Return when requests are due, in ns from the start of a slice, in order.
+        """Return the scheduled times of requests, in ns from the start of a slice, in order.
 
-        A seed gives the same gaps at every rate, scaled. Equal distances start at a random point of the first one, lest all slices start in
-        step.
+        A seed gives the same gaps at every rate, scaled. Equal distances start at a random point of the first one, so that slices do not
+        all start in step.
         """
         draw = random.Random(self.seed)  # noqa: S311 - reproducible arrivals, no secret
         end_ns, gap_ns = length_ms * 1e6, 1e9 / rate_rps
@@ -46,10 +46,10 @@ class Arrivals:
 
 
 class Rates:
-    """The rates of the open loops of one launch; `last_rps` are those of the launch before, by load, where there was one.
+    """The rates of the open loops of one launch; `last_rps` are those of the launch before, by load, if there was one.
 
-    For a busy share, calibration slices are open loops of the reference, at about the rate that is sought: a server that sleeps must be
-    woken, so its CPU time per request is less the more it has to do. They are at the last launch's rate, or at that share of what the
+    For a busy share, calibration slices are open loops of the reference at about the rate that is sought. A server that sleeps must be
+    woken, so its CPU time per request falls as its load rises. These slices run at the last launch's rate, or at that share of what the
     reference answered in its warm-up. For a stack's own share they are closed loops of that stack.
     """
 
@@ -61,16 +61,16 @@ class Rates:
         self._cpu: dict[str, tuple[int, int]] = {}
 
     def warm_up(self, stack: str, rate_rps: float) -> None:
-        """Take in what a stack answered in the warm-up of a closed loop."""
+        """Take in the throughput of a stack (req/s) in the warm-up of a closed loop."""
         self._warm_rps[stack] = max(rate_rps, self._warm_rps.get(stack, 0.0))
 
     def learn_capacity(self, stack: str, answers: int, seconds: float) -> None:
-        """Take in a calibration slice of a closed loop: the answers that came in so much time."""
+        """Take in a calibration slice of a closed loop: its answers and its length."""
         known = self._answered.get(stack, (0, 0.0))
         self._answered[stack] = known[0] + answers, known[1] + seconds
 
     def learn_cost(self, load: str, answers: int, cpu_ns: int | None) -> None:
-        """Take in a calibration slice of an open loop: its answers, and the server's CPU time if that is known."""
+        """Take in a calibration slice of an open loop: its answers, and the server's CPU time if it is known."""
         if answers and cpu_ns:
             known = self._cpu.get(load, (0, 0))
             self._cpu[load] = known[0] + answers, known[1] + cpu_ns

@@ -1,4 +1,4 @@
-"""A plan as plain data: how the manifest keeps it, what is hashed, and how those who judge a run read it back, also from older versions."""
+"""A plan as plain data: its form in the manifest, its hash, and how it is read back to judge a run, also one of an older version."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ from bench.records.record import adapter
 
 # Before a plan named its method, a launch's ratio was the median over its blocks.
 FORMER_METHOD = "block-medians-1"
-# It had no limit.
+# Such a plan had no limit.
 _FORMER_LIMIT_S = 86_400
-# What stands there for readers, or is of older versions, which found rates once for a whole run.
+# Keys for human readers only, or of older versions, which found rates once for a whole run.
 _NOT_READ = ("pair_names", "bodies", "roles", "offered_rps", "saturation_rps")
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain data, as the manifest keeps it: all that decides what is done and how it is judged."""
+    """Return a plan as plain data, as it stands in the manifest: all that decides what is done and how it is judged."""
     document: dict[str, Any] = adapter(Plan).dump_python(plan)
     return {
         **document,
@@ -38,9 +38,9 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def read_plan(document: Mapping[str, Any]) -> Plan:
-    """Return the plan that `describe` wrote, also in an older version; rules that it does not name are as they are now.
+    """Return the plan that `describe` wrote, also in an older version; rules that the plan does not name are today's.
 
-    Raises `RunFolderError` if it is no plan.
+    Raises `RunFolderError` if `document` is no plan.
     """
     try:
         return _read_plan(document)
@@ -62,7 +62,7 @@ def hash_plan(document: Mapping[str, Any]) -> str:
 
 
 def method_of(document: Mapping[str, Any]) -> str:
-    """Return by which method the ratios of a plan were to be judged."""
+    """Return the name of the method by which a plan wants its ratios judged."""
     return str(document.get("method", FORMER_METHOD))
 
 
@@ -86,17 +86,17 @@ def _read_plan(document: Mapping[str, Any]) -> Plan:
 
 
 def _modern_stack(stack: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stack with its bare server called so."""
+    """Return a stack with the key of its bare server named `bare`."""
     return {"bare": stack.get("floor", ""), **{key: value for key, value in stack.items() if key != "floor"}}
 
 
 def _known(given: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """Return the rules of a plan, without those of an older version that nothing asks for any more."""
+    """Return the rules of a plan, without rules of an older version that are no longer used."""
     asked = {field.name: field.type for field in fields(kind) if field.name in given}
     return {name: _known(given[name], type_) if is_dataclass(type_) else given[name] for name, type_ in asked.items()}
 
 
 def _describe_stack(stack: Stack, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stack as plain data, without where its folders lie: the plan is the same on every machine."""
+    """Return a stack as plain data, without the paths of its folders, so that the plan is the same on every machine."""
     folders = {name: path.name if path else None for name, path in (("folder", stack.folder), ("source", stack.source))}
     return {**document, **folders}

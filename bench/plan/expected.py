@@ -1,4 +1,4 @@
-"""What each stack must answer: computed here, offline, with its own engine. With `scenarios` the only room that knows the shared model."""
+"""The expected answers of each stack, computed offline with its own engine. Only this module and `scenarios` know the shared model."""
 
 import json
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ RANDOM_REQUESTS = 12
 
 @dataclass(frozen=True)
 class Expected:
-    """What a stack must answer: the status and the value of the body (JSON where it is JSON, else text)."""
+    """An expected answer: the status and the value of the body (JSON if the body is JSON, else text)."""
 
     status: int
     value: Any
 
 
 def check_scenario(name: str, stack: Stack) -> Scenario:
-    """Return the scenario; raise `ConfigError` if there is none of this name or the stack cannot answer it."""
+    """Return the scenario of this name; raise `ConfigError` if there is none or the stack cannot answer it."""
     if name not in SCENARIOS:
         message = f"There is no scenario {name!r}; there are: {', '.join(SCENARIOS)}."
         raise ConfigError(message)
@@ -40,12 +40,12 @@ def check_scenario(name: str, stack: Stack) -> Scenario:
 def _answerable(stack: Stack) -> list[str]:
     if stack.fixed:
         return ["predict-1"]
-    refused = {"invalid", PROBE} if stack.engine == "article" else set()  # the article refuses nothing, and has no health check
+    refused = {"invalid", PROBE} if stack.engine == "article" else set()  # it refuses nothing, and has no health check
     return [name for name, scenario in SCENARIOS.items() if (scenario.path == ENRICH) == stack.upstream and name not in refused]
 
 
 def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
-    """Return the scenarios to check before load: those to be measured, golden ones, and random ones from a fixed seed."""
+    """Return the scenarios to check before load: the measured ones (`names`), golden ones, and random ones from a fixed seed."""
     chosen = [SCENARIOS[name] for name in names]
     if stack.fixed:
         return chosen
@@ -61,12 +61,12 @@ def parity_scenarios(stack: Stack, names: Sequence[str]) -> list[Scenario]:
 
 
 def expected_answer(scenario: Scenario, stack: Stack) -> Expected:
-    """Return what the stack must answer to the first request of a scenario."""
+    """Return the expected answer of a stack to the first request of a scenario."""
     return Expected(200, json.loads(ANSWER)) if stack.fixed else _answer_of(scenario, stack.engine)
 
 
 def expected_in_turn(name: str, stack: Stack) -> list[Expected]:
-    """Return what a stack must answer to each request of a scenario."""
+    """Return the expected answers of a stack to the requests of a scenario, one by one."""
     asked = SCENARIOS[name].each()
     return [expected_answer(asked[0], stack)] * len(asked) if stack.fixed else list(_answers_in_turn(name, stack.engine))
 
@@ -94,6 +94,6 @@ def _service(engine: str) -> Service:
     try:
         service.check_ready()
     except Failure:
-        message = "There is no usable model to compute the expected answers with; run 'make train'."
+        message = "There is no usable model to compute the expected answers with. Run 'make train'."
         raise ConfigError(message) from None
     return service

@@ -1,6 +1,6 @@
-"""How long slices are, and which blocks there is time for: one rule for those who plan a launch and for the generator that measures it.
+"""The length of slices, and the blocks that fit into a launch: one rule for the plan of a launch and for the generator that measures it.
 
-Pure, and imports nothing of ours: the generator starts anew in every launch.
+Pure, and imports nothing of ours, since the generator starts anew in every launch.
 """
 
 import math
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """How long slices are: `slice_ms` at least, and enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed.
+    """The length of slices: at least `slice_ms`, and long enough for answers and drains, see `SliceRules`; `settle_ms` of it are trimmed.
 
-    Where that makes the slices of a closed loop longer than `slice_ms`, a launch has fewer blocks of it: its time stays as planned.
+    Where the slices of a closed loop are longer than `slice_ms`, a launch has fewer blocks of that load, so its time stays as planned.
     """
 
     slice_ms: float
@@ -26,9 +26,9 @@ class Pace:
     own_answers: float = 0
 
     def length_ms(self, rate_rps: float | None, users: int) -> float:
-        """Return the length of a slice of a closed loop: long enough for enough answers, and to outweigh its drain.
+        """Return the length of a slice of a closed loop: long enough for its answers, and to outweigh its drain.
 
-        As short as may be where the rate is not known.
+        If the rate is not known, the length is the shortest allowed, `slice_ms`.
         """
         if not rate_rps:
             return self.slice_ms
@@ -36,18 +36,18 @@ class Pace:
         return max(self.slice_ms, min(self.max_slice_ms, answers / rate_rps * 1e3))
 
     def open_length_ms(self, rate_rps: float | None, *, is_own: bool) -> float:
-        """Return the length of a slice of an open loop, which begins with an empty queue; `is_own`: at a share of its own throughput."""
+        """Return the length of a slice of an open loop, which begins with an empty queue; `is_own`: at a share of the stack's own rate."""
         answers_ms = (self.own_answers if is_own else self.min_answers) / rate_rps * 1e3 if rate_rps else 0.0
         return max(self.slice_ms, self.own_slice_ms if is_own else self.open_slice_ms, min(self.max_slice_ms, answers_ms))
 
     def stretch(self, lengths_ms: Sequence[float]) -> float:
-        """Return how many times as long as planned the slices of a closed loop are on average; 1 where there are none."""
+        """Return how many times as long as planned the slices of a closed loop are on average; 1 if there are none."""
         return sum(lengths_ms) / len(lengths_ms) / self.slice_ms if lengths_ms else 1.0
 
 
 def is_kept(block: int, stretch: float) -> bool:
-    """Whether a block is one of those that stay where each takes `stretch` times as long as planned, 1 at least.
+    """Whether a block stays in a launch whose blocks take `stretch` (at least 1) times as long as planned.
 
-    Of so many blocks every `stretch`-th stays, the first one always: the launch takes the time that was planned.
+    The first block and every `stretch`-th after it stay, so that the launch takes its planned time.
     """
     return math.ceil(block / stretch) < math.ceil((block + 1) / stretch)

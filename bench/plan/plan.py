@@ -1,6 +1,6 @@
-"""A checked plan: what will be measured, how often and how it will be judged. Nothing is started before it has passed.
+"""A checked plan: what will be measured, how often and how it will be judged. Nothing is started before the plan has passed the checks.
 
-How it is written into the manifest, hashed and read back: see `described`.
+`described` writes a plan into the manifest, hashes it and reads it back.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from bench.records.record import STRICT
 
 DEFAULT_SEED = 20261125
 MAX_SLICES = 200_000
-# How ratios come from slices: what a launch answered in all its time, contender over baseline. A run is judged again by another name.
+# How ratios come from slices: all answers of a launch over all its time, contender over baseline. A run with another name is judged anew.
 METHOD = "totals-1"
 
 # Part, contender, baseline, scenario, load and metric of a row.
@@ -32,9 +32,9 @@ RoleKey = tuple[str, str, str, str, str, Metric]
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Plan(Profile):
-    """A checked plan: a profile with the stacks that it names, the rules, and what was asked for beside it.
+    """A checked plan: a profile with the stacks that it names, the rules, and the settings from the command line.
 
-    `allow_unequal` lets stacks be compared that differ in serving processes, or a uvicorn without its fast parts.
+    `allow_unequal` allows to compare stacks that differ in serving processes, or a uvicorn without uvloop and httptools.
     """
 
     seed: int
@@ -51,11 +51,11 @@ class Plan(Profile):
         return {(part, *pair.stacks, row.scenario, row.load, row.metric): row.role for pair, row in judged_rows(self)}
 
     def cells(self) -> list[CellKey]:
-        """Return the key of every cell of the run, in the order of the plan, those of probes included."""
+        """Return the key of every cell of the run, in the order of the plan, including the cells of probes."""
         return [key for part in self.parts for key in (*self.loaded_cells(part), *self.probed_cells(part))]
 
     def loaded_cells(self, part: Part) -> list[CellKey]:
-        """Return the keys of the cells of a part that have slices to themselves."""
+        """Return the keys of the cells of a part that have slices of their own."""
         return [
             CellKey(part.name, stack, scenario, load)
             for scenario in part.scenarios
@@ -64,7 +64,7 @@ class Plan(Profile):
         ]
 
     def probed_cells(self, part: Part) -> list[CellKey]:
-        """Return the keys of the cells of a part that run beside others."""
+        """Return the keys of the cells of a part that run beside others: those of its probe."""
         return [CellKey(part.name, stack, PROBE, part.probe) for stack in part.stacks] if part.probe else []
 
     def ladders(self, part: Part) -> list["Ladder"]:
@@ -73,7 +73,7 @@ class Plan(Profile):
         return [ladder for ladder in rungs if ladder.bare in part.stacks and ladder.no_model in part.stacks]
 
     def launch_sizes(self) -> list["LaunchSize"]:
-        """Return how large the launches of each part are; open loops have users, too, in warm-ups and while their rates are found."""
+        """Return the size of the launches of each part. Open loops have users, too: in warm-ups and while their rates are found."""
         rate_users = parse_load(self.rules.rates.load).users or 0
         return [
             LaunchSize(
@@ -89,15 +89,15 @@ class Plan(Profile):
         return [self.stacks[name] for name in self.parts[0].stacks if not name.endswith(TWIN) and not self.stacks[name].fixed]
 
     def timed_stacks(self) -> list[Stack]:
-        """Return the stacks whose time is split by a ladder: their own account of it is the check of its last step."""
+        """Return the stacks whose time a ladder splits: the times that they report themselves check its last step."""
         return [self.stacks[name] for name in dict.fromkeys(ladder.stack for part in self.parts for ladder in self.ladders(part))]
 
     def first_pair(self) -> list[Stack]:
-        """Return contender and baseline of the first pair, whose code is compared; nothing where no pair is."""
+        """Return contender and baseline of the first pair, whose code is compared; an empty list if there is no pair."""
         return [self.stacks[name] for pair in self.pairs[:1] for name in pair.stacks]
 
     def paired_engines(self, names: Collection[str]) -> list[str]:
-        """Return the engines that both stacks of a pair have among these stacks: a curve over the model's time goes through them."""
+        """Return the engines with which `names` has both stacks of a pair: the curve over the model's time goes through these engines."""
         engines = dict.fromkeys(self.stacks[name].engine for name in names)
         pairs = [pair.stacks for pair in self.pairs]
         return [engine for engine in engines if any(all(with_engine(stack, engine) in names for stack in pair) for pair in pairs)]
@@ -105,7 +105,7 @@ class Plan(Profile):
 
 @plain_dataclass(frozen=True)
 class LaunchSize:
-    """What runs at once in a launch: stacks, the users that ask each of them, and the requests that an open loop has under way at most."""
+    """What runs at once in a launch: stacks, the users of each of them, and the most requests that an open loop may have under way."""
 
     stacks: int
     users: int
@@ -122,7 +122,7 @@ class Ladder:
 
 
 def judged_rows(profile: Profile) -> list[tuple[Pair, JudgedRow]]:
-    """Return the rows that get a verdict with their pairs: those that the first part measures."""
+    """Return the rows that get a verdict, with their pairs: the judged rows that the first part measures."""
     part = profile.parts[0]
     return [
         (pair, row)
@@ -145,7 +145,7 @@ def make_plan(
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
     `compare` replaces the stacks of the profile's first part by its own [contender, baseline] pairs and a twin of each
-    baseline, and leaves the other parts out; the first pair is then judged as the profile's first is.
+    baseline, and leaves the other parts out. Its first pair is judged like the profile's first pair.
     """
     stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
     chosen = read_profile(profile)
@@ -203,15 +203,15 @@ def _check_parts(plan: Plan) -> None:
 def _check_part(profile: str, part: Part, plan: Plan) -> None:
     for load in map(parse_load, part.loads):
         if load.is_former:
-            message = f"{profile}: {load.name} is of older versions; use busy-N: the rate that keeps the baseline's core N % busy."
+            message = f"{profile}: {load.name} exists only in older versions; use busy-N: the rate that keeps the baseline's core N % busy."
             raise ConfigError(message)
         if load.is_busy and (not plan.pairs or plan.pairs[0].baseline not in part.stacks):
             message = (
-                f"{profile}: {load.name} is a share of what keeps the baseline of the first pair busy; part {part.name} lacks that stack."
+                f"{profile}: {load.name} needs the baseline of the first pair, whose core it keeps busy; part {part.name} lacks that stack."
             )
             raise ConfigError(message)
         if (load.is_busy or load.is_own) and len(part.scenarios) > 1:
-            message = f"{profile}: the rate of {load.name} is found with one scenario; give each of part {part.name} a part of its own."
+            message = f"{profile}: the rate of {load.name} is found with one scenario; split part {part.name} by scenarios."
             raise ConfigError(message)
     for stack in part.stacks:
         if stack.removesuffix(TWIN) not in part.stacks:

@@ -1,4 +1,4 @@
-"""Profiles: from their data file to checked records. What a run does, and what it compares, is data and no code."""
+"""Profiles: from their data file to checked records. Data, not code, decide what a run does and compares."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ class JudgedRow(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Pair(Record):
-    """A contender and its baseline, what the comparison stands for, and which of its rows are judged; all others are explored."""
+    """A contender and its baseline, the name of the comparison, and its judged rows; all its other rows are explored."""
 
     name: str
     contender: str
@@ -61,12 +61,12 @@ class Change(Record):
 class Part(Record):
     """Stacks that are started and measured together: every scenario and load on each, in `blocks` blocks per launch.
 
-    `more_blocks` names loads that get another number of blocks: what is judged deserves more of the time. `trio_turns` says how many
-    turns the first pair with both copies of its baseline has in each block of a load, where the other stacks have one. Where not every
-    stack is put under every load, `stacks_by_load` has those of each: one start then serves several purposes. With a `first_look` the
+    `more_blocks` names loads with another number of blocks: judged rows get more of the time. `trio_turns` is the number of turns that
+    the first pair, with both copies of its baseline, has in each block of a load; the other stacks have one. `stacks_by_load` has the
+    stacks of each load, where not every stack is put under every load: one start then serves several purposes. With a `first_look` the
     part may end before its last launch, see `Rules`. `slice_ms` and `settle_ms` are the part's own instead of the profile's. Blocks that
-    are not `mirrored` hold one slice of every stack instead of two: enough for what is explored, not for what is judged. With a `probe`,
-    a load, a stack is asked beside each of its slices whether it is alive.
+    are not `mirrored` hold one slice of every stack instead of two, which is enough for explored rows, not for judged ones. `probe` is a
+    load of health checks that a stack gets beside each of its slices.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Part(Record):
     probe: str | None = None
 
     def count_blocks(self, load: str) -> int:
-        """Return in how many blocks of a launch a load has its turn."""
+        """Return the number of blocks that a load has in a launch."""
         return self.more_blocks.get(load, self.blocks)
 
     def stacks_under(self, load: str) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class Part(Record):
         return self.stacks_by_load.get(load, self.stacks)
 
     def count_slices(self) -> int:
-        """Return how many counted slices a launch has, at most: there are fewer where they have to be longer."""
+        """Return the most counted slices that a launch has: there are fewer where they must be longer."""
         turns = sum(self.count_blocks(load) * self.trio_turns.get(load, 1) * len(self.stacks_under(load)) for load in self.loads)
         return turns * len(self.scenarios) * (1 + self.mirrored) * (1 + (self.probe is not None))
 
@@ -102,9 +102,9 @@ class Part(Record):
 class Profile(Record):
     """One profile.
 
-    `starts` is how often each stack of the first part is started alone, for its start-up time; `repeats` how often a launch that
-    trips a gate is measured again at most, while the run, judged and drawn, still ends within `limit_s`. With `complexity` the code and
-    the features of the first pair are looked at, and stacks are asked for their own account of time.
+    `starts` is how often each stack of the first part is started alone, for its start-up time. `repeats` is how often a launch that
+    does not pass a gate may be measured again, while the run, judged and drawn, still ends within `limit_s`. With `complexity` the bench
+    counts the code and probes the features of the first pair, and asks stacks for the times that they report themselves.
     """
 
     profile: str
@@ -146,13 +146,13 @@ def read_profile(name: str, path: Path | None = None) -> Profile:
             message = f"{place}: settle_ms {settle_ms} leaves too little of slice_ms {slice_ms}; at most half."
             raise ConfigError(message)
     if not profile.parts or len({part.name for part in profile.parts}) < len(profile.parts):
-        message = f"{place}: there is no part, or two parts have the same name and their cells could not be told apart."
+        message = f"{place}: there is no part, or two parts have the same name; give each part a name of its own."
         raise ConfigError(message)
     return profile
 
 
 def profile_purposes(path: Path | None = None) -> dict[str, str]:
-    """Return what each profile is for."""
+    """Return the purpose of each profile, by its name."""
     return {name: str(table.get("purpose", "")) for name, table in _read_file(path or BUNDLED_PROFILES).get("profiles", {}).items()}
 
 
@@ -200,7 +200,7 @@ def _read_part(place: str, part: object) -> Part:
 
 
 def _read_stacks_by_load(place: str, table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the stacks of each load: all under every load, or as a table of its own says."""
+    """Return the stacks of each load: all stacks under every load, or those in the table `stacks_by_load`."""
     given = [key for key in ("stacks", "loads") if key in table]
     if "stacks_by_load" in table:
         if given or not table["stacks_by_load"]:

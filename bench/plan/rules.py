@@ -1,7 +1,7 @@
-"""The rules of a run, fixed before it: margins, levels, slices, gates, when it is precise enough.
+"""The rules of a run, fixed before it: margins, levels, slices, gates, and when the run is precise enough.
 
-They are part of the plan and of its hash, and judging reads them back from there: a run is judged by the rules that it was made by.
-What a plan of an older version does not name was then as it is here.
+They are part of the plan and of its hash. Judging reads them back from there, so a run is judged by the rules that it was made with.
+A rule that a plan of an older version does not name had the value given here.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from bench.records.record import STRICT, Record
 
 _MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.02, "cpu_us_per_request": 0.02, "p50_ms": 0.05, "p95_ms": 0.10, "p99_ms": 0.10}
 _LEVELS: Mapping[Role, float] = {"primary": 0.95, "secondary": 0.95, "exploratory": 0.95}
-# What all secondary rows together may miss.
+# The share of runs in which some secondary row may miss the truth.
 _SECONDARY_MISSES = 0.05
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class SliceRules(Record):
-    """How long a slice is: longer than the profile's where that gives too few answers, or where its drain would weigh too much.
+    """The length of a slice: longer than the profile's if that gives too few answers, or if its drain would weigh too much.
 
-    An open loop begins with an empty queue: its slices last `open_slice_ms` at least. At a share of the stack's own throughput that is
-    `own_slice_ms`, since just above it a queue takes that long to show, and at least `own_answers`, since every launch needs a p99: 662
-    settled samples of the two slices of a block. In parts that are only explored, all but the first, `explored_share` of answers and
-    drains is enough for a block: launches differ by more there than slices are uncertain, and six still have what a p99 needs.
-    `later_warm_up_share` is the warm-up of a further closed loop of the same scenario, as a share of the first one's.
+    An open loop begins with an empty queue, so its slices last at least `open_slice_ms`. At a share of the stack's own throughput they
+    last at least `own_slice_ms`, since a queue just above it takes that long to show, and hold at least `own_answers`, since every launch
+    needs a p99: 662 settled samples of the two slices of a block. In explored parts, all but the first, `explored_share` of answers and
+    drains is enough for a block: launches differ by more there than slices are uncertain, and six blocks still give enough for a p99.
+    `later_warm_up_share` is the warm-up of a further closed loop of the same scenario, as a share of the first warm-up.
     """
 
     min_answers: int = 200
@@ -41,13 +41,13 @@ class SliceRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class OpenLoopRules(Record):
-    """An open loop has at most `max_in_flight` requests under way; what would exceed it is recorded as not sent.
+    """An open loop has at most `max_in_flight` requests under way; further requests are recorded as not sent.
 
-    The answers under way at the end of a slice are waited for as long as `drain_timeout_s`; what is unfinished then is recorded so.
+    After a slice the generator waits up to `drain_timeout_s` for answers under way; requests without one are recorded as unfinished.
 
-    A latency has no ratio where a stack was busy for more than `most_busy` of the time or answered less than `least_achieved` of what was
-    due: it did not carry the load. A row at a busy share is judged if the copies of its baseline came within `busy_off` of that share in
-    `busy_launches` of the launches.
+    A latency has no ratio if a stack did not carry the load: it was busy for more than `most_busy` of the time, or it answered less than
+    `least_achieved` of the scheduled requests. A row at a busy share is judged if the copies of its baseline came within `busy_off` of
+    that share in `busy_launches` of the launches.
     """
 
     max_in_flight: int = 256
@@ -60,12 +60,13 @@ class OpenLoopRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class GateRules(Record):
-    """Faults of the load generator: a launch beyond one of these is repeated while the run still ends in time, else kept and marked.
+    """Faults of the load generator: a launch with one of them is repeated while the run still ends in time, else it counts and is marked.
 
-    It used more than `generator_cpu_ratio` of its core in open loops, or it waited for its core for more than `slice_wait_ratio` of a slice
-    in more than `starved_slices` of the slices. A run with more than `marked_share` of its launches marked gives no verdict: its rates are
-    lower bounds. Two faults touch single rows. A latency has no verdict where requests were sent late by more than `late_share` of the
-    latency itself in more than `late_launches` of the launches. `steal_ratio` repeats nothing: beyond it a launch is warned of.
+    The generator used more than `generator_cpu_ratio` of its core in open loops, or it waited for its core for more than
+    `slice_wait_ratio` of a slice in more than `starved_slices` of the slices. A run with more than `marked_share` of its launches marked
+    gives no verdict: its rates are lower bounds. Two faults touch single rows. A latency has no verdict if requests were sent late by more
+    than `late_share` of the latency itself in more than `late_launches` of the launches. More steal than `steal_ratio` in a launch repeats
+    nothing; the run warns of it.
     """
 
     generator_cpu_ratio: float = 0.8
@@ -79,7 +80,7 @@ class GateRules(Record):
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class RateRules(Record):
-    """How a launch finds its rates: from calibration slices so long, closed ones under this load."""
+    """How a launch finds its rates: from calibration slices of `slice_ms`; those of closed loops are under `load`."""
 
     load: str = "closed-16"
     slice_ms: int = 500
@@ -89,23 +90,23 @@ class RateRules(Record):
 class Rules(Record):
     """All rules.
 
-    `margins` are differences that do not matter, as ratio minus 1, symmetric on the log scale. `levels` are those of the intervals; the
-    secondary rows share 5 %. A verdict needs `min_launches`, and no answer in more than `unanswered_share` of a row's requests withholds
-    it. Two copies of a baseline are unequal if their interval excludes 1 and is off by more than `aa_tolerance`, equal if it lies within
-    the margin or `aa_equal`, whichever is more. A pair is called equivalent only if its A/A lies within `aa_margins` margins.
+    `margins` are differences that do not matter, as ratio minus 1, symmetric on the log scale. `levels` are the levels of the intervals;
+    the secondary rows share 5 %. A verdict needs `min_launches`. It is withheld if more than `unanswered_share` of a row's requests had no
+    answer. Two copies of a baseline are unequal if their interval excludes 1 and is off by more than `aa_tolerance`. They are equal if it
+    lies within the margin or `aa_equal`, whichever is more. A pair is called equivalent only if its A/A lies within `aa_margins` margins.
 
-    A part that names a first look, `min_first_look` or later, ends there or every `look_every` launches after it, once every judged
-    row is known to `precise_margins` of its margin. Intervals of earlier looks would hold less often than they say (0.88 to 0.93 of
-    0.95 in simulation).
+    A part may name a first look, a launch count of at least `min_first_look`. It ends there, or at a look every `look_every` launches
+    later, once every judged row is known to `precise_margins` of its margin. Intervals of earlier looks would hold less often than their
+    level (0.88 to 0.93 of 0.95 in simulation).
 
-    Capacity is the highest offered rate with the p99 of the response time within `limit_p99_ms`; `least_rates` make a curve, and more than
-    `unanswered_share` of requests without an answer are beyond any limit. A knee is where throughput has reached `knee_share` of its
-    highest, of `least_users` numbers of users at least. A break-even curve needs `least_engines`, and leaves out those whose ratio is known
-    to no better than `widest_point`; its ratio is `thresholds` from 1 (1.1 and 1 / 1.1 are equally far). A warm-up is shown in bins of
-    `warm_up_bin_ms`. A machine is unsteady where all stacks of a part, `least_stacks` of them, were faster in one launch than in another by
-    more than `steady_range`. A health check is late after `late_probe_ms`. Other programs on the servers' core are warned of beyond
-    `foreign_ratio` of its time in a launch, and a load generator that waited for its own core beyond `generator_wait_ratio`: so much may be
-    missing from the answers of the faster stack.
+    Capacity is the highest offered rate with the p99 of the response time within `limit_p99_ms`. Its curve needs `least_rates`, and more
+    than `unanswered_share` of requests without an answer exceed any limit. A knee is where throughput has reached `knee_share` of its
+    highest; it needs `least_users` numbers of users. A break-even curve needs `least_engines`, and leaves out engines whose ratio is known
+    to no better than `widest_point`. `thresholds` are distances of its ratio from 1 (1.1 and 1 / 1.1 are equally far). A warm-up is shown
+    in bins of `warm_up_bin_ms`. A machine is unsteady if all stacks of a part, at least `least_stacks`, were faster in one launch than in
+    another by more than `steady_range`. A health check is late after `late_probe_ms`. The run warns of other programs on the servers' core
+    beyond `foreign_ratio` of its time in a launch. It also warns of a load generator that waited for its own core beyond
+    `generator_wait_ratio`: the faster stack may lack that share of its answers.
     """
 
     margins: Mapping[Metric, float] = Field(default_factory=lambda: dict(_MARGINS))
@@ -138,5 +139,5 @@ class Rules(Record):
 
 
 def share_level(secondary: int) -> Rules:
-    """Return the rules of a run with so many secondary rows: each interval of theirs misses its share of 5 %."""
+    """Return the rules of a run with this number of secondary rows: each of their intervals may miss in its share of the 5 %."""
     return Rules(levels={**_LEVELS, "secondary": 1 - _SECONDARY_MISSES / max(1, secondary)})

@@ -1,4 +1,4 @@
-"""Scenarios: the bytes of each kind of request. What must be answered stands in `expected`."""
+"""Scenarios: the bytes of each kind of request. `expected` has the right answers."""
 
 import json
 import random
@@ -12,17 +12,17 @@ MISSING_SHARE = 0.2
 PASSENGERS_IN_TURN = 64
 DELAYS_MS = (0, 5, 20, 50, 100)
 PREDICT, ENRICH, LIVENESS = "/predict", "/enrich", "/livez"
-# What a part with a probe asks beside its load: is the process alive?
+# The health check that a part with a probe sends beside its load: is the process alive?
 PROBE = "livez"
 _SEED = 40945
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of request: a POST of `document` as JSON to `path`, or a GET where there is none; with `further` ones it has them in turn.
+    """One kind of request: a POST of `document` as JSON to `path`, or a GET without one. `further` documents are sent in turn with it.
 
-    Requests vary so that a server that remembers its last answer gains nothing. One that keeps answers by body would, and would be another
-    application than the one that is asked for.
+    Requests vary, so that a server that remembers its last answer gains nothing. A server that stores answers by body would gain, but it
+    would be another application than the one required.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Scenario:
 
     @property
     def passengers(self) -> Sequence[Mapping[str, Any]] | None:
-        """The passengers whose survival is asked for; None for a request that names none."""
+        """The passengers whose survival is asked; None for a request that names none."""
         return self.document if self.path == PREDICT else None
 
     @property
@@ -50,7 +50,7 @@ class Scenario:
         return b"" if self.document is None else json.dumps(self.document).encode()
 
     def request(self, port: int) -> bytes:
-        """Return the whole request as it goes over the wire to this port of the loopback address."""
+        """Return the bytes of the whole request to this port of the loopback address."""
         head = f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
         if self.document is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n"
@@ -69,7 +69,7 @@ def _draw_passenger(draw: random.Random, *, complete: bool) -> dict[str, Any]:
 
 
 def draw_passengers(count: int, seed: str, *, complete: bool) -> list[dict[str, Any]]:
-    """Return passengers drawn from a seed; values are missing here and there unless they are to be complete."""
+    """Return passengers drawn from a seed; some values are missing unless `complete`."""
     draw = random.Random(f"{_SEED}/{seed}")  # noqa: S311 - reproducible test data, no secret
     return [_draw_passenger(draw, complete=complete) for _ in range(count)]
 

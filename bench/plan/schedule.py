@@ -1,9 +1,9 @@
-"""The schedule of a run: which part is launched when, which stack has the load when, and when requests are due. Pure, seeded.
+"""The schedule of a run: the order of launches, the order of the stacks under load, and the times of requests. Pure, seeded.
 
 A block holds one slice of every stack and then the same mirrored, so that linear drift cancels within it (a part that is only
-explored may do without). In a pass the contender of a pair stands directly between the two copies of its baseline, since noise between
-neighbours in time is smaller. The first pair may have further turns in a block. Blocks of several scenarios and loads take turns,
-each spread evenly over the launch; the launches of several parts are spread over the run.
+explored may leave the mirror out). In a pass the contender of a pair stands directly between the two copies of its baseline, since noise
+between neighbours in time is smaller. The first pair may have further turns in a block. Blocks of several scenarios and loads take
+turns, and each cell's blocks are spread evenly over the launch. The launches of several parts are spread over the run.
 """
 
 import random
@@ -37,10 +37,10 @@ class Turn:
 class PlannedSlice:
     """One slice to come; `index` counts within the launch, `block` within the part (-1 for a warm-up).
 
-    `users` is how many connections there are: those of a closed loop, or the most that may be under way in an open one.
-    `length_ms` is None for a counted slice: its warm-up or its rate tells how fast answers come, and so how long it must be. `arrivals`
-    belong to an open loop; slices of one turn have the same. One that `calibrates` is not counted: rates are found from it. One
-    that is `beside` the slice before it begins and ends with that.
+    `users` is the number of connections: those of a closed loop, or the most requests that may be under way in an open one.
+    `length_ms` is None for a counted slice: its length follows from the rate of answers in its warm-up, or from its own rate. `arrivals`
+    belong to an open loop; slices of one turn have the same. A slice that `calibrates` is not counted: rates are found from it. A slice
+    that is `beside` the slice before it begins and ends with that slice.
     """
 
     index: int
@@ -59,10 +59,10 @@ class PlannedSlice:
 
 @dataclass(frozen=True)
 class PlannedLaunch:
-    """All that is needed to measure one launch.
+    """All data that measuring one launch needs.
 
-    `stacks` are to be started, `scenarios` are those that each is asked. Of the pairs in `equal` both must serve with equally many
-    processes. `engines` are to be timed with the passengers of `timed`; none where there is nothing to draw a curve through.
+    `stacks` are started, and each gets its `scenarios`. Both stacks of a pair in `equal` must serve with the same number of processes.
+    `engines` are timed with the passengers of `timed`; there are none if there are too few for a curve.
     """
 
     number: int
@@ -76,7 +76,7 @@ class PlannedLaunch:
 
 
 def schedule_run(parts: Sequence[Part]) -> list[Turn]:
-    """Return the launches of all parts, those of each spread evenly over the run: drift then hits all parts alike."""
+    """Return the launches of all parts in order, those of each part spread evenly over the run, so that drift hits all parts alike."""
     places = sorted(
         ((ordinal - 0.5) / part.launches, place, ordinal) for place, part in enumerate(parts) for ordinal in range(1, part.launches + 1)
     )
@@ -84,7 +84,7 @@ def schedule_run(parts: Sequence[Part]) -> list[Turn]:
 
 
 def plan_launch(plan: Plan, turn: Turn) -> PlannedLaunch:
-    """Return what is to be measured when a part has its turn."""
+    """Return the launch of a part at its turn."""
     slices = tuple(schedule_slices(plan, turn.part, turn.ordinal))
     scenarios: dict[str, tuple[str, ...]] = {}
     for place in slices:
@@ -106,7 +106,7 @@ def plan_launch(plan: Plan, turn: Turn) -> PlannedLaunch:
 
 
 def schedule_slices(plan: Plan, part: Part, ordinal: int) -> list[PlannedSlice]:
-    """Return the slices of a launch in order: a warm-up of every stack, what its rates are found from, then the blocks."""
+    """Return the slices of a launch in order: a warm-up of every stack, calibration slices for its rates, then the blocks."""
     launch = _Launch(plan, part, f"{plan.seed}/{part.name}/{ordinal}")
     launch.warm_up()
     launch.calibrate()
@@ -126,9 +126,9 @@ class _Launch:
             self._stacks.setdefault((key.scenario, key.load), []).append(key.stack)
 
     def warm_up(self) -> None:
-        """Warm every stack up under its first closed loop of a scenario, or under that of the rules where it has none.
+        """Warm every stack up under its first closed loop of a scenario, or under the load of the rules if it has none.
 
-        Further closed loops of the scenario get a short one, to find the length of their slices.
+        Further closed loops of the scenario get a short warm-up, which gives the length of their slices.
         """
         rules, warmed = self._plan.rules, set[tuple[str, str]]()
         for cell, able in self._stacks.items():
@@ -143,7 +143,7 @@ class _Launch:
             self._add((scenario, rules.rates.load), self._sample(cold), "warm-up", length_ms=self._plan.warm_up_ms)
 
     def calibrate(self) -> None:
-        """Find the rates of this launch: of a busy share by the copies of the first pair's baseline, of its own by every stack."""
+        """Plan the slices that give the rates: busy shares need the copies of the first pair's baseline, own shares every stack."""
         found: dict[Cell, list[str]] = {}
         for (scenario, load), able in self._stacks.items():
             if parse_load(load).is_busy:
@@ -192,7 +192,7 @@ class _Launch:
 
 
 def reference_stacks(plan: Plan, part: Part) -> list[str]:
-    """Return the stacks of a part whose busy share decides rates: the copies of the first pair's baseline."""
+    """Return the stacks of a part whose busy share decides the rates: the copies of the first pair's baseline."""
     baseline = plan.pairs[0].baseline
     return [name for name in (baseline, f"{baseline}{TWIN}") if name in part.stacks]
 
@@ -209,9 +209,9 @@ def _arrivals(load: Load, seed: str) -> Arrivals:
 
 
 def find_trios(pairs: Iterable[tuple[str, str]], stacks: Collection[str]) -> list[Trio]:
-    """Return baseline, contender and second copy of the baseline, for each [contender, baseline] of which all three are among the stacks.
+    """Return baseline, contender and second copy of the baseline for each [contender, baseline], if all three are among the stacks.
 
-    A stack has one place in a pass: of a pair that shares one with an earlier pair there is no trio.
+    A stack has one place in a pass: a pair that shares a stack with an earlier pair has no trio.
     """
     trios: list[Trio] = []
     for contender, baseline in pairs:
@@ -224,7 +224,7 @@ def find_trios(pairs: Iterable[tuple[str, str]], stacks: Collection[str]) -> lis
 
 
 def order_pass(trios: Sequence[Trio], others: Sequence[str], draw: random.Random) -> list[str]:
-    """Return the order of one pass: the trios beside each other, their order and that of their copies random; the others at its ends."""
+    """Return the order of one pass: the trios beside each other, in random order and direction, and the others at the ends."""
     middle: list[str] = []
     for trio in draw.sample(trios, len(trios)):
         middle += trio[:: draw.choice((1, -1))]
@@ -239,7 +239,7 @@ def _others(trios: Iterable[Trio], stacks: Sequence[str]) -> list[str]:
 
 
 def _take_turns(blocks: Mapping[Cell, int], draw: random.Random) -> list[tuple[Cell, int]]:
-    """Return every block of every cell in order, those of each cell spread evenly; which comes first of two at one place is random."""
+    """Return every block of every cell in order, those of each cell spread evenly; ties are broken at random."""
     places = [((block + 0.5) / count, draw.random(), cell, block) for cell, count in blocks.items() for block in range(count)]
     return [(cell, block) for _, _, cell, block in sorted(places)]
 

@@ -1,7 +1,7 @@
-"""How long a run is planned to take, part by part, judging and drawing included. Pure.
+"""The planned time of a run, part by part, judging and drawing included. Pure.
 
-What a launch takes beside its load was measured on a virtual machine with two cores: 0.2 to 0.4 s per stack from its start until it is
-checked, and 0.9 to 1.3 s for the rest; a faster machine ends earlier.
+The time of a launch beside its load was measured on a virtual machine with two cores: 0.2 to 0.4 s per stack from its start until it is
+checked, and 0.9 to 1.3 s for the rest. A faster machine ends earlier.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from bench.records.loads import parse_load
 START_S, START_PER_STACK_S = 0.3, 0.33
 TIMING_S, TIMING_PER_ENGINE_S = 1.0, 0.45
 STOP_S, STOP_PER_STACK_S = 0.8, 0.04
-BETWEEN_SLICES_S = 0.01  # the drain, and what is done between two slices
+BETWEEN_SLICES_S = 0.01  # the drain, and the work between two slices
 ALONE_S = 0.6
 COMPLEXITY_S = 6.0
 CONCLUSION_S, CONCLUSION_PER_SLICE_S = 6.0, 0.0015
@@ -28,7 +28,7 @@ Rates = Mapping[tuple[str, str, str], float]
 
 @dataclass(frozen=True)
 class PartSeconds:
-    """What one part is planned to take: in all its launches, of it under counted load, and of that by cell."""
+    """The planned seconds of one part: of all its launches, of its counted load, and of that load by cell."""
 
     part: str
     launches: int
@@ -38,7 +38,7 @@ class PartSeconds:
 
 
 def plan_seconds(plan: Plan, rates: Rates) -> list[PartSeconds]:
-    """Return what each part takes; a slice whose rate is not known is as short as may be."""
+    """Return the planned seconds of each part; a slice whose rate is not known has the shortest length."""
     return [_part_seconds(plan, part, rates) for part in plan.parts]
 
 
@@ -48,7 +48,7 @@ def conclusion_s(plan: Plan) -> float:
 
 
 def alone_s(plan: Plan) -> float:
-    """Return how long is measured of single stacks: their starts, and with `complexity` their code and their own account of time."""
+    """Return the seconds for measuring single stacks: their starts, and with `complexity` their code and the times that they report."""
     return plan.starts * len(plan.started_alone()) * ALONE_S + plan.complexity * COMPLEXITY_S
 
 
@@ -87,7 +87,7 @@ def _part_seconds(plan: Plan, part: Part, rates: Rates) -> PartSeconds:
 
 
 def _length_ms(place: PlannedSlice, pace: Pace, rates: Rates) -> float:
-    """Return the length of a slice: as planned, or by the rate of its cell where that decides it."""
+    """Return the length of a slice in ms: as planned, or by the rate of its cell where that decides it."""
     if place.length_ms is not None:
         return place.length_ms
     load, rate = parse_load(place.load), rates.get((place.stack, place.scenario, place.load))

@@ -1,6 +1,6 @@
-"""Which version of the applications a run measures: one digest of the sources that are served, and of the versions that are installed.
+"""The version of the applications that a run measures: one digest of the served sources and of the locked versions.
 
-Two runs with the same digest measured the same code, whatever else has changed in the project between them.
+Two runs with the same digest measured the same code, even if other files of the project changed between them.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ LOCK = "requirements.lock"
 
 
 def digest_served(stacks: Iterable[Stack]) -> str:
-    """Return the SHA-256 of the Python files of what the stacks serve, of the shared model and of its data, and of the lock file."""
+    """Return the SHA-256 of the Python files that the stacks serve, of the shared model and its data, and of the lock file."""
     return digest_folders(MODEL.parent, [MODEL, *(stack.source for stack in stacks if stack.source)])
 
 

@@ -42,12 +42,12 @@ def _check_requirement(text: Any) -> str:
 
 @dataclass(frozen=True, config=STRICT)
 class Stack(Record):
-    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty one.
+    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty folder.
 
-    `ready` is what is asked until it is answered 200, for `ready_timeout_s` at most. `bare` names the stack of the same server without a
-    framework. `source` is the folder of the application's Python files and `requires` are the distributions that application and server
-    ask for by name: what is known of its code is counted from these. An `upstream` stack asks the service of `bench.servers.upstream`,
-    which is started for it, and answers nothing but enquiries.
+    The bench asks for the path `ready` until it is answered 200, for at most `ready_timeout_s`. `bare` names the stack of the same server
+    without a framework. `source` is the folder of the application's Python files, and `requires` are the distributions that application
+    and server name themselves: the figures of its code are counted from these. An `upstream` stack asks the service of
+    `bench.servers.upstream`, which is started for it, and answers only enquiries.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Stack(Record):
 
 
 def load_stacks(*files: Path) -> dict[str, Stack]:
-    """Return the stacks of all files by name, later files over earlier ones; raise `ConfigError` on the first fault."""
+    """Return the stacks of all files by name, later files override earlier ones; raise `ConfigError` on the first fault."""
     stacks: dict[str, Stack] = {}
     for path in files:
         for name, table in read_toml(path).items():
@@ -78,7 +78,7 @@ def load_stacks(*files: Path) -> dict[str, Stack]:
 
 
 def with_engine(stack: str, engine: str) -> str:
-    """Return the name of a stack with an engine; the default one is not named."""
+    """Return the name of a stack with an engine; the default engine is not named."""
     return stack if engine == DEFAULT_ENGINE else f"{stack}@{engine}"
 
 
@@ -112,7 +112,7 @@ def _read_stack(path: Path, name: str, table: object) -> Stack:
     if not name or name.endswith(TWIN) or any(sign in name for sign in "@/ "):
         message = f"{place}: a stack's name has no blank, '@' or '/' and does not end in '{TWIN}'."
         raise ConfigError(message)
-    # Names first: a fault in the table is told before one in the folders that it names.
+    # Names first: a fault in the table is reported before one in the folders that it names.
     stack = make_record(Stack, place, table, name=name)
     try:
         check_engine_name(stack.engine)
@@ -128,7 +128,7 @@ def _read_stack(path: Path, name: str, table: object) -> Stack:
 
 
 def _find_source(place: str, beside: Path, name: str) -> Path:
-    """Return the folder of an application: one beside the stacks file, or that of a package, which is looked up and not imported."""
+    """Return the folder of an application: a folder beside the stacks file, or that of a package, which is looked up and not imported."""
     folder = (beside / name).resolve()
     if folder.is_dir():
         return folder

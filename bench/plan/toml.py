@@ -1,4 +1,4 @@
-"""Data files in TOML: read, and checked by the records that they become, so that a typo names file, key and what is allowed."""
+"""Data files in TOML: read, and checked by their records, so that the error for a typo names file, key and allowed values."""
 
 import tomllib
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def make_record(kind: type[Made], place: str, table: object, **more: Any) -> Made:
-    """Return the record that a table describes, with fields of our own; raise `ConfigError` naming place, key and what is allowed."""
+    """Return the record of a table, with the fields in `more`; raise `ConfigError` with place, key and allowed values."""
     if not isinstance(table, dict):
         message = f"{place} must be a table."
         raise ConfigError(message)
@@ -63,14 +63,14 @@ def make_record(kind: type[Made], place: str, table: object, **more: Any) -> Mad
 
 
 class RefusalError(ValueError):
-    """What a validator raises; its words are the end of the sentence `KEY must be ...`."""
+    """The error of a validator; its words end the sentence `KEY must be ...`."""
 
     def __init__(self, *, what: str) -> None:
         super().__init__(what)
 
 
 def within(low: int, high: int) -> AfterValidator:
-    """Return what lets a number pass from low to high."""
+    """Return a validator that accepts numbers from low to high."""
 
     def check(value: int) -> int:
         if not low <= value <= high:

@@ -1,1 +1,1 @@
-"""The bench proves itself against servers with a known truth."""
+"""Tests of the bench itself against servers with known behaviour."""

@@ -1,7 +1,7 @@
-"""What the bench must find out about servers with a known truth; each function is one group of checks.
+"""What the bench must find out about servers with known behaviour; each function is one group of checks.
 
-The truth comes from the record of the server itself (see `bench.servers.stub`) or from the schedule, never from the bench's samples, and
-what may be between the truth and a figure comes from the same requests: no limit here depends on how fast or how quiet the machine is.
+The truth comes from the record of the server itself (see `bench.servers.stub`) or from the schedule, never from the bench's samples. The
+allowed distance between truth and figure comes from the same requests: no limit depends on the speed or the noise of the machine.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ from bench.records.summary import WRONG_ANSWERS
 from bench.servers.stub import TRACE_COLUMNS
 
 CONNECTION, READ, ANSWERED, CPU, RIGHT = range(len(TRACE_COLUMNS))
-# Of a time in an open loop, the way of the answer from the server to the bench: not in the server's record.
+# Share of a time in an open loop for the answer's way from the server to the bench, which the server's record lacks.
 WAY_BACK = 0.05
-# Of a ratio, what a count at the server and one at the client may differ by.
+# Allowed difference of a ratio between counts at the server and counts at the client.
 RATIO_TOLERANCE = 0.01
 COMPARISON_BLOCKS, COMPARISON_SLICE_MS = 4, 100
 JUDGED = ("better", "worse", "equivalent", "undecided")
@@ -39,7 +39,7 @@ JUDGED = ("better", "worse", "equivalent", "undecided")
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the table: what, the truth, what the bench made of it, and whether they agree."""
+    """One line of the table: the check, the truth, the figure of the bench, and whether they agree."""
 
     number: int
     what: str
@@ -49,7 +49,7 @@ class Check:
 
 
 def check_delays(bed: Testbed) -> Iterator[Check]:
-    """Service times of a server that waits lie between its own time for each request and the time between its answers around it."""
+    """For a server that waits, each service time lies between its own time for the request and the time between the answers around it."""
     figures: dict[str, Callable[[Floats], float]] = {"p50": lambda v: percentile(v, 0.5) or 0.0, "mean": lambda v: float(v.mean())}
     for delay_ms in (5, 20):
         name = f"delay-{delay_ms}"
@@ -63,7 +63,7 @@ def check_delays(bed: Testbed) -> Iterator[Check]:
 
 
 def check_stopped_server(bed: Testbed) -> Iterator[Check]:
-    """A stop of the server is in the percentiles of an open loop, as its own record says, and hidden by those of a closed one."""
+    """Percentiles of an open loop show a stop of the server, as its own record does; those of a closed loop hide it."""
     stub = bed.stub("stopped-open", "freeze_after=500", "freeze_s=0.5")
     seen = bed.launch(make_plan(stub, load="open-200rps-constant", slice_ms=5000, settle_ms=0, warm_up_ms=0))
     due_ns, answered_ns = _due_and_answered(bed.record("stopped-open"), seen)
@@ -82,7 +82,7 @@ def check_stopped_server(bed: Testbed) -> Iterator[Check]:
     own = seen.samples["slice"] == place
     sent_ns, done_ns = seen.samples["sent_ns"][own], seen.samples["done_ns"][own]
     service_ms, caught = (done_ns - sent_ns) / 1e6, (sent_ns < end_ns) & (done_ns > begin_ns)
-    # The few that were caught move the rank of p99 by less than half of what lies above it.
+    # The few requests caught by the stop move the rank of p99 by less than half of the requests above it.
     low_ms, high_ms = (percentile(service_ms[~caught], quantile) or 0.0 for quantile in (0.985, 0.995))
     found_ms = percentile(service_ms, 0.99) or 0.0
     what = f"the same in a closed loop of {len(service_ms):,} requests: p99 hides {caught.sum()} of up to {service_ms.max():.0f} ms"
@@ -91,7 +91,7 @@ def check_stopped_server(bed: Testbed) -> Iterator[Check]:
 
 
 def check_stopped_generator(bed: Testbed) -> Iterator[Check]:
-    """A stop of the generator is in the response time and not in the service time, and its launch is void."""
+    """A stop of the generator shows in the response time and not in the service time, and its launch is void."""
 
     def stop_later(ended: PlannedSlice) -> None:
         if ended.warm_up:
@@ -100,18 +100,18 @@ def check_stopped_generator(bed: Testbed) -> Iterator[Check]:
     seen = bed.launch(make_plan(bed.stub("steady"), load="open-200rps", slice_ms=2000, warm_up_ms=0), stop_later)
     shown, hidden = (percentile(seen.times_ms(kind), 0.99) or 0.0 for kind in ("response", "service"))
     yield Check(3, "generator stopped for 0.3 s, p99 of the response time", "over 100 ms", f"{shown:.0f} ms", shown > 100)  # noqa: PLR2004
-    # The requests that had become due are sent at once and wait for each other: that is service time, far less than the stop.
+    # The overdue requests are sent at once and wait for each other: that is service time, far less than the stop.
     yield Check(3, "the same, p99 of the service time", f"under {shown / 3:.0f} ms, a third", f"{hidden:.2f} ms", hidden < shown / 3)
     late_ms = percentile(np.concatenate([own.send_lag_ms for own in seen.settled]), 0.99) or 0.0
     yield Check(3, "the same, p99 of how late requests were sent", "over 100 ms", f"{late_ms:.0f} ms", late_ms > 100)  # noqa: PLR2004
 
 
 def check_comparisons(bed: Testbed) -> Iterator[Check]:
-    """Two copies of one server get no verdict of difference; a known extra cost is found, as large as it is.
+    """Two copies of one server get no verdict of difference; a known extra cost is found in its true size.
 
-    The copy that is judged is a third one: compared with the twin's own ratio as its A/A, a twin could never be called
-    better or worse, and the check could never fail. Two more servers do the same work: one answers whichever request it likes, one pauses.
-    Neither may be taken for faster than it is by its own record.
+    The judged copy is a third one. A twin has its own ratio as its A/A, so it could never be called better or worse, and the check could
+    never fail. Two more servers do the same work: one answers requests in any order, one pauses. Neither may be measured as faster than
+    its own record says.
     """
     extra = {
         "base": (),
@@ -150,7 +150,7 @@ def check_comparisons(bed: Testbed) -> Iterator[Check]:
 
 
 def check_starved_generator(bed: Testbed) -> Iterator[Check]:
-    """A generator that must share its core makes the run invalid, and the run says which share of it the generator had."""
+    """A generator that must share its core makes the run invalid, and the run names the share that the generator had."""
     with pinned(bed.cores.generator):
         rival = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
     try:
@@ -165,11 +165,11 @@ def check_starved_generator(bed: Testbed) -> Iterator[Check]:
     said = next((warning.text.partition(", the load")[2] for warning in found.warnings if warning.code == "starved-generator"), "")
     measured = f"{'valid' if found.valid else 'invalid'} ({gates}{said}), {', '.join(sorted(verdicts))}"
     passed = not found.valid and bool(said) and not verdicts & set(JUDGED)
-    yield Check(6, "a generator that shares its core", "invalid, its share of the core said, no verdict", measured, passed)
+    yield Check(6, "a generator that shares its core", "invalid, its share of the core named, no verdict", measured, passed)
 
 
 def check_wrong_answers(bed: Testbed) -> Iterator[Check]:
-    """Wrong and cut answers are counted, each one; wrong ones make the run invalid, and their rows say why."""
+    """Each wrong or cut answer is counted; wrong ones make the run invalid, and their rows say why."""
     stubs = [
         bed.stub("right"),
         bed.stub("wrong", "wrong_every=1000", "start_after=20"),
@@ -193,7 +193,7 @@ def check_wrong_answers(bed: Testbed) -> Iterator[Check]:
 
 
 def check_dead_and_silent(bed: Testbed) -> Iterator[Check]:
-    """A server that dies fails its cell and no other; one that never answers ends in time, without a figure."""
+    """A server that dies fails only its own cell; the slice of a server that never answers ends in time, without a figure."""
     stubs = [bed.stub("well"), bed.stub("dies", "die_after=3000")]
     folder, stopped = bed.run(make_plan(*stubs, load="closed-16", launches=2, pairs=(Pair("dies", "dies", "well"),)))
     summary = folder.read_summary()
@@ -210,7 +210,7 @@ def check_dead_and_silent(bed: Testbed) -> Iterator[Check]:
     answers = sum(record.answers for record in slices)
     nothing = not answers and all(record.throughput_rps is None for record in slices if not record.warm_up)
     measured = f"{answers} answers, {'no rate' if nothing else 'a rate'}, {waited_s:.1f} s"
-    expected = f"0 answers, no rate, waited for under {limit_s:g} s"
+    expected = f"0 answers, no rate, a wait under {limit_s:g} s"
     yield Check(8, "a server that never answers", expected, measured, nothing and waited_s < limit_s)
 
 
@@ -230,10 +230,10 @@ def _judged(metric: Metric, role: str = "primary") -> JudgedRow:
 
 
 def _bound_service_ms(rows: Ints, record: SliceRecord) -> tuple[Floats, Floats]:
-    """Return the least and the most that the service time of each request of a closed loop can have been, by the server's record.
+    """Return the least and the most possible service time of each request of a closed loop in ms, by the server's record.
 
-    A user sends a request after the answer to its last one was sent, and has the answer before the next one is read: least is from
-    read to answered, most from the answer before to the request after.
+    A user sends a request after the server has sent the answer before it, and has its answer before the server reads the next request.
+    So the least time is from read to answered, the most from the answer before to the request after.
     """
     least, most = [], []
     for connection in np.unique(rows[:, CONNECTION]):
@@ -246,7 +246,7 @@ def _bound_service_ms(rows: Ints, record: SliceRecord) -> tuple[Floats, Floats]:
 
 
 def _due_and_answered(rows: Ints, seen: Observed) -> tuple[Ints, Ints]:
-    """Return when the requests of the counted slices of an open loop were due and answered: first due, first answered."""
+    """Return scheduled and answered times (ns) of the counted slices of an open loop: requests are answered in their scheduled order."""
     counted = [record for record in seen.slices if not record.warm_up]
     due_ns = np.sort(seen.samples["intended_ns"][np.isin(seen.samples["slice"], [record.slice for record in counted])])
     answered_ns = rows[rows[:, READ] >= counted[0].start_ns, ANSWERED]
@@ -255,7 +255,7 @@ def _due_and_answered(rows: Ints, seen: Observed) -> tuple[Ints, Ints]:
 
 def _stop_generator(seconds: float) -> None:
     for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # another one that ends at this moment
+        with contextlib.suppress(psutil.NoSuchProcess):  # another child that ends at this moment
             if "bench.measure.generator" in child.cmdline():
                 child.send_signal(signal.SIGSTOP)
                 time.sleep(seconds)
@@ -271,16 +271,16 @@ def _is_whole(cell: Cell) -> bool:
 
 
 def _check_extra(row: Comparison, what: str, truth: float) -> Check:
-    """Compare the ratio of a server that works more with the truth; and say whether it was told from 1, where noise allows that."""
+    """Compare the ratio of a server that works more with the truth, and with 1 if the noise allows that."""
     wide = hodges_lehmann(np.log(row.launch_ratios), 0.999)
     if row.ratio is None or row.ends is None or wide is None or wide.ends is None:
         return Check(5, what, f"{truth:.4f}", "no interval", passed=False)
     is_true = _is_near(row.ratio, truth) and wide.ends[0] <= math.log(truth) <= wide.ends[1]
     low, high = row.ends
-    # An interval as narrow as this tells the extra work from none; a wider one need not, and says so.
+    # An interval this narrow must exclude 1; a wider one need not, and the check says so.
     is_narrow = math.log(high / low) / 2 < abs(math.log(truth)) / 2
     passed = is_true and (not is_narrow or not low <= 1 <= high)
-    told = "1 outside" if is_narrow else "too noisy here to tell it from 1"
+    told = "1 outside" if is_narrow else "too noisy here to exclude 1"
     return Check(5, what, f"{truth:.4f} to {RATIO_TOLERANCE}; {told}", f"{row.ratio:.4f} ({low:.4f} to {high:.4f})", passed)
 
 
@@ -291,7 +291,7 @@ def _is_near(ratio: float, truth: float) -> bool:
 def _true_ratio(
     bed: Testbed, slices: Sequence[SliceRecord], contender: str, metric: Metric, baselines: Sequence[str] = ("base", "base-twin")
 ) -> float:
-    """Return the ratio by the records of the stubs in the same slices, put together as the bench does: totals by launch, then over all."""
+    """Return the ratio by the stubs' records of the same slices, by the bench's method: totals by launch, then over launches."""
     logs: dict[str, dict[int, float]] = {}
     for name in (contender, *baselines):
         rows = bed.record(name)

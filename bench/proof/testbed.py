@@ -1,4 +1,4 @@
-"""Where the bench measures servers with a known truth: stubs that keep a record of what they did, and plans that load them."""
+"""The place where the bench measures servers with known behaviour: stubs that record what they did, and plans that load them."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ PART, SCENARIO = "headline", "predict-1"
 
 @dataclass(frozen=True)
 class Observed:
-    """What the bench saw of one launch: its slices with their settled requests, and all samples (columns of `SAMPLE_COLUMNS`)."""
+    """The bench's view of one launch: its slices with their settled requests, and all samples (columns of `SAMPLE_COLUMNS`)."""
 
     slices: tuple[SliceRecord, ...]
     settled: tuple[Settled, ...]
@@ -47,7 +47,7 @@ class Testbed:
         self.cores = cores
 
     def stub(self, name: str, *options: str) -> Stack:
-        """Return a stack that behaves as the options of `bench.servers.stub` say and keeps its record in the folder."""
+        """Return a stack that behaves by these options of `bench.servers.stub` and writes its record into the folder."""
         words = ("{python}", "-m", "bench.servers.stub", name, "{port}", f"record={self.folder}", *options)
         return Stack(name=name, command=words, label=name, fixed=True)
 
@@ -62,7 +62,7 @@ class Testbed:
         return Observed(slices, settled, samples)
 
     def run(self, plan: Plan) -> tuple[RunFolder, BenchError | None]:
-        """Run a whole plan without a word and without a report; return its folder and what it ended with. Raises `Interrupted`."""
+        """Run a whole plan without output and without a report; return its folder and the error that ended it. Raises `Interrupted`."""
         with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stderr(nothing):  # noqa: PTH123 - no path
             folder, stopped = run(plan, "verify", self.folder / "results", report=lambda _: None)
         if isinstance(stopped, Interrupted):
@@ -70,12 +70,12 @@ class Testbed:
         return folder, stopped
 
     def record(self, stack: str) -> Ints:
-        """Return what all processes of a stack have recorded, in the order of time (see `stub.TRACE_COLUMNS`)."""
+        """Return the records of all processes of a stack, in the order of time, one row per request (columns `stub.TRACE_COLUMNS`)."""
         rows: Ints = np.concatenate([np.load(path) for path in self.folder.glob(f"{stack}-[0-9]*.npy")])
         return rows[np.argsort(rows[:, 1], kind="stable")]
 
     def events(self, stack: str, event: str) -> list[list[str]]:
-        """Return the words after each event of a kind that a stack has logged."""
+        """Return the words that follow each event of this kind in a stack's log."""
         lines = (self.folder / "events.log").read_text("utf-8").splitlines()
         return [line.split()[2:] for line in lines if line.split()[:2] == [stack, event]]
 

@@ -1,4 +1,4 @@
-"""The bench proves itself: its whole pipeline against servers with a known truth, over real sockets, as one table."""
+"""Tests of the whole pipeline of the bench against servers with known behaviour, over real sockets, as one table."""
 
 import sys
 import tempfile
@@ -23,7 +23,7 @@ PIPED_WIDTH = 160
 def verify() -> int:
     """Run all checks, print their table and return the exit status: 0 if all passed, 1 if one did not.
 
-    Raises `NothingVerifiedError` where the generator has no core of its own: no check would tell of the bench.
+    Raises `NothingVerifiedError` if the generator has no core of its own: the checks would say nothing about the bench then.
     """
     begin_s = time.monotonic()
     checks: list[Check] = []
@@ -43,7 +43,7 @@ def verify() -> int:
 
 
 def refuse_busy_core(bed: Testbed) -> None:
-    """Raise `NothingVerifiedError` if the generator must share its core with others, by as much as its own gate allows."""
+    """Raise `NothingVerifiedError` if the generator waits for its core by more than its own gate allows."""
     if not bed.cores.generator:
         message = "Servers and load generator cannot be kept on cores of their own here, so nothing can be verified."
         raise NothingVerifiedError(message)
@@ -53,14 +53,14 @@ def refuse_busy_core(bed: Testbed) -> None:
     if waited > limit:
         message = (
             f"The load generator waited for its core for {waited:.0%} of the time, over {limit:.0%}, "
-            f"so nothing can be verified: stop what else runs on core {bed.cores.generator[0]} and try again."
+            f"so nothing can be verified. Stop other programs on core {bed.cores.generator[0]} and try again."
         )
         raise NothingVerifiedError(message)
 
 
 def make_table(checks: Sequence[Check]) -> Table:
     """Return the checks as a table."""
-    table = Table("", "check", "expected", "measured", "", title="What the bench finds out about servers with a known truth")
+    table = Table("", "check", "expected", "measured", "", title="What the bench finds out about servers with known behaviour")
     for check in checks:
         table.add_row(str(check.number), check.what, check.expected, check.measured, "pass" if check.passed else "FAIL")
     return table

@@ -1,4 +1,4 @@
-"""What a run is made of, as records: written by one room, read by the next. `folder` keeps them on disk."""
+"""The records of a run: one room writes them, the next reads them. `folder` stores them on disk."""
 
 from bench.records.answer import Answer, AnswerLine, Choice, RowName, Standing, Topic
 from bench.records.cells import Cell, Quantile, TimeKind, WarmUpPoint

@@ -1,4 +1,4 @@
-"""The answer of a run: the short answer and the decision table, line by line, with the rows that each line speaks of."""
+"""The answer of a run: the short answer and the decision table, line by line, with the rows behind each line."""
 
 from typing import Literal
 
@@ -22,13 +22,13 @@ Topic = Literal[
     "others",
     "trust",
 ]
-# judged: by the verdict of its rows; seen: explored, clear of margin and A/A; counted: no measurement; the others say nothing, and why.
+# judged: by the verdict of its rows; seen: explored, clear of margin and A/A; counted: no measurement; the others give only a reason.
 Standing = Literal["judged", "seen", "counted", "withheld", "not judged", "not measured"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class RowName(Record):
-    """Which row of a table of summary.json a line speaks of; what a table does not have is empty."""
+    """The row of a table of summary.json behind a line; fields that the table does not have are empty."""
 
     table: str
     part: str = ""
@@ -51,7 +51,7 @@ class AnswerLine(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Choice(Record):
-    """One row of the decision table: for a service like this choose that, on this evidence."""
+    """One row of the decision table: the kind of service, the choice for it, and the evidence."""
 
     topic: Topic
     standing: Standing
@@ -63,7 +63,7 @@ class Choice(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Answer(Record):
-    """The answer of a run to its question; `small_print` says what its figures in brackets are."""
+    """The answer of a run to its question; `small_print` explains its figures in brackets."""
 
     question: str
     lines: tuple[AnswerLine, ...]

@@ -15,13 +15,13 @@ _DELAY = re.compile(r"enrich-(\d+)ms")
 class Cell(Record):
     """Stack x scenario x load: one row of the results.
 
-    Throughput and CPU time are Hodges-Lehmann estimates over the totals of launches with their intervals; the throughput of an open
-    loop is what was offered, so that it has none: `achieved_ratio` says which share of what was due in the settled time was answered.
-    Percentiles are of all settled samples pooled, None where there are too few samples for them; p50_ms to max_ms are of the response
-    time (from when a request was due), in which unfinished and not sent requests count as longer than any other, service_*_ms of the
-    service time (from when it was sent). In a closed loop both are the same. `kernel_ratio` is the kernel's share of the CPU time,
-    `busy_share` that time over wall time x the server's cores. In an open loop that was too much for it a stack is not `carried`: it
-    answered too little of what was due, or had hardly a pause. Its latencies are then those of a queue that grows.
+    Throughput and CPU time are Hodges-Lehmann estimates over the totals of launches with their intervals. The throughput of an open loop
+    is the offered one, so it has no interval: `achieved_ratio` is the answered share of the requests scheduled in the settled time.
+    Percentiles are of all settled samples pooled, None if there are too few samples. p50_ms to max_ms are of the response time (from the
+    scheduled time), in which unfinished and not sent requests count as longer than any other. service_*_ms are of the service time (from
+    the time of sending). In a closed loop both are the same. `kernel_ratio` is the kernel's share of the CPU time, `busy_share` that time
+    over wall time x the server's cores. `carried` is False if an open loop was too much for the stack: it answered too few of the
+    scheduled requests, or had hardly a pause. Its latencies are then those of a growing queue.
     """
 
     part: str
@@ -53,7 +53,7 @@ class Cell(Record):
 
     @property
     def throughput_rps(self) -> float | None:
-        """The estimate of the throughput, correct answers per second."""
+        """The estimate of the throughput in correct answers per second."""
         return estimate_of(self.throughput)
 
     @property
@@ -63,7 +63,7 @@ class Cell(Record):
 
     @property
     def delay_ms(self) -> int | None:
-        """The delay of the other service that its requests wait for; None where they wait for none."""
+        """The delay of the other service that the requests wait for; None if they wait for none."""
         match = _DELAY.fullmatch(self.scenario)
         return int(match[1]) if match else None
 
@@ -75,9 +75,9 @@ class Cell(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Quantile(Record):
-    """One point of a cell's latency distribution: `quantile` of `samples` times is `latency_ms` or less.
+    """One point of a cell's latency distribution: the share `quantile` of `samples` times is `latency_ms` or less.
 
-    `time` says which: from when the request was due (response), or from when it was sent (service).
+    `time` is response (from the scheduled time of a request) or service (from its sending).
     """
 
     part: str

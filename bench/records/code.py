@@ -1,4 +1,4 @@
-"""The code of the applications, and what probes found on their running servers. Units are in the names."""
+"""The code of the applications, and the findings of probes on their running servers. Units are in the names."""
 
 from typing import Literal
 
@@ -9,11 +9,11 @@ from bench.records.record import STRICT, Record
 
 @dataclass(frozen=True, config=STRICT)
 class AppCode(Record):
-    """The code of a stack's application and what it needs, see `measure.complexity`. One row of complexity.csv.
+    """The code of a stack's application and its needs, see `measure.complexity`. One row of complexity.csv.
 
-    `source_lines` are without blank lines, comments and docstrings; complexities are cyclomatic, their sum and the largest one.
-    `packages` counts distributions with all that they need, `installed_bytes` is their size; `import_s` is the median of
-    `imports` fresh processes. `handler` is the source of the first handler of a POST.
+    `source_lines` are without blank lines, comments and docstrings. `complexity` is the sum of the cyclomatic complexities,
+    `highest_complexity` the largest one. `packages` counts distributions with all that they need, and `installed_bytes` is their size.
+    `import_s` is the median of `imports` fresh processes. `handler` is the source of the first handler of a POST.
     """
 
     stack: str

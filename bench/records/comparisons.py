@@ -1,4 +1,4 @@
-"""Contender against baseline: the metrics, the rows, and what may be said of them. `ratio` is contender / baseline."""
+"""Contender against baseline: the metrics, the rows, and their possible verdicts. `ratio` is contender / baseline."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from bench.records.record import STRICT, Ratio, Record, ends_of, estimate_of
 Metric = Literal["throughput_rps", "cpu_us_per_request", "p50_ms", "p95_ms", "p99_ms"]
 Role = Literal["primary", "secondary", "exploratory"]
 Verdict = Literal["better", "worse", "equivalent", "undecided", "withheld", "not judged"]
-# What two copies of a baseline said of each other, by first match: they differed, they are equal as far as matters, neither is known.
+# The state of two copies of a baseline, by first match: they differed, they are equal as far as it matters, neither is known.
 AaState = Literal["unequal", "equal", "coarse", "not judged"]
 
 # [contender, baseline] of the three rows of the answer: framework and server change, the server alone, the framework alone.
@@ -28,11 +28,11 @@ HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"throughput_rps"})
 class Comparison(Record):
     """Contender against baseline in one metric of one scenario and load; also the shape of a noise-floor row (twin / baseline).
 
-    `level` is the level that the interval attains; `margin` and `smallest_seen` are ratios minus 1 (0.02 = 2 %);
-    `smallest_seen` is set where the verdict is undecided: a true difference that four runs of five would have found. `reason` says why a
-    row is not judged or withheld. `pair` names what the comparison stands for. `contender_value` and `baseline_value` are both sides of
-    the ratio in the metric's unit, estimated over launches each by itself (the baseline: the geometric mean of its copies).
-    `aa_state`, `aa_low` and `aa_high` are its own A/A: the ratio of two copies of its baseline in this metric under this load.
+    `level` is the level that the interval attains. `margin` and `smallest_seen` are ratios minus 1 (0.02 = 2 %). `smallest_seen` is set if
+    the verdict is undecided: the true difference that four runs of five would have found. `reason` says why a row is not judged or
+    withheld. `pair` is the name of the comparison. `contender_value` and `baseline_value` are both sides of the ratio in the metric's
+    unit, each estimated over launches by itself (the baseline: the geometric mean of its copies). `aa_state`, `aa_low` and `aa_high` are
+    the row's own A/A: the ratio of two copies of its baseline in this metric under this load.
     """
 
     part: str
@@ -68,12 +68,12 @@ class Comparison(Record):
 
     @property
     def verdict_and_reason(self) -> str:
-        """What a row without a finding says: `withheld (2 wrong answers)`."""
+        """The text of a row without a finding, such as `withheld (2 wrong answers)`."""
         return f"{self.verdict} ({self.reason.rstrip('.') or 'no reason recorded'})"
 
     @property
     def aa_resolution(self) -> float | None:
-        """How far from 1 the far end of its A/A is, as ratio minus 1: smaller differences cannot be told; None without an interval."""
+        """The distance of its A/A's far end from 1, as ratio minus 1: smaller differences cannot be detected; None without an interval."""
         return None if self.aa_low is None or self.aa_high is None else far_end(self.aa_low, self.aa_high)
 
 
@@ -84,5 +84,5 @@ def find_floor(row: Comparison, noise_floor: Iterable[Comparison]) -> Comparison
 
 
 def far_end(low: float, high: float) -> float:
-    """Return how far from 1 the far end of an interval of a ratio is, as ratio minus 1, the same for a ratio and its inverse."""
+    """Return the distance of an interval's far end from 1, as ratio minus 1; a ratio and its inverse are equally far."""
     return math.exp(max(abs(math.log(low)), abs(math.log(high)))) - 1

@@ -1,4 +1,4 @@
-"""What a run says beyond its cells and comparisons: where the time goes, from which model on, up to which rate.
+"""Findings of a run beyond cells and comparisons: where the time goes, break-even, capacity, knees and health checks.
 
 Units are in the names; figures with an interval are written flat, see `record`.
 """
@@ -12,11 +12,11 @@ from bench.records.record import STRICT, Flat, Interval, Record, estimate_of
 
 # The engine that computes nothing.
 NO_MODEL = "constant"
-# Below this distance from 1 the choice hardly moves throughput: the threshold that every output names.
+# A ratio nearer to 1 than this hardly changes throughput: the threshold that every output names.
 NEAR = 0.1
 
 Step = Literal["server", "framework", "model", "total"]
-# Until format 5 a bound was called so.
+# The names of bounds until format 5.
 _FORMER_BOUNDS = {"at least": "above", "at most": "below"}
 Bound = Annotated[Literal["", "below", "above"], BeforeValidator(lambda bound: _FORMER_BOUNDS.get(bound, bound))]
 
@@ -25,9 +25,9 @@ Bound = Annotated[Literal["", "below", "above"], BeforeValidator(lambda bound: _
 class LadderRow(Record):
     """One step of the CPU time of a request of a stack.
 
-    `server` is its bare server, `framework` (with validation) the stack without a model over that, `model` the whole stack over that.
-    All at the one rate `offered_rps`; the interval is over launches. `check_us` is what the stack itself says of the model's step, which is
-    `contradicted` where that lies outside the interval.
+    `server` is its bare server; `framework` (with validation) is the stack without a model minus that; `model` is the whole stack minus
+    the stack without a model. All rungs have the one rate `offered_rps`; the interval is over launches. `check_us` is the time of the
+    model's step that the stack itself reports. The step is `contradicted` if that time lies outside the interval.
     """
 
     part: str
@@ -48,17 +48,17 @@ class LadderRow(Record):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the step is told apart from none at all."""
+        """Whether the step differs from zero: its interval does not hold 0."""
         return self.cpu is None or self.cpu.ends is None or not self.cpu.ends[0] <= 0 <= self.cpu.ends[1]
 
 
 @dataclass(frozen=True, config=STRICT)
 class BreakEvenPoint(Record):
-    """The measured throughput ratio of a pair with one engine, at the time that a prediction of it takes.
+    """The measured throughput ratio of a pair with one engine, at the time that one of its predictions takes.
 
-    `curve_ratio` is what the fit says there, `off` the measured ratio over that, compared launch by launch; `off_curve`: that differs from
-    1. Overheads are what is left of the time per answer with this engine alone when the model's is taken off. One that is not drawn is too
-    uncertain for fit and curve.
+    `curve_ratio` is the ratio of the fit there. `off` is the measured ratio over that, compared launch by launch; `off_curve` is True if
+    it differs from 1. Overheads are the time per answer with this engine alone minus the model's time. A point that is not drawn
+    (`is_drawn`) is too uncertain for fit and curve.
     """
 
     engine: str
@@ -102,10 +102,10 @@ class CurvePoint(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Threshold(Record):
-    """From `model_ms` on the curve's ratio is within 1 + `within` and its inverse.
+    """Above `model_ms` the curve's ratio stays between 1 + `within` and its inverse.
 
-    Not `is_measured`: not up to the slowest engine, whose time is then given. An end of the interval that is missing lies beyond it.
-    `multiple` is the same in multiples of the contender's own time per request.
+    If not `is_measured`, it does not get there up to the slowest engine, whose time is then given. A missing end of the interval lies
+    beyond that engine. `multiple` is `model_ms` in multiples of the contender's own time per request.
     """
 
     within: float
@@ -115,7 +115,7 @@ class Threshold(Record):
 
     @property
     def model_ms(self) -> float:
-        """The time from which on the ratio is that near."""
+        """The model time above which the ratio is that near."""
         return self.model.estimate
 
 
@@ -123,8 +123,9 @@ class Threshold(Record):
 class BreakEven(Record):
     """Throughput ratio of a pair against the time that a prediction takes, see `judge.break_even`.
 
-    Overheads are the time per answer at saturation without the model's own; `*_launches_ms` those of each launch, in the same order. A
-    slope is how much more than its own time a model costs a stack, as a share of that time. The curve goes from no model to `longest_ms`.
+    Overheads are the time per answer at saturation without the model's time; `*_launches_ms` are those of each launch, in the same order.
+    A slope is the cost of a model to a stack beyond the model's own time, as a share of that time. The curve goes from no model to
+    `longest_ms`.
     """
 
     part: str
@@ -150,7 +151,7 @@ class BreakEven(Record):
         return next(found for found in self.thresholds if found.within == NEAR)
 
     def beside_ms(self, model_ms: float) -> tuple[float, float]:
-        """Return what a request takes beside a model on contender and baseline, by the fit: overhead and slope."""
+        """Return the time of a request beside its model on contender and baseline, in ms, by the fit: overhead and slope."""
         sides = ((self.contender_overhead_ms, self.contender_slope), (self.baseline_overhead_ms, self.baseline_slope))
         contender, baseline = (own.estimate + (slope.estimate * model_ms if slope else 0.0) for own, slope in sides)
         return contender, baseline
@@ -158,7 +159,7 @@ class BreakEven(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class OfferedPoint(Record):
-    """The p99 of the response time under one load: the launches' median and ends; None among requests without an answer.
+    """The p99 of the response time under one load: median and ends over launches; None if it falls among requests without an answer.
 
     `offered_rps` is the median of the rates of the launches, `load` their common name.
     """
@@ -175,8 +176,8 @@ class OfferedPoint(Record):
 class Capacity(Record):
     """The highest offered rate at which a stack keeps the p99 of its response time within the limit, see `judge.capacity`.
 
-    `bound` says on which side of the figure the true one lies, where some launch was offered no rate beyond it; `lowest_rps` and
-    `highest_rps` are the ends of what was offered.
+    `bound` says on which side of the figure the true one lies, if some launch was offered no rate beyond it. `lowest_rps` and
+    `highest_rps` are the ends of the offered rates.
     """
 
     part: str
@@ -198,7 +199,7 @@ class Capacity(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Knee(Record):
-    """From how many users on a stack's throughput no longer follows: the fewest that reach `share` of its highest throughput."""
+    """The number of users beyond which throughput hardly grows: the fewest that reach `share` of a stack's highest throughput."""
 
     part: str
     stack: str
@@ -210,10 +211,10 @@ class Knee(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Probe(Record):
-    """Health checks of a stack that was busy with a load: `probes` of them came at `probe_load`, whatever was answered.
+    """Health checks of a stack that was busy with a load: `probes` of them were scheduled by the open loop `probe_load`.
 
-    `late_ratio` is the share that was answered later than `late_ms` from when it was due, or not at all; percentiles are None where there
-    are too few.
+    `late_ratio` is the share that was answered more than `late_ms` after its scheduled time, or not at all. Percentiles are None if there
+    are too few probes.
     """
 
     part: str

@@ -3,8 +3,8 @@
 `results/<UTC time>-<profile>/` holds manifest.json, samples/launch-NN.parquet (launch-NN-repeated-M.parquet for a try that was
 repeated), slices.csv, cells.csv, comparisons.csv, distributions.csv, warm_up.csv, starts.csv, memory.csv, model_times.csv,
 server_timing.csv, complexity.csv, features.csv, steps.csv, adapters.diff, summary.json, charts/, report.html and report.md;
-`results/latest` points at the newest run. Files are the seams between rooms: measure writes the samples, slices.csv and what samples do
-not hold, judge writes the tables and summary.json, show writes the rest.
+`results/latest` points at the newest run. The rooms hand on data as files: measure writes the samples, slices.csv and the tables that
+samples cannot give, judge writes the other tables and summary.json, show writes the rest.
 """
 
 import contextlib
@@ -35,12 +35,12 @@ Row = TypeVar("Row", bound=Record)
 
 
 def run_name(profile: str, created: datetime) -> str:
-    """Return what a run is called wherever its folder is copied to: when it began and its profile."""
+    """Return the name of a run, wherever its folder is copied: the time of its start and its profile."""
     return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{profile}"
 
 
 class RunFolder:
-    """One run on disk. Every file is written under another name first and then renamed: it is whole or absent."""
+    """One run on disk. Every file is first written under another name and then renamed, so it is whole or absent."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,7 +64,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """Return an existing run; raise `RunFolderError` if there is none or another version wrote it."""
+        """Return an existing run; raise `RunFolderError` if there is none or this version cannot read its format."""
         folder = cls(path.resolve())
         if folder.schema not in range(OLDEST_SCHEMA, RESULTS_SCHEMA + 1):
             formats = f"{path} has results format {folder.schema}; this version reads {OLDEST_SCHEMA} to {RESULTS_SCHEMA}"
@@ -73,13 +73,13 @@ class RunFolder:
         return folder
 
     def point_latest(self) -> None:
-        """Let `results/latest` point at this run; see `why_not_latest` for what may be in the way of that."""
+        """Let `results/latest` point at this run; `why_not_latest` says what may prevent it."""
         with contextlib.suppress(OSError):
             self._make_link().replace(self.path.parent / LATEST)
         self._link().unlink(missing_ok=True)
 
     def why_not_latest(self) -> str:
-        """Return in a sentence why `results/latest` cannot point at this run; nothing if it can."""
+        """Return a sentence that says why `results/latest` cannot point at this run; empty if it can."""
         latest = self.path.parent / LATEST
         if latest.is_dir() and not latest.is_symlink():
             return f"{latest} is a folder and no link: it stays as it is, and this run is in {self.path}."
@@ -103,12 +103,12 @@ class RunFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def samples_path(self, launch: int, repeated_attempt: int | None = None) -> Path:
-        """Return the path of the samples of a launch that is kept, or of a try of it that was repeated."""
+        """Return the path of the samples of a launch, or of a try of it that was repeated."""
         tail = "" if repeated_attempt is None else f"-repeated-{repeated_attempt}"
         return self.path / "samples" / f"launch-{launch:02d}{tail}.parquet"
 
     def set_aside(self, names: Sequence[str], folder: str) -> None:
-        """Keep files of the run in a folder of its own, unless it is there: those that another version made."""
+        """Copy files that another version made into a subfolder of the run; do nothing if it exists. Raises `RunFolderError`."""
         kept = self.path / folder
         if kept.exists():
             return
@@ -138,7 +138,7 @@ class RunFolder:
         return path
 
     def keep_only(self, folder: str, names: Collection[str]) -> None:
-        """Remove from a folder of the run what is not among `names`; raise `RunFolderError` if that fails."""
+        """Remove all files from a folder of the run except `names`; raise `RunFolderError` if that fails."""
         try:
             for path in [path for path in (self.path / folder).iterdir() if path.name not in names]:
                 path.unlink()
@@ -151,7 +151,7 @@ class RunFolder:
         return self.write_bytes(name, text.encode("utf-8"))
 
     def read_text(self, name: str) -> str:
-        """Return a text file of the run; empty if it has none of that name."""
+        """Return the content of a text file of the run; empty if there is no such file."""
         path = self.path / name
         try:
             return path.read_text("utf-8") if path.exists() else ""
@@ -164,7 +164,7 @@ class RunFolder:
         self.write_text("manifest.json", to_json({"schema": RESULTS_SCHEMA, **manifest}))
 
     def read_manifest(self) -> dict[str, Any]:
-        """Return manifest.json, of an older format with today's names."""
+        """Return manifest.json; one of an older format gets today's names."""
         manifest = self._read_json("manifest.json")
         return manifest if manifest.get("schema") == RESULTS_SCHEMA else modern_manifest(manifest)
 
@@ -197,7 +197,7 @@ class RunFolder:
             raise RunFolderError(message) from None
 
     def read_rows_if_any(self, name: str, kind: type[Row]) -> list[Row]:
-        """Return the records of a CSV file; none where the run has no file of that name, since it did not measure such a thing."""
+        """Return the records of a CSV file; an empty list if the run has no such file, since it did not measure that."""
         return self.read_rows(name, kind) if (self.path / name).exists() else []
 
     def write_summary(self, summary: Summary) -> None:
@@ -207,7 +207,7 @@ class RunFolder:
     def read_summary(self) -> Summary:
         """Return summary.json as records; raise `RunFolderError` if the run was not judged yet, or it cannot be read."""
         if not (self.path / "summary.json").exists():
-            message = f"{self.path} was cut off before it was judged; 'python -m bench judge {shlex.quote(str(self.path))}' does that."
+            message = f"{self.path} was cut off before it was judged; 'python -m bench judge {shlex.quote(str(self.path))}' judges it."
             raise RunFolderError(message)
         document = self._read_json("summary.json")
         try:
@@ -244,7 +244,7 @@ def to_json(value: Mapping[str, Any]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong with a file, in one line."""
+    """Return the fault of a file, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,4 +1,4 @@
-"""Runs of an older results format, read as if this version had written them: names mapped, what they lack null, what went left out."""
+"""Runs of an older results format in today's form: names are mapped, missing figures are null, dropped figures are left out."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _GONE = {"cells": ("p99_upper_ms", "p999_upper_ms"), "ladder": ("kernel_us",)}
 
 
 def modern_names(value: Any) -> Any:
-    """Return plain data of format 4 with the stacks called as they are now."""
+    """Return plain data of format 4 with today's names of stacks."""
     if isinstance(value, str):
         return _BARE.sub("bare-", value)
     if isinstance(value, Mapping):
@@ -23,18 +23,18 @@ def modern_names(value: Any) -> Any:
 
 
 def modern_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest.json of format 4 with today's names, and the one rule that those who show a run ask of it."""
+    """Return a manifest.json of format 4 with today's names, and with `aa_equal`, the one rule that `show` reads."""
     manifest: dict[str, Any] = modern_names(document)
     plan = manifest.get("plan", {})
     return {**manifest, "plan": {**plan, "rules": {"aa_equal": EQUAL_WITHIN, **plan.get("rules", {})}}}
 
 
 def modern_summary(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a summary.json of format 4 in the form of today."""
+    """Return the content of a summary.json of format 4 in today's form."""
     summary: dict[str, Any] = modern_names(document)
     for table, keys in _GONE.items():
         summary[table] = [{key: value for key, value in row.items() if key not in keys} for row in summary[table]]
-    # Half of the runs would have found that difference, not four of five as today.
+    # In format 4 half of the runs would have found that difference, not four of five as today.
     summary["comparisons"] = [{**row, "smallest_seen": None} for row in summary["comparisons"]]
     aa = summary["validity"]["aa"]
     low, high = aa["ci_low"], aa["ci_high"]

@@ -35,7 +35,7 @@ _FORM = re.compile(
 class Load:
     """One kind of load: `users` of a closed loop, or an open loop at `rate_rps` or at `percent` of something.
 
-    `of` says of what: of the baseline's cores (busy), of the loaded stack's own throughput (own), or, in older runs, of the slower stack's
+    `of` names that thing: the baseline's cores (busy), the loaded stack's own throughput (own), or, in older runs, the slower stack's
     throughput (open). `is_constant` means equal distances between arrivals.
     """
 
@@ -48,7 +48,7 @@ class Load:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests are sent at times fixed beforehand, whatever is answered."""
+        """Whether requests are sent on a schedule, whether or not earlier ones were answered."""
         return self.users is None
 
     @property
@@ -69,7 +69,7 @@ class Load:
 
 @cache
 def parse_load(name: str) -> Load:
-    """Return the load of a name; raise `ConfigError` with the forms there are."""
+    """Return the load of a name; raise `ConfigError` with the allowed forms."""
     match = _FORM.fullmatch(name)
     if match:
         users, rate, percent = (int(match[key]) if match[key] else None for key in ("users", "rate", "percent"))

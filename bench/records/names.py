@@ -1,4 +1,4 @@
-"""How a run calls its stacks: `Stacks` are framework, server, engine and label of each, as its manifest has them."""
+"""The names of stacks for readers: `Stacks` has framework, server, engine and label of each stack, from a run's manifest."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,17 +8,17 @@ Stacks = Mapping[str, Mapping[str, str]]
 
 
 def stack_label(name: str, stacks: Stacks) -> str:
-    """Return how a reader calls a stack: its label on one line, else its name."""
+    """Return a stack's label on one line, or its name if it has no label."""
     return " ".join(stacks.get(name, {}).get("label", "").split()) or name
 
 
 def base_label(name: str, stacks: Stacks) -> str:
-    """Return how a reader calls a stack whatever model it serves."""
+    """Return the label of a stack without its engine."""
     return stack_label(name.partition("@")[0], stacks)
 
 
 def row_labels(row: Comparison, stacks: Stacks) -> tuple[str, str]:
-    """Return contender and baseline in a reader's words; by name where both have the same label."""
+    """Return the labels of contender and baseline, or their names if both have the same label."""
     labels = stack_label(row.contender, stacks), stack_label(row.baseline, stacks)
     return labels if labels[0] != labels[1] else (row.contender, row.baseline)
 

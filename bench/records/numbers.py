@@ -1,7 +1,7 @@
-"""How a number is written, in every output alike. Takes numbers and records, gives ASCII text; nothing is computed anew.
+"""The form of numbers, the same in every output. Takes numbers and records, gives ASCII text, and computes nothing anew.
 
-In tables the digits of an estimate follow its interval: two significant digits of the half-width stay. In prose it is rounded to its
-half-width, and has three significant digits at most.
+In tables the digits of an estimate follow its interval: two significant digits of the half-width stay. In prose an estimate is rounded
+to its half-width, and has at most three significant digits.
 """
 
 import math
@@ -15,13 +15,13 @@ NO_FIGURE = "-"
 
 
 def format_interval(interval: Interval | None) -> str:
-    """Return `10,840 (10,720 to 10,960)`; three significant digits and no interval where there is none."""
+    """Return an interval as `10,840 (10,720 to 10,960)`; without ends only the estimate, with three significant digits."""
     point, bounds = split_interval(interval)
     return f"{point} ({bounds})" if bounds else point
 
 
 def split_interval(interval: Interval | None) -> tuple[str, str]:
-    """Return an estimate and its interval as `("10,840", "10,720 to 10,960")`; the interval is empty where there is none."""
+    """Return an estimate and its interval as `("10,840", "10,720 to 10,960")`; the second text is empty without an interval."""
     if interval is None or interval.ends is None:
         return format_number(estimate_of(interval)), ""
     estimate, (low, high) = interval.estimate, interval.ends
@@ -32,13 +32,13 @@ def split_interval(interval: Interval | None) -> tuple[str, str]:
 
 
 def prose(interval: Interval | None) -> str:
-    """Return an estimate as sentences have it, with its interval: `1.75 (1.75 to 1.76)`."""
+    """Return an estimate in the form for sentences, with its interval: `1.75 (1.75 to 1.76)`."""
     point, bounds = split_prose(interval)
     return f"{point} ({bounds})" if bounds else point
 
 
 def split_prose(interval: Interval | None) -> tuple[str, str]:
-    """Return an estimate as sentences have it, and its interval, which is empty where there is none."""
+    """Return an estimate in the form for sentences, and its interval; the second text is empty without an interval."""
     if interval is None or interval.ends is None or interval.ends[0] == interval.ends[1]:
         return format_number(estimate_of(interval)), ""
     low, high = interval.ends
@@ -65,23 +65,23 @@ def format_percent(ratio: float) -> str:
 
 
 def format_level(row: Comparison) -> str:
-    """Return the level that a row's interval attains, as `95.8 %`; nothing where there is no interval."""
+    """Return the level that a row's interval attains, as `95.8 %`; empty without an interval."""
     return level_words(row.interval) if row.ends else ""
 
 
 def level_words(interval: Interval | None) -> str:
-    """Return the level of an interval as `95.8 %`; nothing where there is none."""
+    """Return the level of an interval as `95.8 %`; empty without an interval."""
     return f"{100 * interval.level:.3g} %" if interval and interval.level is not None else ""
 
 
 def throughput_words(cell: Cell) -> str:
-    """Return a cell's throughput with its interval; a lower bound is called one."""
+    """Return a cell's throughput with its interval; a lower bound begins with `at least`."""
     figure = format_interval(cell.throughput)
     return f"at least {figure}" if cell.generator_limited and cell.throughput_rps is not None else figure
 
 
 def failure_words(cell: Cell) -> str:
-    """Return the requests of a cell without a correct answer, as `3 errors, 4 unfinished`; nothing where there are none."""
+    """Return the requests of a cell without a correct answer, as `3 errors, 4 unfinished`; empty if there are none."""
     counts = {count_words(cell.errors, "error"): cell.errors, f"{cell.unfinished:,} unfinished": cell.unfinished}
     counts[f"{cell.not_sent:,} not sent"] = cell.not_sent
     return ", ".join(words for words, count in counts.items() if count)
@@ -93,7 +93,7 @@ def format_megabytes(size_bytes: int | None) -> str:
 
 
 def format_load(name: str) -> str:
-    """Return a load in a reader's words."""
+    """Return a load in words."""
     load = parse_load(name)
     if load.users:
         return count_words(load.users, "user")
@@ -109,7 +109,7 @@ def under_words(load: str) -> str:
 
 
 def time_words(load: str) -> str:
-    """Return the time that latencies under a load are of: where requests are sent at times fixed beforehand, from when they were due."""
+    """Return the kind of latency under a load: response time (from the scheduled time) in an open loop, else service time."""
     return "response time" if parse_load(load).is_open else "service time"
 
 

@@ -1,4 +1,4 @@
-"""The price that money is reckoned with: stated by the reader, not measured."""
+"""The price for calculating money: stated by the reader, not measured."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True, config=STRICT)
 class Price(Record):
-    """The price of one core for an hour, its currency, and the shares of its time for which it works.
+    """The price of one core for an hour, its currency, and the shares of its time in which it works.
 
-    The defaults are of the size of a small cloud machine's list price and stand for nobody's bill.
+    The defaults are as large as a small cloud machine's list price; they are no one's actual bill.
     """
 
     per_core_hour: float = 0.04
@@ -28,7 +28,7 @@ class Price(Record):
 
 
 def price_from_plan(plan: Mapping[str, Any]) -> Price:
-    """Return the price that a run was asked to reckon with."""
+    """Return the price in the plan of a run, or the default price."""
     price = plan.get("price")
     return Price(**{**price, "utilisations": tuple(price["utilisations"])}) if price else Price()
 
@@ -36,7 +36,7 @@ def price_from_plan(plan: Mapping[str, Any]) -> Price:
 def make_price(
     per_core_hour: float | None, utilisations: Sequence[float], usual: Price | None = None, currency: str | None = None
 ) -> Price:
-    """Return the price asked for, the `usual` one in what was not; raise `ConfigError` if it is none."""
+    """Return the price with these values, `usual` ones where a value is missing; raise `ConfigError` if a value is not allowed."""
     usual = usual or Price()
     price = Price(
         usual.per_core_hour if per_core_hour is None else per_core_hour,

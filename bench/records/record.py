@@ -1,7 +1,7 @@
-"""What every record is: frozen, checked when it is made or read, flat where it is written.
+"""The base of all records: frozen, checked when made or read, and written flat.
 
 In memory an estimate stays whole, as an `Interval`. In files its parts are keys of their own, named by `Flat`: `ratio`, `ci_low`,
-`ci_high`, `level`. A record takes either form, and so reads what it wrote.
+`ci_high`, `level`. A record accepts both forms, so it can read its own files.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import ArgsKwargs, CoreSchema
 
-# What is made once for each kind of record.
+# Made once for each kind of record.
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 _FLAT: dict[type, dict[str, "Flat"]] = {}
 
@@ -41,7 +41,7 @@ def estimate_of(interval: Interval | None) -> float | None:
 
 
 def ends_of(interval: Interval | None) -> tuple[float, float] | None:
-    """Return both ends of an interval; None where it has none, or there is none."""
+    """Return both ends of an interval; None if it has no ends, or if there is no interval."""
     return None if interval is None else interval.ends
 
 
@@ -65,7 +65,7 @@ class Record:
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, given: Any) -> Any:
-        """Make intervals of the keys that they were written under; what a record has already stays where a key is not given."""
+        """Make intervals of their flat keys; a part without a key stays as the record already has it."""
         flat = _flat_fields(cls)
         fields = given.kwargs if isinstance(given, ArgsKwargs) else given
         if not flat or not isinstance(fields, Mapping):
@@ -110,14 +110,14 @@ _NUMBER_OR_NULL = {"anyOf": [_NUMBER, {"type": "null"}]}
 
 
 def adapter(kind: type) -> TypeAdapter[Any]:
-    """Return what reads and writes a kind of record."""
+    """Return the pydantic adapter that reads and writes a kind of record."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
 
 
 def columns(kind: Any) -> Mapping[str, Any]:
-    """Return the keys of a record as it is written in a table, with the type of each."""
+    """Return the columns of a record in a table, with the type of each."""
     flat = _flat_fields(kind)
     keys: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
@@ -131,7 +131,7 @@ def added_later(kind: Any) -> set[str]:
 
 
 def to_text(value: object) -> str:
-    """Return a value as it stands in a table: None is an empty cell, a tuple its items with blanks between them."""
+    """Return the text of a value in a table: None is an empty cell, a tuple its items with blanks between them."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -140,7 +140,7 @@ def to_text(value: object) -> str:
 
 
 def from_text(text: str, declared: Any) -> Any:
-    """Return what a cell of a table holds, for validation as the type of its column."""
+    """Return the value of a cell of a table, ready for validation as the type of its column."""
     if not text and type(None) in get_args(declared):
         return None
     return tuple(text.split()) if get_origin(declared) is tuple else text

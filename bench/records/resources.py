@@ -1,4 +1,4 @@
-"""What a stack needs beside CPU time per request, and what is measured of it while nothing is under load. Units are in the names."""
+"""The needs of a stack beside CPU time per request, and measurements while nothing is under load. Units are in the names."""
 
 from pydantic.dataclasses import dataclass
 
@@ -41,11 +41,11 @@ class ModelTime(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Resources(Record):
-    """What a stack needs beside CPU time per request: medians, each over `starts` or `launches`, None where not measured.
+    """The needs of a stack beside CPU time per request: medians, each over `starts` or `launches`, None if not measured.
 
-    `ready_s` and `first_prediction_s` are from the start of its process, alone on the machine, to readiness and to its first
-    correct answer; memory at rest is from then. `loaded_*` is the memory at the end of a launch, beside the other stacks. All of
-    the whole process tree: RSS counts shared pages in every process, PSS shares them out among those of the machine.
+    `ready_s` and `first_prediction_s` count from the start of its process, alone on the machine, to readiness and to its first correct
+    answer; memory at rest is measured then. `loaded_*` is the memory at the end of a launch, beside the other stacks. All figures are of
+    the whole process tree: RSS counts shared pages in every process, PSS divides them among the processes of the machine.
     """
 
     stack: str
@@ -61,7 +61,7 @@ class Resources(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class ServerTiming(Record):
-    """What a stack itself says of its time: medians of the Server-Timing header over `requests`. One row of server_timing.csv."""
+    """The times that a stack itself reports: medians of the Server-Timing header over `requests`. One row of server_timing.csv."""
 
     stack: str
     scenario: str

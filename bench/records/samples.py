@@ -1,4 +1,4 @@
-"""Samples: one row per request, of which everything else is made. How they are kept, read back, and what can be counted of them."""
+"""Samples: one row per request; everything else is computed from them. This module writes, reads and counts them."""
 
 import dataclasses
 import itertools
@@ -22,9 +22,9 @@ Ints = npt.NDArray[np.int64]
 class Sample(Record):
     """One request. One row of samples/launch-NN.parquet, all columns int64; `_ns` are nanoseconds of this machine's monotonic clock.
 
-    A stamp of 0: it did not come to that. `status` 0: no answer. In a closed loop a request is due when it is sent: intended_ns =
-    sent_ns. sent_ns 0: not sent, since too many were under way; connection -1 then. done_ns 0: sent, but still unfinished when
-    waiting for it ended.
+    intended_ns is the scheduled time. A stamp of 0 means that the event did not happen, `status` 0 that there was no answer. In a closed
+    loop a request is scheduled when it is sent: intended_ns = sent_ns. sent_ns 0: not sent, since too many were under way; connection is
+    -1 then. done_ns 0: sent, but still unfinished when the wait for it ended.
     """
 
     slice: int
@@ -38,7 +38,7 @@ class Sample(Record):
 
 
 SAMPLE_COLUMNS = tuple(columns(Sample))
-# What judging needs of them.
+# The columns that judging needs.
 JUDGED_COLUMNS = ("intended_ns", "sent_ns", "done_ns", "correct")
 
 # Fewest samples for which a percentile is shown: with fewer, even one sample above it may be chance (confidence 0.99).
@@ -48,12 +48,12 @@ MIN_SAMPLES = {0.5: 2, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636}
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """What became of the requests of a slice that were due after settling and before its end; `due` is their number.
+    """The outcome of the requests of a slice that were scheduled after settling and before its end; `due` is their number.
 
-    `answered` are the correct answers that came between settling and the end, whenever their requests were sent: a count that no order
-    of answers biases. `done_ns` has one entry per correct answer of the requests, `send_lag_ms` (sent - intended) one per request that
-    was sent. `response_ms` (from intended) and `service_ms` (from sent) have one per correct answer and an infinite one per
-    request that was unfinished when waiting ended; `response_ms` also one per request that was not sent.
+    `answered` are the correct answers that came between settling and the end, whenever their requests were sent: the order of answers
+    cannot bias this count. `done_ns` has one entry per correct answer of the requests, `send_lag_ms` (sent - intended) one per request
+    that was sent. `response_ms` (from intended) and `service_ms` (from sent) have one entry per correct answer, and an infinite one per
+    request that was unfinished when the wait ended; `response_ms` also has an infinite one per request that was not sent.
     """
 
     due: int
@@ -65,7 +65,7 @@ class Settled:
 
 
 def settled_requests(samples: Mapping[str, Ints], settled_ns: int, end_ns: int) -> Settled:
-    """Return the settled requests of one slice; `samples` are its columns, those of `JUDGED_COLUMNS` at least."""
+    """Return the settled requests of one slice; `samples` are its columns, at least those of `JUDGED_COLUMNS`."""
     intended = samples["intended_ns"]
     within = (intended >= settled_ns) & (intended < end_ns)
     sent, done = samples["sent_ns"], samples["done_ns"]
@@ -92,7 +92,7 @@ def join_settled(parts: Sequence[Settled]) -> Settled:
 
 
 def percentile(values: Floats, quantile: float) -> float | None:
-    """Return the smallest value that at least `quantile` of the values do not exceed; None for no value at all."""
+    """Return the smallest value that at least the share `quantile` of the values does not exceed; None without values."""
     if not len(values):
         return None
     place = rank_of(quantile, len(values))
@@ -100,14 +100,14 @@ def percentile(values: Floats, quantile: float) -> float | None:
 
 
 def rank_of(quantile: float, count: int) -> int:
-    """Return the place, from 0, of a percentile among so many values in their order."""
+    """Return the place, from 0, of a percentile among `count` sorted values."""
     return max(1, math.ceil(quantile * count - 1e-9)) - 1
 
 
 def supported_percentile(values: Floats, quantile: float) -> float | None:
     """Return the percentile if there are enough values for it (see `MIN_SAMPLES`), else None.
 
-    None, too, where it falls among the infinite values, which stand for requests that were never answered.
+    It is also None if it falls among the infinite values, which stand for requests that were never answered.
     """
     value = percentile(values, quantile) if len(values) >= MIN_SAMPLES[quantile] else None
     return value if value is not None and math.isfinite(value) else None
@@ -116,7 +116,7 @@ def supported_percentile(values: Floats, quantile: float) -> float | None:
 def write_samples(path: Path, samples: Ints) -> None:
     """Write the samples of a launch, ordered by slice, as Parquet, atomically: int64 columns, and a row group for each slice.
 
-    Raises `OSError` if that fails, and leaves nothing behind then.
+    Raises `OSError` if that fails, and then leaves no file behind.
     """
     table = pa.table({name: samples[:, place] for place, name in enumerate(SAMPLE_COLUMNS)})
     bounds = [0, *(np.flatnonzero(np.diff(samples[:, 0])) + 1).tolist(), len(samples)]
@@ -131,10 +131,10 @@ def write_samples(path: Path, samples: Ints) -> None:
 
 
 class SampleFile:
-    """The samples of one launch on disk, read slice by slice: those of one slice are in memory at a time, not those of a run."""
+    """The samples of one launch on disk, read slice by slice, so that memory holds only one slice at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Look into the file for which slices lie where; raise `OSError` if it cannot be read."""
+        """Find the place of each slice in the file; raise `OSError` if it cannot be read."""
         self._file = pq.ParquetFile(path)
         self._groups = []
         for number in range(self._file.metadata.num_row_groups):

@@ -1,4 +1,4 @@
-"""What measure writes of the slices of a run. Units are in the names: `_ns` are nanoseconds of this machine's monotonic clock."""
+"""The records of a run's slices, written by measure. Units are in the names: `_ns` are nanoseconds of the machine's monotonic clock."""
 
 from pydantic.dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from bench.records.record import STRICT, Record
 
 
 def rate_of(answers: int, length_ns: int) -> float | None:
-    """Return answers per second; None where none came."""
+    """Return answers per second; None if there were none."""
     return answers / length_ns * 1e9 if answers and length_ns > 0 else None
 
 
 @dataclass(frozen=True, config=STRICT)
 class CellKey(Record):
-    """What one row of the results stands for."""
+    """The key of one row of the results."""
 
     part: str
     stack: str
@@ -25,13 +25,14 @@ class SliceRecord(Record):
     """One measured slice: exactly one stack had all the load. One row of slices.csv.
 
     Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
-    `settled_answers` came between settling and the end; `throughput_rps` is their number over that time, None where none came.
-    `server_cpu_ns` (whole process tree) covers all answers from start to drained, None if one of its processes ended. Its split
-    into user and kernel time comes in ticks of 10 ms.
-    `send_lag_p99_ms` (sent - intended) belongs to open loops. The ratios are shares of the time from start to drained:
-    generator waiting for its core, machine without its cores (steal), tasks of this machine waiting for a core (pressure), servers'
-    cores at work for other programs than this stack (foreign; in ticks, like the split; None where that was not measured).
-    `connections` were opened in the slice, `received_bytes` came, heads of answers included; None in older runs.
+    `settled_answers` came between settling and the end; `throughput_rps` is their number over that time, None if there were none.
+    `server_cpu_ns` (whole process tree) covers all answers from start to drained, None if one of its processes ended. Its split into user
+    and kernel time comes in ticks of 10 ms. `send_lag_p99_ms` (sent - intended) belongs to open loops.
+
+    The ratios are shares of the time from start to drained: the generator waited for its core, the host kept the machine from its cores
+    (steal), tasks of this machine waited for a core (pressure), the servers' cores worked for other programs than this stack (foreign; in
+    ticks, like the split; None if not measured). `connections` were opened in the slice, and `received_bytes` were received, heads of
+    answers included; None in older runs.
     """
 
     launch: int
@@ -67,7 +68,7 @@ class SliceRecord(Record):
 
     @property
     def settled_time_ns(self) -> int:
-        """How long the counted time of this slice is."""
+        """The length of the counted time of this slice in ns."""
         return self.end_ns - self.settled_ns
 
     @property

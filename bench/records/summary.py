@@ -20,7 +20,7 @@ from bench.records.resources import Resources, ServerTiming
 #   3 (2026-11) time of a prediction by engine, break-even, ladder, single changes, capacity, knees, Server-Timing, complexity.
 #   4 (2026-11) p99 per launch at each offered rate; overheads of both stacks with each engine.
 #   5 (2026-11) rates are counts and ratios are of totals (`method` of the plan); each row has its own A/A in three states and both sides
-#               of its ratio; bare servers are called so; no bounds of p99, no kernel time of a step. Format 4 is read, see `former`.
+#               of its ratio; bare servers are named `bare`; no bounds of p99, no kernel time of a step. `former` reads format 4.
 RESULTS_SCHEMA = 5
 
 
@@ -29,7 +29,7 @@ Action = Literal["repeated", "kept and marked"]
 
 @dataclass(frozen=True, config=STRICT)
 class Environment(Record):
-    """The machine and what is installed on it, see `measure.environment`."""
+    """The machine and its installed packages, see `measure.environment`."""
 
     cpu: str
     cores_allowed: list[int]
@@ -48,7 +48,7 @@ class Environment(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Gate(Record):
-    """A condition that did not hold at one try of a launch, in which of its slices, and what was done about it."""
+    """A limit that did not hold at one try of a launch: in which of its slices, and what was done about it."""
 
     launch: int
     attempt: int
@@ -59,7 +59,7 @@ class Gate(Record):
     action: Action
 
 
-# The code of the warning that says that a server answered wrongly: commands end otherwise for it.
+# The code of the warning that a server answered wrongly: commands have another exit status then.
 WRONG_ANSWERS = "wrong-answers"
 
 
@@ -76,7 +76,7 @@ class RunWarning(Record):
 class Aa(Record):
     """The A/A that belongs to the primary comparison.
 
-    `resolution` is how far from 1 the far end of its interval is, as ratio minus 1: this run cannot tell smaller differences.
+    `resolution` is the distance of its interval's far end from 1, as ratio minus 1: this run cannot detect smaller differences.
     """
 
     state: AaState
@@ -86,13 +86,13 @@ class Aa(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Noise(Record):
-    """What widened the intervals of a run, and hit all its stacks alike; None where it is not known.
+    """The disturbances that widened the intervals of a run and hit all its stacks alike; None if not known.
 
-    `slice_sd_ratio` is by how much the rates of slices vary within a launch, of one stack in the first part's first closed loop.
-    `steal_ratio` is the share of one core's time under load that the host kept from the machine, `foreign_ratio` that of the servers' core
-    that other programs used, `generator_wait_ratio` that of the load generator's core
-    for which it had to wait. `slowest_ratio` and `fastest_ratio` are launches against what is usual, all stacks of a part together;
-    `launch_speeds` the same of each launch of the first part, in their order.
+    `slice_sd_ratio` is the spread of the rates of slices within a launch, of one stack in the first part's first closed loop. Three
+    figures are shares of one core's time under load: `steal_ratio` was taken by the host, `foreign_ratio` is the time of the servers'
+    core that other programs used, and for `generator_wait_ratio` the load generator waited for its core. `slowest_ratio` and
+    `fastest_ratio` are the speed of a launch relative to the usual one, all stacks of a part together. `launch_speeds` has the speed of
+    each launch of the first part, in order.
     """
 
     slice_sd_ratio: float | None = None
@@ -106,7 +106,7 @@ class Noise(Record):
 
 @dataclass(frozen=True, config=STRICT)
 class Validity(Record):
-    """Whether verdicts may be given, and what was found on the way."""
+    """Whether verdicts may be given, with the gates, warnings, A/A and noise of the run."""
 
     valid: bool
     gates: tuple[Gate, ...]
@@ -119,10 +119,10 @@ class Validity(Record):
 class Summary(Record):
     """The content of summary.json: every number that any output shows. ratio = contender / baseline; null where there is no figure.
 
-    `partial`: the run ended before its plan did. `noise_floor` are second copies against the first, `changes` single changes from one
-    start (what each is stands in the manifest's plan), both in the shape of a comparison. `probes` are health checks beside a load.
-    `answer` is what all outputs say first; older runs have none, and are given one when they are drawn.
-    `environment` is an `Environment`, kept as it was found: nothing is computed from it.
+    `partial`: the run ended before the end of its plan. `noise_floor` compares second copies with the first ones, `changes` are single
+    changes from one start (the manifest's plan names them), both in the shape of a comparison. `probes` are health checks beside a load.
+    `answer` comes first in all outputs; a run of an older version has none, and gets one when it is drawn.
+    `environment` is an `Environment`, stored as it was found: nothing is computed from it.
     """
 
     profile: str

@@ -1,1 +1,1 @@
-"""The loop of a run: rates before it, gates and looks within it. The only room that sees all others."""
+"""The loop of a run, with its rates, gates and looks. The only room that sees all others."""

@@ -1,4 +1,4 @@
-"""A run from plan to report, drawn as the loop that it is: a gate after each launch, and a look before the next.
+"""A run from plan to report, written as a loop: a gate after each launch, and a look before the next.
 
 The only module that sees all rooms. It calls them in the order of the flow and computes nothing.
 """
@@ -28,10 +28,10 @@ from bench.show.report import write_report
 def run(
     plan: Plan, command: str, results: Path = RESULTS, report: Callable[[RunFolder], None] = write_report
 ) -> tuple[RunFolder, BenchError | Interrupted | None]:
-    """Run a plan; return its folder and what stopped it early, if anything did: what was measured is kept, judged and reported.
+    """Run a plan; return its folder and the error that stopped it early, if any. The launches so far are judged and reported.
 
-    A stack that ended by itself under load stops nothing, but is returned as an error. So is what kept tables or report from being
-    made (`UnfinishedError`). Raises `BenchError` or `Interrupted` if the run stopped before a launch was measured.
+    A stack that ended by itself under load stops nothing, but is returned as an error. So is the cause of incomplete tables or an
+    incomplete report (`UnfinishedError`). Raises `BenchError` or `Interrupted` if the run stopped before a launch was measured.
     """
     refuse_system()
     refuse_lack_of_room(plan.launch_sizes(), count_slices(plan), results)
@@ -56,7 +56,7 @@ def run(
 
 
 def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
-    """Judge and report what was measured. A signal or a full disk leaves that undone, and what was measured safe."""
+    """Judge and report the measurements. A signal or a full disk can stop this; the measurements are safe then."""
     try:
         recorder.finish()
         recorder.folder.point_latest()
@@ -70,7 +70,7 @@ def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
 
 
 def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure what is measured of single stacks: their starts, their own account of time, their code."""
+    """Measure single stacks: their starts, the times that they report themselves, their code."""
     recorder.keep_starts(measure_starts(plan.started_alone(), plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
     if plan.complexity:
         recorder.keep_timing(measure_server_timing(plan.timed_stacks(), cores))
@@ -78,7 +78,7 @@ def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progre
 
 
 def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure a launch unless its part is precise enough or time is short, again while a gate trips; its last try is kept anyway."""
+    """Measure a launch unless its part is precise enough or time is short; repeat it while a gate fails. The last try always counts."""
     launch = plan_launch(plan, turn)
     if recorder.is_look(turn.part) and is_precise(recorder.folder, plan, turn.part.name):
         recorder.end_part(turn.part)

@@ -1,4 +1,4 @@
-"""What the terminal shows while a run goes on: a live display, or plain lines. Decided once, drawn between slices.
+"""The progress of a run on the terminal: a live display, or plain lines. Decided once, drawn between slices.
 
 Progress goes to stderr; the answer goes to stdout, so that `make bench > answer.txt` holds the answer alone.
 """
@@ -25,7 +25,7 @@ BAR_WIDTH = 24
 
 
 class Progress:
-    """Told of each launch and slice; shows how far the run is and how long it will take."""
+    """Follows launches and slices; shows how far the run is and how long it will take."""
 
     def __init__(self, launches: int, slices: int, stream: TextIO | None = None) -> None:
         self._launches = launches
@@ -55,7 +55,7 @@ class Progress:
             self._live.stop()
 
     def begin_run(self, plan: Plan, warnings: Sequence[RunWarning]) -> None:
-        """Say what is run, and what of this machine would spoil it."""
+        """Print the profile of the run, and the warnings about this machine."""
         self.say(f"Profile {plan.profile}: {plan.purpose}")
         for warning in warnings:
             self.say(f"Warning: {warning.text} {warning.next_step}")
@@ -68,7 +68,7 @@ class Progress:
             print(text, file=self._stream, flush=True)
 
     def begin_launch(self, launch: int, slices: int) -> None:
-        """A launch of so many slices starts, or starts again: its servers are being started."""
+        """A launch of `slices` slices starts, or starts again: its servers are being started."""
         self._first_launch_s = self._first_launch_s or time.monotonic()
         self._launch, self._last = launch, None
         self._done, self._coming = self._done_before, slices
@@ -89,7 +89,7 @@ class Progress:
         self.say(f"Launch {launch} is repeated: {gate.gate} {gate.value:.3g} > {gate.limit:g} in {gate.where}.")
 
     def end_launch(self, row: Comparison | None) -> None:
-        """A launch is kept; `row` is the ratio so far, shown without a verdict: it is preliminary."""
+        """A launch counts; `row` is the ratio so far. It is preliminary, so it is shown without a verdict."""
         self._note = _preliminary(row) if row else ""
         self._done = self._done_before = self._done_before + self._coming
         if self._live:
@@ -98,7 +98,7 @@ class Progress:
             self._speak()
 
     def skip_launch(self, launch: int, slices: int) -> None:
-        """A planned launch is not needed: what was measured is precise enough."""
+        """A planned launch is left out: its part is precise enough, or time is short."""
         self._launch = launch
         self._total -= slices
 
@@ -121,7 +121,7 @@ class Progress:
         self._live.update(Text("\n".join(line for line in lines if line)), refresh=True)
 
     def _left(self) -> str:
-        """Return the time that the slices to come will take at the pace so far; what came before the first launch comes once."""
+        """Return the time of the remaining slices at the pace so far; work before the first launch is not part of that pace."""
         if not self._done or self._first_launch_s is None:
             return "some time"
         elapsed_s = time.monotonic() - self._first_launch_s

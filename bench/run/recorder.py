@@ -1,4 +1,4 @@
-"""What a run has measured, on disk as soon as its launch has ended: it writes, and judges nothing."""
+"""Writes the measurements of a run to disk as soon as a launch has ended, and judges nothing."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ from bench.records.record import adapter
 
 
 class Recorder:
-    """One run and its folder. `stopped` is what ended it early, or what is to be told at its end, if anything is."""
+    """One run and its folder. `stopped` is the error that ended it early, or that is reported at its end; None without one."""
 
     def __init__(self, plan: Plan, command: str, machine: dict[str, Any], warnings: Sequence[RunWarning], folder: RunFolder) -> None:
         self.folder = folder
@@ -53,28 +53,28 @@ class Recorder:
             return cls(plan, command, machine, warnings, RunFolder.create(plan.profile, datetime.now(UTC), results))
 
     def opening(self) -> str:
-        """Return the plan in a line, and what else is to be known before it is followed."""
+        """Return the plan in one line, and a second line if `results/latest` cannot point at this run."""
         launches = ", ".join(f"{part.name} {part.launches}" for part in self._plan.parts)
         plan = f"Plan {hash_plan(self._document)[:12]}, results in {self.folder.path}"
         return "\n".join(filter(None, [f"{len(self._plan.stacks)} stacks, launches: {launches}. {plan}", self.folder.why_not_latest()]))
 
     def keep_starts(self, starts: Iterable[StartUp]) -> None:
-        """Keep the starts of single stacks."""
+        """Write the starts of single stacks."""
         self.folder.write_rows("starts.csv", list(starts), StartUp)
 
     def keep_timing(self, rows: Iterable[ServerTiming]) -> None:
-        """Keep what stacks say of their own time."""
+        """Write the times that stacks report themselves."""
         self.folder.write_rows("server_timing.csv", list(rows), ServerTiming)
 
     def keep_complexity(self, code: Sequence[AppCode], features: Sequence[Feature], steps: Sequence[AppStep], diff: str) -> None:
-        """Keep the code of the applications, what probes found on their servers, their steps, and the difference of their sources."""
+        """Write the figures of the applications' code, the findings of the probes, the steps, and the difference of the sources."""
         self.folder.write_rows("complexity.csv", code, AppCode)
         self.folder.write_rows("features.csv", features, Feature)
         self.folder.write_rows("steps.csv", steps, AppStep)
         self.folder.write_text("adapters.diff", diff)
 
     def is_look(self, part: Part) -> bool:
-        """Whether a part may end now if it is precise enough: at its first look, and then at every so many launches."""
+        """Whether a part may end now if it is precise enough: at its first look, and then every `look_every` launches."""
         done = self._done[part.name]
         is_first = part.first_look is not None and not self.has_ended(part) and done >= part.first_look
         return is_first and (done - (part.first_look or 0)) % self._plan.rules.look_every == 0
@@ -96,7 +96,7 @@ class Recorder:
         return self._is_within(sum(count * usual_s.get(name, other_s) for name, count in to_come.items()))
 
     def gives_way(self, turn: Turn) -> bool:
-        """Whether a launch that is only explored would leave too little of the run's time for the judged part; then no more follow."""
+        """Whether an explored launch would leave too little of the run's time for the judged part; if so, its part has no more launches."""
         judged, usual_s = self._plan.parts[0], self._usual_s()
         if turn.part.name in (judged.name, *self._short) or turn.part.name not in usual_s or judged.name not in usual_s:
             return turn.part.name in self._short
@@ -106,7 +106,7 @@ class Recorder:
         return turn.part.name in self._short
 
     def _usual_s(self, *last: tuple[str, float]) -> dict[str, float]:
-        """Return how long the launches of each part took so far, with the `last` one (part, seconds) that is not logged yet."""
+        """Return the mean seconds of a launch of each part so far, with the `last` one (part, seconds) that is not logged yet."""
         seconds: dict[str, list[float]] = {}
         for part, total_s in (*((tried["part"], tried["total_s"]) for tried in self._launches), *last):
             seconds.setdefault(part, []).append(total_s)
@@ -117,14 +117,14 @@ class Recorder:
         return passed_s + left_s + conclusion_s(self._plan) <= self._plan.limit_s
 
     def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
-        """Keep the samples of a try that is repeated, apart, and the gates that it did not pass."""
+        """Move the samples of a repeated try aside, and record the gates that it did not pass."""
         self.folder.samples_path(turn.number).replace(self.folder.samples_path(turn.number, attempt))
         self._gates += gates
         self._log(turn, result, attempt, kept=False)
         self._write()
 
     def keep(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
-        """Keep a launch, and everything known of the run so far."""
+        """Record a launch, and write everything known of the run so far."""
         self.slices += result.slices
         self._gates += gates
         self._done[turn.part.name] += 1
@@ -133,20 +133,20 @@ class Recorder:
         self._times += [ModelTime(turn.number, turn.part.name, engine, ms) for engine, ms in result.model_ms.items()]
         for stack, death in result.deaths.items():
             self._deaths.append(f"Launch {turn.number}: {death}")
-            text = f"{stack} ended by itself in launch {turn.number}; its requests failed from then on."
+            text = f"{stack} ended by itself in launch {turn.number}; its later requests failed."
             self._warnings.append(RunWarning("stack-died", text, f"Look at the end of its log. {death}"))
         self._log(turn, result, attempt, kept=True)
         self._write()
 
     def stop(self, error: BenchError | Interrupted) -> None:
-        """Note what ended the run early; raise it, and leave no folder behind, if no launch was measured by then."""
+        """Note the error that ended the run early; if no launch was measured, remove the folder and raise the error."""
         if not self.slices:
             self.folder.discard()
             raise error
         self.stopped = error
 
     def finish(self) -> None:
-        """Note that nothing more is measured; raise `RunFolderError` if that cannot be written."""
+        """Note the end of measuring; raise `RunFolderError` if that cannot be written."""
         self._finished = datetime.now(UTC)
         is_partial = self.stopped is not None
         if self._deaths and not is_partial:
@@ -154,11 +154,11 @@ class Recorder:
         self._write(partial=is_partial)
 
     def leave(self, error: BenchError | Interrupted) -> None:
-        """Note that tables or report are not made, and say how to make them: what was measured is safe."""
+        """Note that tables or report are incomplete, and how to make them: the measurements are safe."""
         path = shlex.quote(str(self.folder.path))
         causes = [str(cause).rstrip(".") for cause in (self.stopped, error) if cause is not None]
         message = (
-            f"{'. '.join(dict.fromkeys(causes))}. What was measured is safe in {path}; its tables and its report are not whole. "
+            f"{'. '.join(dict.fromkeys(causes))}. The measurements are safe in {path}; its tables and its report are incomplete. "
             f"To make them: python -m bench judge {path}; python -m bench report {path}"
         )
         self.stopped = UnfinishedError(message, error.exit_status if isinstance(error, Interrupted) else STOPPED_EARLY)
@@ -179,7 +179,7 @@ class Recorder:
 
     @shielded()
     def _write(self, *, partial: bool = True) -> None:
-        """Write the slices and what samples do not hold, then the manifest: what it names is there."""
+        """Write the slices and the tables that samples cannot give, then the manifest, so that all files that it names exist."""
         self.folder.write_rows("slices.csv", self.slices, SliceRecord)
         self.folder.write_rows("memory.csv", self._memory, Memory)
         self.folder.write_rows("model_times.csv", self._times, ModelTime)

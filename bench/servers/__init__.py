@@ -1,1 +1,1 @@
-"""Small servers that the bench starts itself: bare ones, the service that others ask, and the stub with a known behaviour."""
+"""Small servers that the bench starts itself: bare servers, the service that `enrich` stacks ask, and the stub with known behaviour."""

@@ -1,7 +1,7 @@
-"""Bare applications: what a server costs when neither framework nor model does anything. Launched like any stack.
+"""Bare applications: they show the cost of a server without framework and model. They are launched like any stack.
 
-`wsgi_app` and `asgi_app` stand under the four headline servers. `python -m bench.servers.bare PORT` is a bare responder
-that any client can saturate only by being fast: it measures the load generator itself.
+`wsgi_app` and `asgi_app` run on the four headline servers. `python -m bench.servers.bare PORT` is a responder that only a fast client
+can saturate: it measures the load generator itself.
 """
 
 import asyncio
@@ -43,11 +43,11 @@ async def asgi_app(
 class Responder(asyncio.Protocol):
     """Answers each chunk that ends a request with the same bytes, without looking at it.
 
-    It knows only clients that send a request whole and wait for the answer.
+    It handles only clients that send a whole request at once and wait for the answer.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._write = cast("asyncio.Transport", transport).write
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 - the point is not to look

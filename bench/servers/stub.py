@@ -1,19 +1,19 @@
-"""A server with a known behaviour: `python -m bench.servers.stub NAME PORT [KEY=VALUE ...]`. The bench proves itself against it.
+"""A server with known behaviour, to test the bench itself: `python -m bench.servers.stub NAME PORT [KEY=VALUE ...]`.
 
-It answers `{"prediction":[0]}` to every request and `/readyz` with 200. What else it does:
+It answers `{"prediction":[0]}` to every request and `/readyz` with 200. Options:
 
     delay_ms=5         wait before each answer
-    work=10000         count so far on the CPU before each answer ...
+    work=10000         count up to this number before each answer, as CPU work ...
     extra=0.1 seed=7   ... and on average this share more, drawn anew for each request
-    wrong_every=1000   answer `{"prediction":[1]}` each so many requests        status=500   answer with this status
-    cut_every=1000     break off each so many answers, and the connection       chunked=1    answer in two chunks
+    wrong_every=1000   answer `{"prediction":[1]}` at every 1000th request      status=500   answer with this status
+    cut_every=1000     break off every 1000th answer, and its connection        chunked=1    answer in two chunks
     closing=1          close the connection after each answer                   deaf=1       ignore SIGTERM
-    silent_after=60    answer no request after so many                          die_after=60 kill itself after so many
-    freeze_after=400 freeze_s=0.5    be stopped for so long after so many requests, once
-    pause_every=3500 pause_ms=25     do nothing else for so long each so many answers, as a collection of garbage would
-    shuffled=1         answer any of the requests that wait, not the one that came first
-    start_after=60     be faultless for so many requests, those of a parity gate for instance
-    record=FOLDER      keep what it did: NAME-PID.npy (see TRACE_COLUMNS) and events.log
+    silent_after=60    answer no request after 60                               die_after=60 kill itself after 60 requests
+    freeze_after=400 freeze_s=0.5    stop once, for 0.5 s, after 400 requests
+    pause_every=3500 pause_ms=25     do nothing else for 25 ms at every 3500th answer, as a collection of garbage would
+    shuffled=1         answer any of the requests that wait, not the first one
+    start_after=60     make no faults for 60 requests, such as those of a parity gate
+    record=FOLDER      record its work: NAME-PID.npy (see TRACE_COLUMNS) and events.log
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from typing import ClassVar, cast
 
 GOOD, WRONG = b'{"prediction":[0]}', b'{"prediction":[1]}'
 READY = b'{"status":"ok"}'
-# One row per answered request: on which connection, when it was read, when its answer was ready to be sent (ns, monotonic), the CPU
-# time of this process by then (ns), and whether the answer was right and whole.
+# One row per answered request: its connection, the times when it was read and when its answer was ready to be sent (ns, monotonic), the
+# CPU time of this process by then (ns), and whether the answer was right and whole.
 TRACE_COLUMNS = ("connection", "read_ns", "answered_ns", "cpu_ns", "correct")
 
 
 class Behaviour:
-    """What the command line asks for; numbers, 0 where nothing is said."""
+    """The options of the command line, as numbers; 0 if not given."""
 
     def __init__(self, options: dict[str, str]) -> None:
         numbers = {name: float(text) for name, text in options.items() if name != "record"}
@@ -59,17 +59,17 @@ class Behaviour:
         return int(self.work * (1 + self.extra * 2 * draw.random()))
 
     def is_due(self, name: str, count: int) -> bool:
-        """Whether the `count`-th request is one of each so many."""
+        """Whether the option `name` applies to the `count`-th request: one of every N after `start_after`."""
         every = self.count[name]
         return bool(every) and count > self.start_after and count % every == 0
 
     def is_past(self, name: str, count: int) -> bool:
-        """Whether the `count`-th request is beyond so many."""
+        """Whether the `count`-th request comes after the number in the option `name`."""
         return 0 < self.count[name] < count
 
 
 class Trace:
-    """What the server did, in memory until it stops."""
+    """The record of the server's work, in memory until it stops."""
 
     def __init__(self, name: str, folder: Path | None) -> None:
         self._name = name
@@ -78,12 +78,12 @@ class Trace:
         self._last = ""
 
     def add(self, connection: int, read_ns: int, *, correct: bool) -> None:
-        """Keep one answer, about to be sent: nobody can have it before this stamp."""
+        """Record one answer that is about to be sent: no client can have it before this stamp."""
         if self._folder:
             self._rows.extend((connection, read_ns, time.perf_counter_ns(), time.process_time_ns(), correct))
 
     def log(self, event: str) -> None:
-        """Write an event at once; many equal ones in a row are one."""
+        """Write an event at once; equal events in a row are written once."""
         if self._folder and event != self._last:
             with (self._folder / "events.log").open("a", encoding="utf-8") as file:
                 file.write(f"{self._name} {event}\n")
@@ -92,14 +92,14 @@ class Trace:
     def close(self) -> None:
         """Write all rows."""
         if self._folder:
-            import numpy as np  # noqa: PLC0415 - a stub starts without what it needs at its end, if at all
+            import numpy as np  # noqa: PLC0415 - needed only at the end, if at all: a stub starts faster without it
 
             rows = np.array(self._rows, dtype=np.int64).reshape(-1, len(TRACE_COLUMNS))
             np.save(self._folder / f"{self._name}-{os.getpid()}.npy", rows)
 
 
 class Stub(asyncio.Protocol):
-    """One connection. It knows only clients that send a request whole and wait for the answer."""
+    """One connection. It handles only clients that send a whole request at once and wait for the answer."""
 
     count = connections = 0
     behaviour: Behaviour
@@ -108,13 +108,13 @@ class Stub(asyncio.Protocol):
     waiting: ClassVar[list[tuple["Stub", int]]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
         Stub.connections += 1
         self._number = Stub.connections
 
     def data_received(self, data: bytes) -> None:
-        """Behave."""
+        """Handle a request as the options say."""
         read_ns = time.perf_counter_ns()
         if data.startswith(b"GET /readyz"):
             self.trace.log("ready")
@@ -130,7 +130,7 @@ class Stub(asyncio.Protocol):
 
     @classmethod
     def _take_any(cls) -> None:
-        """Answer one of the requests that wait, and look for new ones before the next."""
+        """Answer one of the requests that wait; look for new requests before the next answer."""
         place = cls.draw.randrange(len(cls.waiting))
         stub, read_ns = cls.waiting[place]
         stub.behave(read_ns)
@@ -139,7 +139,7 @@ class Stub(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(cls._take_any)
 
     def behave(self, read_ns: int) -> None:
-        """Do with a request what the command line asks for."""
+        """Apply the options of the command line to one request."""
         Stub.count += 1
         count, behaviour = Stub.count, self.behaviour
         if behaviour.is_past("silent_after", count):
@@ -178,7 +178,7 @@ class Stub(asyncio.Protocol):
 
 
 def freeze(seconds: float, trace: Trace) -> None:
-    """Let a child stop this process at once and continue it later; it logs when, in ns."""
+    """Let a child process stop this process at once and continue it later; the child logs both times in ns."""
     if os.fork():
         return
     os.kill(os.getppid(), signal.SIGSTOP)

@@ -1,7 +1,7 @@
-"""The service that `enrich` stacks ask first: `python -m bench.servers.upstream PORT`. It knows a few passengers and takes its time.
+"""The service that `enrich` stacks ask first: `python -m bench.servers.upstream PORT`. It knows a few passengers and answers with a delay.
 
-`GET /passengers/ID?delay_ms=D` answers the record of a passenger after D ms (0 to 1000), and `GET /readyz` that it is there; all else is
-404. It works beside the load generator, on the same core, and so does as little as it can.
+`GET /passengers/ID?delay_ms=D` answers the record of a passenger after D ms (0 to 1000), and `GET /readyz` answers 200; all else is
+404. The service shares the load generator's core, so it does as little as it can.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _RECORD = re.compile(rb"/passengers/([0-9]{1,9})\?delay_ms=([0-9]{1,4})")
 
 
 class Reply(NamedTuple):
-    """What is sent, and how long after the request."""
+    """The bytes of an answer, and the delay after the request."""
 
     delay_s: float
     text: bytes
@@ -64,7 +64,7 @@ def find_answer(method: bytes, target: bytes) -> Reply:
 
 
 class Upstream(asyncio.Protocol):
-    """One connection; httptools calls it back. Answers leave in the order of their requests, none before it is due."""
+    """One connection; httptools calls it back. Answers leave in the order of their requests, none before its time."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read."""
@@ -72,10 +72,10 @@ class Upstream(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
-        self._waiting: deque[tuple[float, bytes, bool]] = deque()  # when it is due, the answer, whether it is the last one
+        self._waiting: deque[tuple[float, bytes, bool]] = deque()  # scheduled time (s), the answer, whether it is the last one
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Forget what nobody waits for any more."""
+        """Drop the answers that no client waits for any more."""
         self._waiting.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -92,7 +92,7 @@ class Upstream(asyncio.Protocol):
         self._target += piece
 
     def on_message_complete(self) -> None:
-        """Answer a request when its answer is due."""
+        """Schedule the answer to a whole request."""
         target, self._target = self._target, b""
         self._add(find_answer(self._parser.get_method(), target), is_last=not self._parser.should_keep_alive())
 
@@ -102,7 +102,7 @@ class Upstream(asyncio.Protocol):
             self._send()
 
     def _send(self) -> None:
-        """Send what is due, and come back for the rest."""
+        """Send the answers whose time has come, and come back for the rest."""
         while self._waiting:
             due_s, text, is_last = self._waiting[0]
             left_s = due_s - monotonic()

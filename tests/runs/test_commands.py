@@ -242,7 +242,7 @@ def test_a_price_that_is_none_leaves_the_report_of_a_run_alone(capsys, mini):
 
 @pytest.mark.parametrize(
     ("partial", "words"),
-    [(True, "The run is partial: what it had measured is in"), (False, "The run went on to its end: what it measured is in")],
+    [(True, "The run is partial; its measurements so far are in"), (False, "The run went on to its end; its measurements are in")],
 )
 def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypatch, tmp_path, partial, words):
     shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
@@ -339,7 +339,7 @@ def test_a_run_that_was_cut_off_before_it_was_judged_says_what_to_do(capsys, min
     (mini.path / "summary.json").unlink()
     assert main(["report", str(mini.path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line == f"bench: {mini.path} was cut off before it was judged; 'python -m bench judge {mini.path}' does that."
+    assert line == f"bench: {mini.path} was cut off before it was judged; 'python -m bench judge {mini.path}' judges it."
 
 
 # --- what is not asked for ------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_ctrl_c_while_the_report_is_drawn_says_where_the_run_is_and_how_to_draw_
     latest = tmp_path / "results" / "latest"
     [line] = [line for line in err.splitlines() if line.startswith("bench: ")]
     assert (status, out) == (130, "")
-    assert line.startswith(f"bench: stopped by SIGINT. What was measured is safe in results/{latest.resolve().name};")
+    assert line.startswith(f"bench: stopped by SIGINT. The measurements are safe in results/{latest.resolve().name};")
     assert list(latest.resolve().rglob(".*")) == []
     assert processes_of(tmp_path) == []
 

@@ -217,7 +217,7 @@ def test_a_disk_that_is_full_when_tables_are_written_says_that_what_was_measured
     folder, stopped = concluded(recorder, fail)
     assert isinstance(stopped, UnfinishedError)
     assert stopped.exit_status == 3
-    told = f"{folder.path}/charts/answer.png: No space left on device. What was measured is safe in {folder.path};"
+    told = f"{folder.path}/charts/answer.png: No space left on device. The measurements are safe in {folder.path};"
     assert str(stopped).startswith(told)
     assert f"python -m bench judge {folder.path}; python -m bench report {folder.path}" in str(stopped)
     assert (folder.path.parent / LATEST).resolve() == folder.path
@@ -235,7 +235,7 @@ def test_an_error_that_is_no_lack_of_room_is_not_hidden(recorder):
 def test_a_signal_while_the_report_is_drawn_says_where_the_run_is(recorder):
     folder, stopped = concluded(recorder, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert isinstance(stopped, UnfinishedError)
-    assert (stopped.exit_status, str(stopped).split(";")[0]) == (143, f"stopped by SIGTERM. What was measured is safe in {folder.path}")
+    assert (stopped.exit_status, str(stopped).split(";")[0]) == (143, f"stopped by SIGTERM. The measurements are safe in {folder.path}")
     assert (folder.path.parent / LATEST).resolve() == folder.path
     assert not folder.read_summary().partial
 
@@ -250,7 +250,7 @@ def test_a_second_signal_cuts_the_report_of_a_partial_run_short(two, tmp_path, m
     monkeypatch.setattr(loop.Recorder, "keep", keep_and_stop)
     folder, stopped = run(two(launches=2), "test", tmp_path, report=lambda _: os.kill(os.getpid(), signal.SIGINT))
     assert isinstance(stopped, UnfinishedError)
-    assert (stopped.exit_status, str(stopped).split(";")[0]) == (130, f"stopped by SIGINT. What was measured is safe in {folder.path}")
+    assert (stopped.exit_status, str(stopped).split(";")[0]) == (130, f"stopped by SIGINT. The measurements are safe in {folder.path}")
     assert folder.read_summary().partial
 
 

@@ -130,7 +130,7 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path
         idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
         ports = iter([stranger.port] * 6)
         monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: next(ports))
-        words = rf"idle: on its port answers process {stranger.process.pid} .*, which it did not start"
+        words = rf"idle: its port is answered by process {stranger.process.pid} .*, which it did not start"
         with pytest.raises(StackError, match=words), launched(tmp_path, idle):
             pass
         assert not stranger.describe_death()  # it was there before: it is nobody's that the stack started
@@ -227,7 +227,7 @@ def test_a_server_that_a_supervisor_runs_is_refused_in_one_line_and_ended(tmp_pa
     try:
         asked = supervisor.stdout.readline().decode().strip()
         said = refusal(tmp_path, Stack(name="client", command=("{python}", "-c", CLIENT, asked, "{port}")))
-        assert re.match(r"client: on its port answers process \d+ \(.*\), which it did not start\.", said)
+        assert re.match(r"client: its port is answered by process \d+ \(.*\), which it did not start\.", said)
         assert "\n" not in said
         servers = [one for one in psutil.process_iter(["cmdline"]) if "supervised" in (one.info["cmdline"] or ())]
         assert [one.pid for one in servers if is_running(one.pid)] == []
@@ -240,7 +240,7 @@ def test_a_server_that_a_supervisor_runs_is_refused_in_one_line_and_ended(tmp_pa
 def test_a_server_on_another_address_is_told_which_one_is_asked(tmp_path):
     command = ("{python}", "-m", "http.server", "{port}", "--bind", "::1")
     said = refusal(tmp_path, Stack(name="six", command=command, ready="/"))
-    assert said == "six listens on ::1 alone; 127.0.0.1 is what is asked: let it listen there."
+    assert said == "six listens on ::1 alone. The bench uses 127.0.0.1: let it listen there."
 
 
 # Runs the stub as nobody, who may read what root may: the interpreter can be anywhere.
@@ -270,7 +270,7 @@ def test_what_runs_as_another_user_is_refused_in_one_line_that_names_each_proces
     launch = subprocess.run([*WITHOUT_RIGHTS, LAUNCH, str(tmp_path), *AS_NOBODY], check=False, capture_output=True, text=True, timeout=60)
     named = [int(pid) for pid in re.findall(r"\d+", launch.stdout)]
     try:
-        assert re.fullmatch(r"What a stack runs as another user can be .*, and end these processes by hand: \d+ \d+\.\n", launch.stdout)
+        assert re.fullmatch(r"A stack's processes of another user can be .*, and end these processes by hand: \d+ \d+\.\n", launch.stdout)
         assert launch.stderr == ""
         assert all(is_running(pid) and psutil.Process(pid).uids().real == 65534 for pid in named)
     finally:
@@ -282,7 +282,10 @@ def test_a_stack_that_does_not_start_is_told_what_its_environment_lacks_and_whic
     monkeypatch.setenv("PYTHONPATH", "/apps")
     monkeypatch.setenv("JAVA_HOME", "/java")
     last = refusal(tmp_path, Stack(name="broken", command=("{python}", "-m", "myapp", "{port}"))).splitlines()[-1]
-    assert re.match(r"Of the environment it does not get .*PYTHONPATH.*; the key environment of a stack sets what it needs\.", last)
+    assert re.match(
+        r"The server does not get these variables of your shell: .*PYTHONPATH.*\. The key environment of a stack sets those",
+        last,
+    )
 
 
 def test_the_path_of_the_loader_reaches_a_server(monkeypatch):

@@ -94,7 +94,7 @@ def test_siblings_are_read_as_the_kernel_writes_them(tmp_path):
 def test_a_system_without_what_the_bench_measures_with_is_refused_in_one_line(monkeypatch):
     refuse_system()
     monkeypatch.delattr("os.sched_setaffinity")
-    with pytest.raises(MachineError, match=r"^The bench measures on Linux; this system has no sched_setaffinity\. Either server runs here"):
+    with pytest.raises(MachineError, match=r"^The bench measures on Linux; this system has no sched_setaffinity\. You can run"):
         refuse_system()
 
 

@@ -156,13 +156,15 @@ def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
     assert "no part measures both stacks" in refusal(plan_mine, '"fastapi-uvicorn"\nbaseline', '"flask-granian"\nbaseline', text)
 
 
-LACKS = "is a share of what keeps the baseline of the first pair busy; part {} lacks that stack."
+LACKS = "needs the baseline of the first pair, whose core it keeps busy; part {} lacks that stack."
 
 
 @pytest.mark.parametrize(
     ("load", "reason"),
     [
-        pytest.param("open-60", "is of older versions; use busy-N: the rate that keeps the baseline's core N % busy.", id="a former load"),
+        pytest.param(
+            "open-60", "exists only in older versions; use busy-N: the rate that keeps the baseline's core N % busy.", id="a former load"
+        ),
         pytest.param("busy-40", LACKS.format("more"), id="no baseline to find the rate by"),
     ],
 )
@@ -184,7 +186,7 @@ def test_a_rate_of_its_own_needs_no_pair(plan_mine, load):
 @pytest.mark.parametrize("load", ["busy-40", "own-80"])
 def test_a_rate_that_is_found_in_a_launch_is_found_with_one_scenario(plan_mine, load):
     text = PROFILE.replace('["predict-1"]', '["predict-1", "predict-4"]')
-    words = f"the rate of {load} is found with one scenario; give each of part headline a part of its own."
+    words = f"the rate of {load} is found with one scenario; split part headline by scenarios."
     assert refusal(plan_mine, "closed-16", load, text) == f"Profile mine: {words}"
 
 

@@ -259,7 +259,7 @@ def test_a_set_that_is_gone_is_refused_and_no_other_is_taken(folder):
     with pytest.raises(ArtefactError) as caught:
         load_set(pinned)
     assert str(caught.value) == (
-        f"There is no trained model in {pinned} ({SUMS} cannot be read). Start the server again, or send its main process HUP, "
+        f"There is no trained model in {pinned} ({SUMS} cannot be read). Start the server again, or send HUP to its main process, "
         "so that it serves the set in use now."
     )
 
