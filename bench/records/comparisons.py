@@ -14,7 +14,7 @@ Verdict = Literal["better", "worse", "equivalent", "undecided", "withheld", "not
 # The state of two copies of a baseline, by first match: they differed, they are equal as far as it matters, neither is known.
 AaState = Literal["unequal", "equal", "coarse", "not judged"]
 
-# [contender, baseline] of the three rows of the answer: framework and server change, the server alone, the framework alone.
+# [contender, baseline] of the three rows of the answer: framework and server change, the server alone, the same server for both.
 AS_DEPLOYED = ("fastapi-uvicorn", "flask-gthread")
 SERVER_ALONE = ("flask-granian", "flask-gthread")
 SAME_SERVER = ("fastapi-granian", "flask-granian")
