@@ -149,8 +149,8 @@ def _warn_of_run(found: Evidence) -> Iterable[RunWarning]:
         used = f"in open loops the load generator used up to {max(gate.value for gate in marked):.0%} of its core"
         yield RunWarning(
             "starved-generator",
-            f"{count} of {found.launches} launches did not pass a gate, more than one in four: {had if is_starved else used}. "
-            "Rates are lower bounds.",
+            f"The load generator was disturbed in {count} of {found.launches} launches, more than one in four: "
+            f"{had if is_starved else used}. Rates are lower bounds.",
             f"{'Stop what else runs on its core' if is_starved else 'Offer lower rates'}, and run again; until then verdicts are withheld.",
         )
 
@@ -177,12 +177,12 @@ def _warn_of_aa(found: Evidence) -> Iterable[RunWarning]:
         yield RunWarning(
             "copies-differ",
             f"Two copies of {row.baseline} differed in {row.metric} under {row.load}: {_aa_words(row)}.",
-            "Every verdict beside it had to clear that far end; find what else runs on this machine for a finer answer.",
+            "Every verdict on these rows had to clear that difference. Find out what else runs on this machine, and run again.",
         )
     if found.aa.state == "coarse" and found.aa.resolution is not None:
         yield RunWarning(
             "coarse",
-            f"Two copies of the primary baseline are equal to no better than {found.aa.resolution:.1%}.",
+            f"Two copies of the primary baseline may differ by up to {found.aa.resolution:.1%}.",
             "This run cannot detect smaller differences; more launches or a quieter machine can.",
         )
 
@@ -201,14 +201,14 @@ def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
             found.rules.gates.steal_ratio,
             lambda record: record.steal_ratio,
             "The host took cores from this virtual machine: of one core's time under load",
-            "It makes intervals wider, not wrong: ratios are of neighbours in time. Run again when the host is quieter for narrower ones.",
+            "It makes intervals wider, not wrong, since ratios compare neighbouring slices. Run again when the host is quieter.",
         ),
         (
             "foreign-work",
             found.rules.foreign_ratio,
             lambda record: record.foreign_ratio or 0.0,
             "Other programs used the servers' core: of its time under load",
-            "It makes intervals wider, and rates those of a busy machine. Stop those programs and run again for finer ones.",
+            "It makes intervals wider and rates lower. Stop those programs, and run again.",
         ),
         (
             "generator-waited",
@@ -221,8 +221,8 @@ def _warn_of_machine(found: Evidence) -> Iterable[RunWarning]:
     for code, limit, ratio, what, next_step in limits:
         shares = {launch: _share(records, ratio) for launch, records in launches.items()}
         worst = max(shares, key=lambda launch: shares[launch], default=None)
-        is_said = code == "generator-waited" and _is_starved(found)
-        if worst is not None and shares[worst] > limit and not is_said:
+        is_covered = code == "generator-waited" and _is_starved(found)
+        if worst is not None and shares[worst] > limit and not is_covered:
             whole = _share(every, ratio)
             yield RunWarning(code, f"{what} {whole:.1%}, in launch {worst} {shares[worst]:.1%}.", next_step)
 
@@ -293,6 +293,6 @@ def _warn_of_speed(found: Evidence) -> Iterable[RunWarning]:
             "unsteady",
             f"The machine was not equally fast all the time: all stacks of part {part} together answered {min(own):.2f} to {max(own):.2f} "
             "times what is usual for them, launch by launch.",
-            "Ratios are of neighbours in time; read requests per second and milliseconds as of that hour, those of a tail above all; "
-            "run again when the machine is quieter for narrower intervals.",
+            "Ratios compare neighbouring slices, so they hold. Requests per second and milliseconds are valid for that hour only, tails "
+            "above all. Run again when the machine is quieter for narrower intervals.",
         )

@@ -106,7 +106,7 @@ WARNINGS = [
         "Two copies of flask-gthread differed in throughput_rps under closed-16: their ratio is 0.965 to 0.975.",
         True,
     ),
-    ("coarse", {"floor": make_floor(1.0, 0.04)}, "are equal to no better than 4.1%.", True),
+    ("coarse", {"floor": make_floor(1.0, 0.04)}, "may differ by up to 4.1%.", True),
     ("errors", {"cells": make_cells(errors=3)}, "3 wrong or failed answers, most of them in flask-gthread predict-1 closed-16.", True),
     ("errors", {"cells": make_cells(unfinished=4)}, "4 unfinished requests, most of them in", True),
     ("not-sent", {"cells": make_cells(not_sent=5)}, "5 requests not sent, since 256 were under way already, most of them in", True),
@@ -261,7 +261,7 @@ def test_repeats_and_marks_of_one_launch_are_told_apart():
     gates = [gate for launch in range(4) for gate in [*repeated(launch, attempts=2), *marked(launch)]]
     texts = {warning.code: warning.text for warning in judged(gates=gates, launches=12).warnings}
     assert texts["repeated-launches"].startswith("Launches were repeated 8 times ")
-    assert texts["starved-generator"].startswith("4 of 12 launches")
+    assert "in 4 of 12 launches" in texts["starved-generator"]
 
 
 def test_a_generator_that_had_its_core_and_used_it_up_is_not_said_to_have_shared_it():
