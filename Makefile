@@ -53,7 +53,7 @@ fastapi: $(CARD) ## serve the model with FastAPI   [PORT=12345]
 report: $(READY) ## draw the report of a finished run again   [RUN=results/latest]
 	@$(BIN)/python -m bench report $(RUN)
 
-readme: $(READY) ## write the README's part on the reference run anew
+readme: $(READY) ## write the README's part on the reference run and the code in the articles anew
 	@$(BIN)/python -m bench readme
 
 clean: ## remove what make made; results stay

@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "list": "list stacks, scenarios, profiles and runs",
     "verify": "test the bench itself against servers with known behaviour",
     "calibrate": "measure the load generator itself",
-    "readme": "rewrite the README's part on the reference run",
+    "readme": "rewrite the README's part on the reference run, and the code in docs/article.md",
 }
 
 

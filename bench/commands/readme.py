@@ -1,10 +1,11 @@
-"""`python -m bench readme`: writes the part of README.md that shows the reference run from the files of that run, never by hand."""
+"""`python -m bench readme`: writes what documents repeat: the part of README.md on the reference run, and the code in the articles."""
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.commands.documents import fill_document
 from bench.errors import ConfigError
 from bench.judge.answer import make_answer
 from bench.plan.served import digest_served
@@ -14,7 +15,7 @@ from bench.show.outputs.choices import choice_table
 from bench.show.outputs.markdown import escape, table_lines
 from bench.show.words.verdicts import notices, validity_line
 
-README = Path("README.md")
+README, ARTICLES = Path("README.md"), Path("docs")
 BEGIN, END = "<!-- reference run: written by make readme -->", "<!-- end of the reference run -->"
 
 
@@ -54,6 +55,8 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Rewrite README.md."""
+    """Write these parts anew."""
     README.write_text(replace_reference(README.read_text("utf-8"), render_reference(REFERENCE)), "utf-8")
+    for path in sorted(ARTICLES.glob("article*.md")):
+        path.write_text(fill_document(path.read_text("utf-8"), Path()), "utf-8")
     return 0
