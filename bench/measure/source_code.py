@@ -1,7 +1,7 @@
 """The source of an application in figures, and how it differs from that of another.
 
-A source is a folder of Python files. A folder `variants` in it is left out: beside the parallel core of our two applications it holds
-further ones that serve other comparisons. The figures:
+A source is a folder of Python files. Folders `variants` and `steps` in it are left out: beside the parallel core of our two applications
+they hold further ones that serve other comparisons. The figures:
 
 - Source lines are radon's, which leave out blank lines and texts that stand alone (docstrings); comments are taken out first, since
   radon counts one between the lines of a statement as code.
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from radon.raw import analyze
 from radon.visitors import ComplexityVisitor
 
-LEFT_OUT = "variants"
+LEFT_OUT = {"variants", "steps"}
 ROUTE_DECORATORS = frozenset({"route", "api_route", "get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket"})
 
 Source = Mapping[str, str]
@@ -44,7 +44,7 @@ class CodeFigures(NamedTuple):
 
 def read_source(folder: Path) -> Source:
     """Return the text of each file by its path in the folder; raise `OSError` or `UnicodeDecodeError` if one cannot be read."""
-    paths = sorted(path for path in folder.rglob("*.py") if LEFT_OUT not in path.relative_to(folder).parts)
+    paths = sorted(path for path in folder.rglob("*.py") if LEFT_OUT.isdisjoint(path.relative_to(folder).parts))
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in paths}
 
 

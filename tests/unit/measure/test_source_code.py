@@ -107,10 +107,11 @@ def test_a_route_is_a_decorator_with_a_method_and_a_path(decorators, routes):
     assert len(find_handlers(source)) == min(routes, 1)
 
 
-def test_a_source_is_read_from_a_folder_and_those_below_without_variants(write):
+def test_a_source_is_read_from_a_folder_and_those_below_without_variants_and_steps(write):
     folder = write("app", app="a", other="c")
     write("app/more", deep="d")
     write("app/variants", __init__="b", other="b")
+    write("app/steps", __init__="f", other="f")
     (folder / "notes.txt").write_text("e")
     assert list(read_source(folder).items()) == [("app.py", "a"), ("more/deep.py", "d"), ("other.py", "c")]
 
