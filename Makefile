@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 PROFILE ?= default
 PORT    ?= 12345
+STEP    ?= hello
+APP     ?= flask
 RUN     ?= results/latest
 
 VENV  := .venv
@@ -14,7 +16,7 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-d
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench verify test test-all lint train flask fastapi report readme clean setup
+.PHONY: help bench verify test test-all lint train flask fastapi step report readme clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -49,6 +51,9 @@ flask: $(CARD) ## serve the model with Flask   [PORT=12345]
 
 fastapi: $(CARD) ## serve the model with FastAPI   [PORT=12345]
 	@exec $(BIN)/python -m fastapi_app $(PORT)
+
+step: $(CARD) $(if $(filter tested,$(STEP)),$(TOOLS)) ## serve a step of the API   [STEP=hello] [APP=flask|fastapi] [PORT=12345]
+	@exec $(BIN)/python -m $(APP)_app.steps.$(STEP) $(PORT)
 
 report: $(READY) ## draw the report of a finished run again   [RUN=results/latest]
 	@$(BIN)/python -m bench report $(RUN)

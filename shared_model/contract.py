@@ -82,6 +82,18 @@ class Probability(BaseModel):
     probability: list[float]
 
 
+class Problem(BaseModel):
+    """The answer to a request that fails (RFC 9457)."""
+
+    # The model describes what `Failure.document` makes, for the pages that document an API.
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = []
+    errors_omitted: int = 0
+
+
 def is_json_type(content_type: str | None) -> bool:
     """Whether a request's Content-Type is JSON: `application/json` or `application/*+json`, parameters ignored."""
     return content_type is not None and _JSON_TYPE.fullmatch(content_type) is not None

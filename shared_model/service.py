@@ -70,6 +70,10 @@ class Service:
         """Return the prediction for each passenger, 0 = died, 1 = survived; raise `Failure` (NOT_READY) without a model."""
         return [1 if p > SURVIVAL_THRESHOLD else 0 for p in self.predict_proba(passengers)]
 
+    def predict_records(self, records: Any) -> list[int]:
+        """Return who survives of decoded JSON that nobody has checked; raise `Failure` (INVALID, NOT_READY)."""
+        return self.predict(validate_passengers(records))
+
     def predict_proba(self, passengers: Sequence[Passenger]) -> list[float]:
         """Return the probabilities of survival; raise `Failure` (NOT_READY) without a model."""
         engine = self.check_ready()

@@ -12,6 +12,7 @@ from bench.plan.stacks import Stack
 
 MODEL = Path(shared_model.__file__).parent
 LOCK = "requirements.lock"
+NOT_SERVED = "steps"  # applications to read, which no stack serves
 
 
 def digest_served(stacks: Iterable[Stack]) -> str:
@@ -26,6 +27,7 @@ def digest_folders(root: Path, folders: Iterable[Path]) -> str:
         for folder in folders
         for pattern in ("*.py", "*.csv")
         for path in folder.rglob(pattern)
+        if NOT_SERVED not in path.relative_to(folder).parts
     }
     if (root / LOCK).exists():
         files[LOCK] = root / LOCK

@@ -94,4 +94,4 @@ def test_the_difference_leads_from_the_baseline_to_the_contender_file_by_file(co
 
 
 def test_without_a_pair_there_is_nothing_to_measure():
-    assert measure_complexity(replace(make_plan("smoke"), pairs=()).first_pair(), CORES, print) == ([], [], "")
+    assert measure_complexity(replace(make_plan("smoke"), pairs=()).first_pair(), CORES, print) == ([], [], [], "")

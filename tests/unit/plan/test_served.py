@@ -40,7 +40,7 @@ def test_a_new_name_is_seen(digest):
 
 
 def test_what_is_no_source_is_not_seen(digest):
-    assert digest(**{"app/notes.txt": "x", "other/app.py": "y", "model/artefacts/model.joblib": "z"}) == digest()
+    assert digest(**{"app/notes.txt": "x", "other/app.py": "y", "app/steps/hello.py": "s", "model/artefacts/model.joblib": "z"}) == digest()
 
 
 def test_parts_of_the_bundled_comparison_have_the_digest_of_all_of_it():

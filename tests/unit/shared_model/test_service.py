@@ -79,6 +79,14 @@ def test_a_prediction_is_1_where_the_probability_is_above_a_half():
     assert service.predict(PASSENGERS) == [int(value > 0.5) for value in values] == [0, 1, 1, 0]
 
 
+def test_records_that_nobody_has_checked_are_predicted_or_refused():
+    service = Service(Options())
+    assert service.predict_records(EXAMPLE) == service.predict(PASSENGERS)
+    with pytest.raises(Failure) as caught:
+        service.predict_records([{"Age": -1}])
+    assert (caught.value.kind, caught.value.errors[0].pointer) == (Kind.INVALID, "/0/Age")
+
+
 @pytest.fixture
 def timings():
     kept = []
