@@ -148,7 +148,7 @@ def _small_print(run: AnsweredRun) -> str:
     texts = [
         f"In brackets: {join_words(levels, 'and')} intervals over fresh starts of all servers." if levels else "",
         "p95: the time within which 95 % of the answers came." if _latency_line(run) else "",
-        "Judged: by a rule that the plan fixed before the run. Seen: measured beside that, clear of the noise, without a verdict.",
+        "Judged: by a rule that was fixed before the run. Seen: measured beside that, without a verdict.",
         f"Servers: {'; '.join(f'{server}, {note}' for server, note in notes.items())}." if notes else "",
     ]
     return " ".join(filter(None, texts))

@@ -11,6 +11,7 @@ from bench.records import (
     BreakEvenPoint,
     Choice,
     Comparison,
+    Feature,
     Interval,
     RowName,
     Standing,
@@ -170,7 +171,7 @@ def _documentation(run: AnsweredRun) -> Choice:
     if not all(found.values()):
         return _absent(topic)
     choose = _one_of({stack: sum(row.has for row in rows) for stack, rows in found.items()}, run, "framework")
-    texts = [f"{run.label(stack)}: {', '.join(_feature_words(row.feature, has=row.has) for row in rows)}" for stack, rows in found.items()]
+    texts = [f"{run.label(stack)}: {_features_words(rows)}" for stack, rows in found.items()]
     names = tuple(RowName("features", contender=stack) for stack in AS_DEPLOYED)
     extensions = [step for step in run.summary.steps if step.by == "extension" and not any(row.has for row in found.get(step.stack, ()))]
     for step in extensions[:1]:
@@ -180,8 +181,8 @@ def _documentation(run: AnsweredRun) -> Choice:
     return Choice(topic, "counted", SERVICES[topic], choose, "; ".join(texts), names)
 
 
-def _feature_words(feature: str, *, has: bool) -> str:
-    return feature if has else f"no {feature}"
+def _features_words(rows: Sequence[Feature]) -> str:
+    return " and ".join(row.feature for row in rows if row.has) or "neither"
 
 
 def _dependencies(run: AnsweredRun) -> Choice:

@@ -9,8 +9,11 @@ from bench.show.finished import FinishedRun
 from bench.show.section import Block, Listing, Section, make_block
 from bench.show.words.tables import Column, Table, make_table, numbers
 
-DOCS = "FastAPI's own /docs loads its page from another host; here a package serves it (fastapi-offline), so it works offline."
-STEPS = "Each step is a small application that runs by itself: make step STEP=predict APP=flask."
+DOCS = "FastAPI's own /docs loads its files from another host; here they come with a package (fastapi-offline)."
+STEPS = (
+    "Each step is an application that runs by itself (make step). FastAPI's pages hand the model over by a lifespan and a dependency; a "
+    "variable of the factory, as in Flask, would do as well."
+)
 # A property of a framework that a probe cannot ask for: what the source shows is a choice of this project.
 CHOSEN = ("async handlers",)
 
@@ -26,8 +29,8 @@ def section(run: FinishedRun) -> Section:
         *make_block(
             None,
             needs_table(summary.complexity, summary.resources, run.stacks),
-            feature_table("What only one of them has, as probed on the running servers", differ, run.stacks),
             folded=(
+                feature_table("What only one of them has, as probed on the running servers", differ, run.stacks),
                 code_table(summary.complexity, summary.resources, run.stacks),
                 feature_table("What is the same in both, as probed on the running servers", same, run.stacks),
             ),
@@ -191,8 +194,8 @@ def code_notes(rows: Sequence[AppCode]) -> str:
     """Return how the figures were taken."""
     imports = count_words(max((row.imports for row in rows), default=0), "fresh process")
     return (
-        "Lines and complexity (McCabe's, by radon) are of the applications without variants and steps. Packages: what application and "
-        f"server import, with all that these need; those of the shared model alone are left out. Import times are medians of {imports}."
+        "Packages: those that application and server import, with all that these need. Folded: complexity is McCabe's, by radon; import "
+        f"times are medians of {imports}."
     )
 
 

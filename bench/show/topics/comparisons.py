@@ -15,8 +15,8 @@ from bench.show.words.verdicts import state_words
 
 SPEED_READING = "One mark per launch. A flat cloud: the ratio does not depend on how fast the machine happens to be."
 AA = (
-    "A/A is the ratio of two copies of the baseline. Equal: its interval lies within {equal} of 1, or within the margin if that is more. "
-    "Unequal: it excludes 1 and is off by more than {tolerance}. Coarse: neither. Better and worse must clear its far end."
+    "A/A: the ratio of two copies of the baseline. Equal: its interval lies within {equal} of 1, or the margin if that is more. Unequal: "
+    "it excludes 1 and is off by more than {tolerance}. Coarse: neither. Better and worse must clear its far end."
 )
 LEAST_LAUNCHES = 4
 
@@ -33,7 +33,7 @@ def section(run: FinishedRun) -> Section:
     blocks = (*make_block(None, judged_table, folded=(floor_table,)), *make_block(speed))
     rules = run.plan["rules"]
     note = AA.format(tolerance=format_percent(rules["aa_tolerance"]), equal=format_percent(rules["aa_equal"]))
-    note += f" {others} exploratory comparisons more, and {len(summary.noise_floor)} rows of A/A, are in comparisons.csv."
+    note += f" comparisons.csv has {others} exploratory comparisons more, and {len(summary.noise_floor)} rows of A/A."
     heading = "Every judged ratio against the noise"
     return Section("comparisons", heading, "verdicts, A/A, levels", (), blocks, note if blocks else "", for_reviewers=True)
 

@@ -19,9 +19,6 @@ NOTE = (
     "Cost is calculated: CPU hours x price per core hour / utilisation; --core-hour-price and --utilisation take yours. At low load a "
     "request costs more: a server that sleeps has to be woken."
 )
-RESOURCES = (
-    "Start-up counts from the start of the process, alone on the machine. RSS counts shared pages in each process, PSS divides them."
-)
 
 
 def section(run: FinishedRun) -> Section:
@@ -35,12 +32,11 @@ def section(run: FinishedRun) -> Section:
         None,
         cost_table(_cells(run), saturated, run.price, run.stacks),
         folded=(
-            resource_table("Start-up and memory: medians", needs, run.stacks),
-            resource_table("Start-up and memory of the other stacks: medians", others, run.stacks),
+            resource_table("Start-up, alone on the machine, and memory (PSS divides shared pages): medians", needs, run.stacks),
+            resource_table("The same of the other stacks", others, run.stacks),
         ),
     )
-    note = f"{NOTE} {RESOURCES}" if needs else NOTE
-    return Section("cost", "What does a million predictions cost?", "CPU, money, start-up, memory", (), blocks, note if blocks else "")
+    return Section("cost", "What does a million predictions cost?", "CPU, money, start-up, memory", (), blocks, NOTE if blocks else "")
 
 
 def _cells(run: FinishedRun) -> list[Cell]:

@@ -21,10 +21,6 @@ HOW_TO_READ = (
     "the application but no model, and with the model. A hatched step is not "
     "resolved: it may be zero, or the stack itself reports another figure for it."
 )
-SERVER_TIMING = (
-    "What a stack itself reports of its model (Server-Timing) is wall time of single requests to an idle server; the steps above are CPU "
-    "time under load. Where the two disagree, the table says so."
-)
 _COLOURS: Mapping[Step, str] = {"server": paper.SERVER_COLOUR, "framework": paper.OTHER_COLOUR, "model": paper.MODEL_COLOUR}
 _ROW, _BAR, _FOOT, _RIGHT = 0.86, 0.24, 0.6, 0.2
 # Below a bar stand the figures of its steps: in the text's colour, which no step's colour leaves readable in both themes.
@@ -38,10 +34,9 @@ def section(run: FinishedRun) -> Section:
     rows = run.summary.ladder
     bars = _bars(rows)
     picture = Picture("ladder", draw_ladder(bars, run), HOW_TO_READ) if bars else None
-    check = server_timing_table(run)
-    blocks = make_block(picture, folded=(ladder_table(run), check))
+    blocks = make_block(picture, folded=(ladder_table(run), server_timing_table(run)))
     heading = "Where does the time of a request go?"
-    return Section("ladder", heading, "server, framework, validation, model", (), blocks, SERVER_TIMING if check.rows else "")
+    return Section("ladder", heading, "server, framework, validation, model", (), blocks)
 
 
 def _bars(rows: Sequence[LadderRow]) -> list[dict[Step, LadderRow]]:
@@ -119,7 +114,7 @@ def server_timing_table(run: FinishedRun) -> Table:
     rows = [row for row in run.summary.server_timing if row.stack in steps]
     of_ladder = [steps[row.stack] for row in rows]
     return make_table(
-        "The model's step beside what the stack itself reports of it (Server-Timing)",
+        "The model's step beside the stack's own report (Server-Timing: wall time of single requests, idle server)",
         [
             Column("stack", [stack_label(row.stack, run.stacks) for row in rows]),
             numbers("preprocessing, us", [format_number(row.preprocess_us) for row in rows]),

@@ -84,8 +84,8 @@ def test_one_or_three_applications_have_no_difference(rows):
 
 
 def test_the_notes_say_of_how_many_imports_the_times_are():
-    assert code_notes(SUMMARY.complexity).endswith("Import times are medians of 5 fresh processes.")
-    assert code_notes([replace(FLASK, imports=1)]).endswith("Import times are medians of 1 fresh process.")
+    assert code_notes(SUMMARY.complexity).endswith("import times are medians of 5 fresh processes.")
+    assert code_notes([replace(FLASK, imports=1)]).endswith("import times are medians of 1 fresh process.")
 
 
 # --- the same route, and the same API step by step ------------------------------------------------------------------
@@ -151,11 +151,11 @@ def test_only_features_that_one_has_and_the_other_lacks_differ():
     assert len(differing(rows)) == 4
 
 
-def test_what_differs_is_shown_what_does_not_is_folded_and_a_choice_of_ours_is_neither():
+def test_what_differs_stands_apart_from_what_does_not_and_a_choice_of_ours_in_neither():
     chosen = {name.replace(" ", "_"): (True, False) for name in CHOSEN}
     run = with_summary(features=features(docs=(True, False), limits=(True, True), cache=(False, False), **chosen))
     block = section(run).blocks[-1]
-    shown = block.tables[-1]
+    shown = next(table for table in block.folded if table.caption.startswith("What only one of them has"))
     same = next(table for table in block.folded if table.caption.startswith("What is the same in both"))  # both lack a cache
     assert [row[0] for row in shown.rows] == ["docs"]
     assert [row[0] for row in same.rows] == ["limits", "cache"]

@@ -15,7 +15,7 @@ from bench.show.topics.cost import section
 
 CELLS = RUN.summary.cells
 FIRST = CELLS[0]
-COST, MEMORY, OTHERS = "Per million predictions", "Start-up and memory: medians", "Start-up and memory of the other stacks"
+COST, MEMORY, OTHERS = "Per million predictions", "Start-up, alone on the machine", "The same of the other stacks"
 SATURATED = "CPU seconds at saturation"
 SHOWN = ("flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian", "fastapi-def")
 
@@ -90,11 +90,6 @@ def test_start_up_and_memory_of_the_stacks_of_the_answer_stand_apart_from_the_ot
     assert table.rows[0] == ("Flask on gunicorn gthread", "0.624", "0.655", "5", "62.8 (61.0)", "105.1 (53.2)", "20")
     assert ("Nothing on uvicorn", "29.4 (23.8)", "8") in others.rows  # bare servers are not started alone: no columns of it
     assert not [row for row in (*table.rows, *others.rows) if "second copy" in row[0]]
-
-
-@pytest.mark.parametrize(("resources", "is_said"), [(RUN.summary.resources, True), ((), False)])
-def test_how_memory_was_measured_is_said_where_it_was(resources, is_said):
-    assert ("RSS counts shared pages" in section(with_summary(resources=resources)).note) == is_said
 
 
 def test_a_run_without_cpu_time_and_memory_says_nothing_of_cost():

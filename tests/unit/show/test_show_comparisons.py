@@ -41,7 +41,7 @@ def test_the_note_has_the_rules_of_the_plan_and_counts_what_is_in_the_file_alone
     note = section(run).note
     assert "lies within 7 % of 1" in note
     assert "off by more than 1.5 %." in note
-    assert note.endswith(f"{explored} exploratory comparisons more, and {len(SUMMARY.noise_floor)} rows of A/A, are in comparisons.csv.")
+    assert note.endswith(f"comparisons.csv has {explored} exploratory comparisons more, and {len(SUMMARY.noise_floor)} rows of A/A.")
 
 
 def test_a_run_that_judges_nothing_has_nothing_for_reviewers_here():
