@@ -23,7 +23,7 @@ from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import RunningStack, clean_environment, kill_group, last_lines, pinned
+from bench.measure.processes import RunningStack, clean_environment, describe_exit, kill_group, last_lines, start_process
 from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
@@ -166,16 +166,10 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
-    with errors_path.open("wb") as errors, pinned(plan["cores"]), shielded():
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=folder,
-            env=clean_environment(),
-            start_new_session=True,
-        )
+    command = [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")]
+    pipe = subprocess.PIPE
+    with errors_path.open("wb") as errors, shielded():
+        process = start_process(command, plan["cores"], folder, clean_environment(), stdin=pipe, stdout=pipe, stderr=errors)
         exits.callback(kill_group, process)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - asked for above
@@ -191,7 +185,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
         status = None
     if status != 0:
         tail = "\n".join(last_lines(errors_path.read_bytes()))
-        told = f"exit status {status}" if status is not None else "it did not end"
+        told = describe_exit(status) if status is not None else "it did not end"
         message = f"The load generator failed ({told}). Its last output:\n{tail}"
         raise GeneratorError(message)
 
