@@ -12,8 +12,10 @@ RUN_TIMEOUT_S = 120
 # The command line of the bench, with slices of a quarter of the usual length under one load, and without the report, which takes longer
 # to draw than all the rest, unless it is asked for: all of this is tested where it matters.
 SHORT = """
-import sys
+import signal, sys
 from dataclasses import replace
+for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run, and would stay so
+    signal.signal(number, signal.SIG_DFL)
 from bench.commands.main import main
 from bench.run import loop
 

@@ -1,7 +1,7 @@
 """A run and its folder: what was measured, repeated or left out is on disk, whenever it stops."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,13 +26,13 @@ LIMIT_S = 100
 
 
 class Clock:
-    """The wall clock of a test: `passed_s` after the begin of the run."""
+    """The clock of a test: `passed_s` after the begin of the run."""
 
     passed_s = 0.0
 
     @classmethod
-    def now(cls, zone):
-        return BEGIN.astimezone(zone) + timedelta(seconds=cls.passed_s)
+    def monotonic(cls):
+        return 1e6 + cls.passed_s
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def make_timed(make_recorder, monkeypatch):
     """Return a function that begins a run of parts with so many launches each, to end within `LIMIT_S`, on a clock of the test's own."""
 
     def make(**launches):
-        monkeypatch.setattr(recorders, "datetime", Clock)
+        monkeypatch.setattr(recorders, "time", Clock)
         monkeypatch.setattr(Clock, "passed_s", 0.0)
         part = make_recorder().parts[0]
         parts = tuple(replace(part, name=name, launches=count, first_look=1) for name, count in launches.items())
