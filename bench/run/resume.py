@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import RunFolderError
+from bench.errors import ConfigError, RunFolderError
 from bench.plan.described import describe, read_plan
 from bench.plan.plan import Plan
 from bench.plan.served import digest_bench
@@ -41,7 +41,11 @@ def read_begun(path: Path, stacks_files: Sequence[Path] = ()) -> tuple[RunFolder
         message = f"{path} is finished, so there is nothing to go on with. To judge and draw it again: {again}"
         raise RunFolderError(message)
     plan, stacks = read_plan(manifest["plan"]), load_stacks(BUNDLED_STACKS, *stacks_files)
-    return folder, replace(plan, stacks={name: resolve_stack(name, stacks) for name in plan.stacks})
+    try:
+        return folder, replace(plan, stacks={name: resolve_stack(name, stacks) for name in plan.stacks})
+    except ConfigError as error:
+        message = f"{error} A run with stacks of your own goes on with the same --stacks-file."
+        raise ConfigError(message) from None
 
 
 def refuse_differences(begun: RunFolder, plan: Plan, machine: Mapping[str, Any]) -> None:

@@ -9,8 +9,8 @@ import time
 import psutil
 
 RUN_TIMEOUT_S = 120
-# The command line of the bench, with slices of a quarter of the usual length under one load, and without the report, which takes longer
-# to draw than all the rest, unless it is asked for: all of this is tested where it matters.
+# The command line of the bench, with few slices of a quarter of the usual length under one load, without repeats, and without the report,
+# which takes longer to draw than all the rest, unless it is asked for: all of this is tested where it matters.
 SHORT = """
 import signal, sys
 from dataclasses import replace
@@ -22,8 +22,9 @@ from bench.run import loop
 measure = loop.run
 
 def run(plan, *rest):
-    part = replace(plan.parts[0], scenarios=("predict-1",), loads=("closed-4",), more_blocks=dict(), stacks_by_load=dict())
-    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, parts=(part,))
+    few = dict(scenarios=("predict-1",), loads=("closed-4",), blocks=1, more_blocks=dict(), trio_turns=dict(), stacks_by_load=dict())
+    part = replace(plan.parts[0], **few)
+    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, repeats=0, parts=(part,))
     return measure(short, *rest{report})
 
 loop.run = run
@@ -63,6 +64,14 @@ def processes_of(session):
         for process in psutil.process_iter(["status", "cwd"])
         if str(session) in (process.info["cwd"] or "") and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def wait_for_none(session):
+    """Wait until nothing is left of what a bench has started; fail if it stays."""
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while processes_of(session) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert processes_of(session) == []
 
 
 def wait_until(process, is_so):

@@ -4,11 +4,10 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
-from bench_runs import processes_of
+from bench_runs import processes_of, wait_for_none
 
 from bench.measure.guard import find_members, stand_guard
 
@@ -61,13 +60,6 @@ def launched(folder):
 def guard_of(bench):
     [guard] = [child for child in psutil.Process(bench.pid).children() if "bench.measure.guard" in child.cmdline()]
     return guard
-
-
-def wait_for_none(folder):
-    deadline = time.monotonic() + 30
-    while processes_of(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert processes_of(folder) == []
 
 
 def test_a_killed_bench_leaves_nothing_behind_and_another_bench_goes_on(tmp_path):
