@@ -42,7 +42,12 @@ def call_guard() -> None:
         if _Guard.process is None:
             command = [sys.executable, "-m", __name__, OWN_MARK]
             _Guard.process = subprocess.Popen(  # noqa: S603 - our own module
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd="/",
+                env={**os.environ, MARK: OWN_MARK},  # other benches see by it that there is one
+                start_new_session=True,
             )
             atexit.register(_dismiss, _Guard.process)
             assert _Guard.process.stdout is not None  # noqa: S101 - asked for above
@@ -89,6 +94,16 @@ def find_marked(marks: Collection[str]) -> list[psutil.Process]:
     return []
 
 
+def count_other_benches() -> int:
+    """Return how many other benches have processes on this machine now, as far as this user may see them."""
+    found: set[bytes] = set()
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            found.update(mark.partition(b"-")[0] for mark in environment if mark.startswith(f"{MARK}=".encode()))
+    return len(found - {f"{MARK}={OWN_MARK}".encode()})
+
+
 def find_members(sessions: Mapping[int, psutil.Process | None]) -> list[psutil.Process]:
     """Return the processes of sessions, each with its leader as it was; a session whose number another process has is a stranger's."""
     own = {number for number, leader in sessions.items() if not psutil.pid_exists(number) or (leader and leader.is_running())}
@@ -120,7 +135,8 @@ def stand_guard(mark: str, lines: Iterable[str]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             sessions[number] = psutil.Process(number)
     deadline = time.monotonic() + LONGEST_S
-    while time.monotonic() < deadline and (found := with_children([*find_marked([mark]), *find_members(sessions)])):
+    itself = psutil.Process()
+    while time.monotonic() < deadline and (found := with_children([*find_marked([mark]), *find_members(sessions)]) - {itself}):
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()

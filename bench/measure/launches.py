@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 import psutil
 
-from bench.errors import GeneratorError, RunFolderError, StackError
+from bench.errors import GeneratorError, MachineError, RunFolderError, StackError
 from bench.measure.conditions import describe_traffic, read_conditions, read_memory
 from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
@@ -34,6 +35,7 @@ from bench.records.samples import Ints, write_samples
 
 GENERATOR = "bench.measure.generator"
 GENERATOR_EXIT_S = 60
+FULL_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     """Run the generator on a plan and yield its facts of each slice as it ends; afterwards `samples.npy` is in `folder`.
 
     Blocks for which there is no time have no slices: see `Pace`. The next slice begins when the caller takes the next facts, so the
-    caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent.
+    caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent,
+    `MachineError` if its disk is full.
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
@@ -184,10 +187,18 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
-        tail = "\n".join(last_lines(errors_path.read_bytes()))
+        refuse_full_folder(folder)
+        tail = "\n".join(last_lines(errors_path.read_bytes())) or "    (it printed nothing)"
         told = describe_exit(status) if status is not None else "it did not end"
         message = f"The load generator failed ({told}). Its last output:\n{tail}"
         raise GeneratorError(message)
+
+
+def refuse_full_folder(folder: Path) -> None:
+    """Raise `MachineError` if a folder's disk is full: a process that failed for it could not even write why."""
+    if shutil.disk_usage(folder).free < FULL_BYTES:
+        message = f"{folder.parent}: No space left on device. Make room, or set TMPDIR to a folder on another disk."
+        raise MachineError(message)
 
 
 def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) -> float:

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from bench_runs import bench, finish, manifest_of, processes_of, run, wait_for_none, wait_until
+from bench_runs import bench, finish, manifest_of, run, wait_for_none, wait_until
 
 from bench.commands.list import describe_state
 from bench.commands.main import main
