@@ -183,7 +183,7 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
             with contextlib.suppress(BrokenPipeError):  # it has ended: its status says why
                 os.write(process.stdin.fileno(), b"\n")
     try:
-        status = process.wait(GENERATOR_EXIT_S)
+        status = process.wait(GENERATOR_EXIT_S if line is not None else 0)
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
@@ -207,7 +207,7 @@ def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) ->
     return longest_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
 
 
-def _read_line(stream: IO[bytes], timeout_s: float) -> bytes:
-    """Return the next line; no bytes if the stream ends or no line comes in time. The line after it comes only after our answer."""
+def _read_line(stream: IO[bytes], timeout_s: float) -> bytes | None:
+    """Return the next line, no bytes at the end of the stream, None if no line comes in time. The line after it waits for our answer."""
     ready, _, _ = select.select([stream], [], [], timeout_s)
-    return stream.readline() if ready else b""
+    return stream.readline() if ready else None
