@@ -71,9 +71,10 @@ def _tell(number: int) -> None:
 
 
 def _dismiss(process: subprocess.Popen[bytes]) -> None:
-    with process, contextlib.suppress(subprocess.TimeoutExpired):
-        assert process.stdin is not None  # noqa: S101 - asked for above
-        process.stdin.close()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(WAIT_S)
 
 

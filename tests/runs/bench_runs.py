@@ -30,11 +30,12 @@ def run(plan, *rest):
 loop.run = run
 sys.exit(main())
 """
+NO_REPORT = ", report=lambda folder: None"
 
 
 def bench(*arguments, cwd, env=None, is_drawn=False, is_whole=False):
     """Start `python -m bench` with the answer and the progress captured: a short run, or the whole of what it plans, which is drawn."""
-    program = ["-m", "bench"] if is_whole else ["-c", SHORT.format(report="" if is_drawn else ", report=lambda folder: None")]
+    program = ["-m", "bench"] if is_whole else ["-c", SHORT.format(report="" if is_drawn else NO_REPORT)]
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=cwd,

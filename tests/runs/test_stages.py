@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from bench_runs import RUN_TIMEOUT_S, SHORT, finish, manifest_of, processes_of, wait_for_none
+from bench_runs import NO_REPORT, RUN_TIMEOUT_S, SHORT, finish, manifest_of, processes_of, wait_for_none
 
 # At one stage of the run the bench gets a signal, in the middle of its own work.
 SIGNALLED = """
@@ -46,6 +46,11 @@ STAGES = {
     "drawing": ("bench.show.report", "make_sections", 1, True),
     "the last words": ("bench.show.outputs.terminal", "terminal_summary", 1, True),
 }
+OFTEN = ("planning", "starts", "load", "stops", "judging")
+STOPS = [
+    pytest.param(stage, number, marks=() if stage in OFTEN else pytest.mark.slow)
+    for stage, number in zip(STAGES, itertools.cycle([signal.SIGINT, signal.SIGTERM]), strict=False)
+]
 
 
 @pytest.fixture
@@ -54,8 +59,8 @@ def start(tmp_path, stub_file):
     stubs = stub_file("good", "chunked")
     chosen = ["run", "--profile", "quick", "--launches", "2", "--stacks-file", str(stubs), "--compare", "stub-chunked", "stub-good"]
 
-    def start(program, *words, out=subprocess.PIPE, err=subprocess.PIPE, feed=subprocess.DEVNULL):
-        begin, end = SHORT.format(report="").split("from bench.commands.main")
+    def start(program, *words, out=subprocess.PIPE, err=subprocess.PIPE, feed=subprocess.DEVNULL, is_drawn=False):
+        begin, end = SHORT.format(report="" if is_drawn else NO_REPORT).split("from bench.commands.main")
         return subprocess.Popen(
             [sys.executable, "-c", f"{begin}{program}from bench.commands.main{end}", *map(str, words), *chosen],
             cwd=tmp_path,
@@ -70,10 +75,10 @@ def start(tmp_path, stub_file):
     return start
 
 
-@pytest.mark.parametrize(("stage", "number"), list(zip(STAGES, itertools.cycle([signal.SIGINT, signal.SIGTERM]), strict=False)))
+@pytest.mark.parametrize(("stage", "number"), STOPS)
 def test_a_signal_at_any_stage_ends_the_run_in_its_own_way(tmp_path, start, stage, number):
     *where, is_measured = STAGES[stage]
-    status, _, err = finish(start(SIGNALLED, *where, int(number)))
+    status, _, err = finish(start(SIGNALLED, *where, int(number), is_drawn=stage == "drawing"))
     assert status == 128 + number, err
     assert "Traceback" not in err
     [line] = [line for line in err.splitlines() if line.startswith("bench: ")]
@@ -114,7 +119,7 @@ def test_a_run_that_ignores_the_end_of_its_terminal_goes_on_without_it(tmp_path,
     os.close(terminal)
     assert process.wait(RUN_TIMEOUT_S) in (0, 4)
     assert not manifest_of(tmp_path / "results")["partial"]
-    assert list(tmp_path.glob("results/*/report.html"))
+    assert list(tmp_path.glob("results/*/summary.json"))
     wait_for_none(tmp_path)
 
 
