@@ -135,13 +135,16 @@ def stand_guard(mark: str, lines: Iterable[str]) -> None:
         sessions[number] = None
         with contextlib.suppress(psutil.NoSuchProcess):
             sessions[number] = psutil.Process(number)
-    deadline = time.monotonic() + LONGEST_S
-    itself = psutil.Process()
-    while time.monotonic() < deadline and (found := with_children([*find_marked([mark]), *find_members(sessions)]) - {itself}):
+    deadline, spared = time.monotonic() + LONGEST_S, {psutil.Process()}
+    while time.monotonic() < deadline and (found := with_children([*find_marked([mark]), *find_members(sessions)]) - spared):
         for process in found:
-            with contextlib.suppress(psutil.Error):
+            try:
                 process.kill()
-        psutil.wait_procs(found, WAIT_S)
+            except psutil.AccessDenied:
+                spared.add(process)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(found - spared, WAIT_S)
 
 
 if __name__ == "__main__":
