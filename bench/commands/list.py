@@ -1,12 +1,14 @@
 """`python -m bench list`: stacks, scenarios, profiles and runs, as their files name them; with `--plan`, how long a profile will take."""
 
 import argparse
+import contextlib
 from pathlib import Path
 
+from bench.errors import RunFolderError
 from bench.plan.profiles import profile_purposes
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.toml import read_toml
-from bench.records.folder import REFERENCE, RESULTS
+from bench.records.folder import REFERENCE, RESULTS, RunFolder, resume_command
 
 STACKS = Path(__file__).parents[1] / "stacks.toml"
 
@@ -40,6 +42,17 @@ def print_lists(results: Path) -> int:
     for name, scenario in SCENARIOS.items():
         print(f"  {name:18} {scenario.method} {scenario.path}, {len(scenario.body)} bytes")
     print("Runs")
-    runs = sorted(str(path.parent) for path in results.glob("*/manifest.json") if not path.parent.is_symlink())
-    print("\n".join(f"  {run}" for run in runs or ["none yet: make bench"]))
+    runs = sorted(path.parent for path in results.glob("*/manifest.json") if not path.parent.is_symlink())
+    print("\n".join(f"  {run}{describe_state(RunFolder(run))}" for run in runs) or "  none yet: make bench")
     return 0
+
+
+def describe_state(folder: RunFolder) -> str:
+    """Return what is to be said of a run that has not come to its end, and how to go on with it; empty for all others."""
+    with contextlib.suppress(RunFolderError):
+        manifest = folder.read_manifest()
+        if manifest.get("partial"):
+            done, planned = sum(row["kept"] for row in manifest["launches"]), sum(part["launches"] for part in manifest["plan"]["parts"])
+            state = "being measured now" if folder.is_locked() else f"partial; to go on: {resume_command(folder.path)}"
+            return f"   {done} of {planned} launches, {state}"
+    return ""

@@ -4,14 +4,16 @@ A command's own module is imported only when that command is run, and so are the
 """
 
 import argparse
-import os
+import errno
+import io
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import BenchError, Interrupted
+from bench.measure.interrupts import stopped_by_signals
 
 # Name -> what the command does; each is `bench.commands.NAME` with `add_arguments(parser)` and `run(chosen)`.
 COMMANDS: Mapping[str, str] = {
@@ -30,24 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
+    with stopped_by_signals():
         try:
             chosen = make_parser(words[:1]).parse_args(words)
             status: int = import_module(f"bench.commands.{chosen.command}").run(chosen)
-        finally:
-            sys.stdout.flush()  # also the text of --help, while a closed pipe can still be caught
-    except BrokenPipeError:  # the reader of our output has left, so no message would arrive
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Interrupted as error:
-        print(f"bench: {error}; nothing was measured yet.", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:  # before a run, or after it: a run itself is stopped by `Interrupted`
-        print("bench: stopped.", file=sys.stderr)
-        return 130
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return error.exit_status
+        except (BenchError, Interrupted) as error:
+            print(f"bench: {error if isinstance(error, BenchError) else f'{error}.'}", file=sys.stderr)
+            return error.exit_status
     return status
 
 
@@ -77,8 +68,26 @@ def terminal_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+class _Outlet(io.FileIO):
+    """A stream whose reader may leave, or whose terminal may be closed: the work and its exit status do not depend on it."""
+
+    def write(self, data: Any, /) -> int:
+        """Write; drop what nobody can read any more."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in {errno.EPIPE, errno.EIO}:
+                raise
+            return len(data)
+
+
 def prepare_streams() -> None:
-    """Replace characters that a terminal cannot show, so that they do not stop a run."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    """Replace characters that a terminal cannot show, and let readers leave, so that neither stops a run."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and stream is not None:
+            outlet = io.BufferedWriter(_Outlet(stream.fileno(), "w", closefd=False))
+            by_line = stream.line_buffering
+            setattr(sys, name, io.TextIOWrapper(outlet, stream.encoding, errors="replace", line_buffering=by_line))
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

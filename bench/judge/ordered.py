@@ -69,13 +69,16 @@ class Spool:
         self._ends = [0]
 
     def add(self, values: Floats) -> None:
-        """Take in a piece."""
-        np.sort(values).tofile(self._file)
+        """Take in a piece; raise `OSError` with its place if the disk for temporary files is full."""
+        try:
+            self._file.write(np.sort(values).data)
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from None
         self._ends.append(self._ends[-1] + len(values))
 
     def ordered(self) -> Ordered:
         """Return all pieces; they can be asked as long as the spool is open."""
-        self._file.flush()
         if not self._ends[-1]:
             return Ordered()
         whole = np.memmap(self._file, dtype=np.float64, mode="r")

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from bench.errors import ConfigError, MachineError
+from bench.measure.guard import count_other_benches
 from bench.plan.served import digest_served
 from bench.plan.stacks import Stack
 from bench.records import RunWarning
@@ -116,6 +117,7 @@ def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "governor": _read_first(f"/sys/devices/system/cpu/cpu{allowed[0]}/cpufreq/scaling_governor"),
         "busy_cores": measure_busy_cores(),
+        "other_benches": count_other_benches(),
         "virtual_machine": "hypervisor" in (_read_first("/proc/cpuinfo", whole=True) or ""),
     }
 
@@ -153,6 +155,12 @@ def _spoilers(machine: dict[str, Any]) -> Iterable[RunWarning]:
             "busy",
             f"Other programs kept {machine['busy_cores']} cores busy just before the run.",
             "Stop them, or accept wider intervals.",
+        )
+    if machine["other_benches"]:
+        yield RunWarning(
+            "another-bench",
+            "Another bench measures on this machine now: each takes time from the other, so both give wider intervals or none.",
+            "Let one of them end, and measure again.",
         )
     missing = [name for name in NEEDED_BY_UVICORN if name not in machine["packages"]]
     if missing:

@@ -11,16 +11,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _State:
-    """The number of active shields, and the signal that they hold back."""
+    """The signals that are heeded, the number of active shields, and the signal that they hold back."""
 
+    heeded: tuple[signal.Signals, ...] = ()
     shields = 0
     held_back: int | None = None
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones do not disturb the clean-up."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `Interrupted`; further ones do not disturb the clean-up.
+
+    A signal that is ignored already stays so: `nohup` lets a bench go on when its terminal is closed.
+    """
+    before = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
+    _State.heeded = tuple(before)
     heed_signals()
     try:
         yield
@@ -31,12 +36,12 @@ def stopped_by_signals() -> Iterator[None]:
 
 def heed_signals() -> None:
     """Let the next signal raise `Interrupted`, also after a first one, whose clean-up is done."""
-    for number in SIGNALS:
+    for number in _State.heeded:
         signal.signal(number, _stop)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    for other in SIGNALS:
+    for other in _State.heeded:
         signal.signal(other, signal.SIG_IGN)
     if _State.shields:
         _State.held_back = number

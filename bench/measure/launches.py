@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,13 +18,13 @@ from typing import IO, Any
 import numpy as np
 import psutil
 
-from bench.errors import GeneratorError, RunFolderError, StackError
+from bench.errors import GeneratorError, MachineError, RunFolderError, StackError
 from bench.measure.conditions import describe_traffic, read_conditions, read_memory
 from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import RunningStack, clean_environment, kill_group, last_lines, pinned
+from bench.measure.processes import RunningStack, clean_environment, describe_exit, kill_group, last_lines, start_process
 from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
@@ -34,6 +35,7 @@ from bench.records.samples import Ints, write_samples
 
 GENERATOR = "bench.measure.generator"
 GENERATOR_EXIT_S = 60
+FULL_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -162,20 +164,15 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
     """Run the generator on a plan and yield its facts of each slice as it ends; afterwards `samples.npy` is in `folder`.
 
     Blocks for which there is no time have no slices: see `Pace`. The next slice begins when the caller takes the next facts, so the
-    caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent.
+    caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent,
+    `MachineError` if its disk is full.
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
     plan_path.write_text(json.dumps(plan), "utf-8")
-    with errors_path.open("wb") as errors, pinned(plan["cores"]), shielded():
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=folder,
-            env=clean_environment(),
-            start_new_session=True,
-        )
+    command = [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")]
+    pipe = subprocess.PIPE
+    with errors_path.open("wb") as errors, shielded():
+        process = start_process(command, plan["cores"], folder, clean_environment(), stdin=pipe, stdout=pipe, stderr=errors)
         exits.callback(kill_group, process)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - asked for above
@@ -186,14 +183,22 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
             with contextlib.suppress(BrokenPipeError):  # it has ended: its status says why
                 os.write(process.stdin.fileno(), b"\n")
     try:
-        status = process.wait(GENERATOR_EXIT_S)
+        status = process.wait(GENERATOR_EXIT_S if line is not None else 0)
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
-        tail = "\n".join(last_lines(errors_path.read_bytes()))
-        told = f"exit status {status}" if status is not None else "it did not end"
+        refuse_full_folder(folder)
+        tail = "\n".join(last_lines(errors_path.read_bytes())) or "    (it printed nothing)"
+        told = describe_exit(status) if status is not None else "it did not end"
         message = f"The load generator failed ({told}). Its last output:\n{tail}"
         raise GeneratorError(message)
+
+
+def refuse_full_folder(folder: Path) -> None:
+    """Raise `MachineError` if a folder's disk is full: a process that failed for it could not even write why."""
+    if shutil.disk_usage(folder).free < FULL_BYTES:
+        message = f"{folder.parent}: No space left on device. Make room, or set TMPDIR to a folder on another disk."
+        raise MachineError(message)
 
 
 def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) -> float:
@@ -202,7 +207,7 @@ def _longest_s(planned: Iterable[Mapping[str, Any]], pace: Mapping[str, Any]) ->
     return longest_ms / 1e3 + 2 * float(pace["drain_timeout_s"]) + GENERATOR_EXIT_S
 
 
-def _read_line(stream: IO[bytes], timeout_s: float) -> bytes:
-    """Return the next line; no bytes if the stream ends or no line comes in time. The line after it comes only after our answer."""
+def _read_line(stream: IO[bytes], timeout_s: float) -> bytes | None:
+    """Return the next line, no bytes at the end of the stream, None if no line comes in time. The line after it waits for our answer."""
     ready, _, _ = select.select([stream], [], [], timeout_s)
-    return stream.readline() if ready else b""
+    return stream.readline() if ready else None

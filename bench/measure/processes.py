@@ -8,29 +8,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bench.errors import StackError
+from bench.measure import guard
 from bench.measure.clocks import process_tree
 from bench.measure.environment import allowed_cores
+from bench.measure.guard import MARK, OWN_MARK, find_marked
 from bench.measure.interrupts import shielded
 from bench.plan.stacks import Stack
 
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
 GROUP_TIMEOUT_S = 2.0
-LOOKS = 3
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 1_000_000
 # The variables that a started process gets from our environment. All others could change the plan unseen (GUNICORN_CMD_ARGS,
 # WEB_CONCURRENCY, UVICORN_*, LOCUST_*, PYTHONPATH, proxies ...). Some interpreters do not start without the path of the loader.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-# Its value identifies the processes of a stack, also those that have left its tree as a daemon does.
-MARK = "BENCH_STACK"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
 
 
@@ -50,6 +50,14 @@ class RunningStack:
     def pids(self) -> list[int]:
         """Return the ids of its processes, the main one first."""
         return process_tree(self.process.pid)
+
+    def family(self) -> list[psutil.Process]:
+        """Return its processes but the main one; one that leaves the group, with an environment of its own, is known by this alone."""
+        found = []
+        for pid in self.pids()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
+        return found
 
     def log_tail(self) -> str:
         """Return the last lines that the server printed."""
@@ -83,6 +91,19 @@ def last_lines(output: bytes) -> list[str]:
     return output.decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
 
 
+def start_process(
+    command: Sequence[str], cores: Sequence[int], folder: Path, environment: Mapping[str, str], **streams: Any
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, pinned to `cores` (empty: not pinned): `kill_group` ends it, or the guard."""
+    guard.call_guard()
+    with pinned(cores):
+        process = subprocess.Popen(  # noqa: S603 - our own modules, and the user's own commands
+            command, cwd=folder, env=environment, start_new_session=True, **streams
+        )
+    guard.watch(process.pid)
+    return process
+
+
 def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collection[int] = ()) -> RunningStack:
     """Start a stack on a free port, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`.
 
@@ -93,17 +114,12 @@ def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collect
     empty = folder / "empty"
     empty.mkdir(exist_ok=True)
     command = [word.replace("{python}", sys.executable).replace("{port}", str(port)) for word in stack.command]
-    mark = f"{stack.name}-{secrets.token_hex(8)}"
+    mark = f"{OWN_MARK}-{secrets.token_hex(8)}"
+    environment = {**server_environment(stack), MARK: mark}
     try:
-        with log.open("ab") as output, pinned(cores):
-            process = subprocess.Popen(  # noqa: S603 - the command is the user's own
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=stack.folder or empty,
-                env={**server_environment(stack), MARK: mark},
-                start_new_session=True,
+        with log.open("ab") as output:
+            process = start_process(
+                command, cores, stack.folder or empty, environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
     except OSError as error:
         message = f"{stack.name} cannot be started: {command[0]} ({error.strerror})."
@@ -138,6 +154,7 @@ def stop_stacks(stacks: Sequence[RunningStack]) -> None:
     """
     asked = []
     with shielded():
+        family = [process for running in stacks for process in running.family()]
         for running in stacks:
             pin_stack(running, allowed_cores())
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -149,6 +166,7 @@ def stop_stacks(stacks: Sequence[RunningStack]) -> None:
                 process.wait(max(0.0, deadline - time.monotonic()))
         for running in stacks:
             kill_group(running.process)
+        end_processes(family, insist=True)
         if stacks:
             end_marked([running.mark for running in stacks])
         left = [pid for running in stacks if running.process.poll() is None for pid in running.pids()]
@@ -162,23 +180,6 @@ def end_marked(marks: Sequence[str]) -> None:
     while time.monotonic() < deadline and (found := find_marked(marks)):
         end_processes(found, insist=insist)
         insist = True
-
-
-def find_marked(marks: Sequence[str]) -> list[psutil.Process]:
-    """Return the processes that were started with these marks, wherever in the tree they are now; it looks more than once.
-
-    A daemon forks twice, and its parents end: a listed process may be gone before we look at it, and its successor is not listed.
-    """
-    wanted = {f"{MARK}={mark}".encode() for mark in marks}
-    for _ in range(LOOKS):
-        found = []
-        for pid in psutil.pids():
-            with contextlib.suppress(OSError, psutil.Error):
-                if not wanted.isdisjoint(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
-                    found.append(psutil.Process(pid))
-        if found:
-            return found
-    return []
 
 
 def end_processes(processes: Sequence[psutil.Process], *, insist: bool = False) -> None:
@@ -211,6 +212,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, 0)
             time.sleep(POLL_S)
     process.wait()
+    guard.release(process.pid)
 
 
 def server_environment(stack: Stack) -> dict[str, str]:
@@ -219,8 +221,8 @@ def server_environment(stack: Stack) -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the part of our environment that every process of the bench gets, with one BLAS thread."""
-    return {**{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}, **ONE_THREAD}
+    """Return the part of our environment that every process of the bench gets, with one BLAS thread and our mark."""
+    return {**{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}, **ONE_THREAD, MARK: OWN_MARK}
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ from httptools import HttpParserError
 
 from bench.errors import StackError
 from bench.measure.answers import exchange
+from bench.measure.guard import find_marked
 from bench.measure.interrupts import shielded
 from bench.measure.processes import (
     POLL_S,
     RunningStack,
     clean_environment,
     end_processes,
-    find_marked,
     listeners,
     pin_stack,
     spawn_stack,

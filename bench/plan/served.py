@@ -11,6 +11,7 @@ import shared_model
 from bench.plan.stacks import Stack
 
 MODEL = Path(shared_model.__file__).parent
+BENCH = Path(__file__).parents[1]
 LOCK = "requirements.lock"
 NOT_SERVED = "steps"  # applications to read, which no stack serves
 
@@ -18,6 +19,11 @@ NOT_SERVED = "steps"  # applications to read, which no stack serves
 def digest_served(stacks: Iterable[Stack]) -> str:
     """Return the SHA-256 of the Python files that the stacks serve, of the shared model and its data, and of the lock file."""
     return digest_folders(MODEL.parent, [MODEL, *(stack.source for stack in stacks if stack.source)])
+
+
+def digest_bench() -> str:
+    """Return the SHA-256 of the bench's own Python files and of the lock file: who resumes a run must have the same."""
+    return digest_folders(MODEL.parent, [BENCH])
 
 
 def digest_folders(root: Path, folders: Iterable[Path]) -> str:

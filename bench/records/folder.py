@@ -9,12 +9,14 @@ samples cannot give, judge writes the other tables and summary.json, show writes
 
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
 import shlex
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,11 +41,17 @@ def run_name(profile: str, created: datetime) -> str:
     return f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{profile}"
 
 
+def resume_command(path: Path) -> str:
+    """Return the command that goes on with a run that was cut off."""
+    return f"python -m bench run --resume {shlex.quote(str(path))}"
+
+
 class RunFolder:
     """One run on disk. Every file is first written under another name and then renamed, so it is whole or absent."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.unlock: Callable[[], object] = lambda: None
 
     @classmethod
     def create(cls, profile: str, now: datetime, results: Path = RESULTS) -> "RunFolder":
@@ -71,6 +79,33 @@ class RunFolder:
             message = f"{formats}. The report in its folder stays as it is."
             raise RunFolderError(message)
         return folder
+
+    def lock(self) -> None:
+        """Keep other benches from this run until `unlock` is called or this process ends; raise `RunFolderError` if one measures it."""
+        descriptor = os.open(self.path, os.O_RDONLY)
+        self.unlock = weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.unlock()
+            message = f"{self.path} is being measured by another bench now; wait until that one has ended."
+            raise RunFolderError(message) from None
+        except OSError:  # a file system without locks
+            return
+
+    def is_locked(self) -> bool:
+        """Whether a bench measures this run now."""
+        other = RunFolder(self.path)
+        try:
+            other.lock()
+        except RunFolderError:
+            return True
+        other.unlock()
+        return False
+
+    def clear_leftovers(self) -> None:
+        """Remove what a killed bench began to write; raise `RunFolderError` if that fails."""
+        self._remove(path for pattern in (".*", "*.part") for path in self.path.rglob(pattern))
 
     def point_latest(self) -> None:
         """Let `results/latest` point at this run; `why_not_latest` says what may prevent it."""
@@ -100,6 +135,7 @@ class RunFolder:
 
     def discard(self) -> None:
         """Remove a run that has measured nothing."""
+        self.unlock()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def samples_path(self, launch: int, repeated_attempt: int | None = None) -> Path:
@@ -126,7 +162,8 @@ class RunFolder:
         path = self.path / name
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(exist_ok=True)
+            if path.parent != self.path:  # a run that somebody removed does not come back in parts
+                path.parent.mkdir(exist_ok=True)
             temporary.write_bytes(content)
             temporary.replace(path)
         except OSError as error:
@@ -139,11 +176,14 @@ class RunFolder:
 
     def keep_only(self, folder: str, names: Collection[str]) -> None:
         """Remove all files from a folder of the run except `names`; raise `RunFolderError` if that fails."""
+        self._remove(path for path in (self.path / folder).iterdir() if path.name not in names)
+
+    def _remove(self, paths: Iterable[Path]) -> None:
         try:
-            for path in [path for path in (self.path / folder).iterdir() if path.name not in names]:
+            for path in list(paths):
                 path.unlink()
         except OSError as error:
-            message = f"Cannot remove old files from {self.path / folder} ({error.strerror})."
+            message = f"Cannot remove old files from {self.path} ({error.filename}: {error.strerror})."
             raise RunFolderError(message) from None
 
     def write_text(self, name: str, text: str) -> Path:

@@ -22,26 +22,34 @@ from bench.records.folder import RESULTS, RunFolder
 from bench.run.progress import Progress
 from bench.run.rates import last_rates
 from bench.run.recorder import Recorder
+from bench.run.resume import count_measured, refuse_differences
 from bench.show.report import write_report
 
 
 def run(
-    plan: Plan, command: str, results: Path = RESULTS, report: Callable[[RunFolder], None] = write_report
+    plan: Plan,
+    command: str,
+    results: Path = RESULTS,
+    begun: RunFolder | None = None,
+    report: Callable[[RunFolder], None] = write_report,
 ) -> tuple[RunFolder, BenchError | Interrupted | None]:
     """Run a plan; return its folder and the error that stopped it early, if any. The launches so far are judged and reported.
 
-    A stack that ended by itself under load stops nothing, but is returned as an error. So is the cause of incomplete tables or an
-    incomplete report (`UnfinishedError`). Raises `BenchError` or `Interrupted` if the run stopped before a launch was measured.
+    A run that was `begun` and cut off goes on with what it lacks, in its own folder. A stack that ended by itself under load stops
+    nothing, but is returned as an error. So is the cause of incomplete tables or an incomplete report (`UnfinishedError`). Raises
+    `BenchError` or `Interrupted` if the run stopped before a launch was measured.
     """
     refuse_system()
-    refuse_lack_of_room(plan.launch_sizes(), count_slices(plan), results)
+    refuse_lack_of_room(plan.launch_sizes(), count_slices(plan) - count_measured(begun), begun.path if begun else results)
     cores = choose_cores()
     machine = describe_machine(cores, plan.stacks.values())
+    if begun:
+        refuse_differences(begun, plan, machine)
     spoilers = find_spoilers(machine)
     refuse_slow_uvicorn(spoilers, is_allowed=plan.allow_unequal)
     with stopped_by_signals(), Progress(len(schedule_run(plan.parts)), count_slices(plan)) as progress:
         progress.begin_run(plan, spoilers)
-        recorder = Recorder.begin(plan, command, machine, spoilers, results)
+        recorder = Recorder.resume(plan, spoilers, begun) if begun else Recorder.begin(plan, command, machine, spoilers, results)
         try:
             progress.say(recorder.opening())
             measure_alone(plan, recorder, cores, progress)
@@ -67,26 +75,32 @@ def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
         recorder.leave(error)
     except OSError as error:
         recorder.leave(as_bench_error(error))
+    finally:
+        recorder.folder.unlock()
 
 
 def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure single stacks: their starts, the times that they report themselves, their code."""
-    recorder.keep_starts(measure_starts(plan.started_alone(), plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
-    if plan.complexity:
+    """Measure single stacks, unless that is done: their starts, the times that they report themselves, their code."""
+    if recorder.lacks("starts.csv"):
+        recorder.keep_starts(measure_starts(plan.started_alone(), plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
+    if plan.complexity and recorder.lacks("adapters.diff"):
         recorder.keep_timing(measure_server_timing(plan.timed_stacks(), cores))
         recorder.keep_complexity(*measure_complexity(plan.first_pair(), cores, progress.say))
 
 
 def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure a launch unless its part is precise enough or time is short; repeat it while a gate fails. The last try always counts."""
+    """Measure a launch unless it counts, its part is precise enough or time is short; repeat it while a gate fails, the last try counts."""
     launch = plan_launch(plan, turn)
+    if recorder.has_measured(turn):
+        progress.skip_launch(turn.number, len(launch.slices))
+        return
     if recorder.is_look(turn.part) and is_precise(recorder.folder, plan, turn.part.name):
         recorder.end_part(turn.part)
     if recorder.has_ended(turn.part) or recorder.gives_way(turn):
         progress.skip_launch(turn.number, len(launch.slices))
         return
     last_rps = last_rates(recorder.slices, turn.part.name)
-    for attempt in range(1, plan.repeats + 2):
+    for attempt in range(recorder.count_tries(turn) + 1, plan.repeats + 2):
         progress.begin_launch(turn.number, len(launch.slices))
         result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice, last_rps)
         action = REPEATED if attempt <= plan.repeats and recorder.may_repeat(turn, result) else MARKED

@@ -1,14 +1,20 @@
-"""Writes the measurements of a run to disk as soon as a launch has ended, and judges nothing."""
+"""Writes the measurements of a run to disk as soon as a launch has ended, and judges nothing.
 
+A run is measured in one sitting or, if it was cut off and taken up again, in several. Its time limit holds for all of them together,
+without the time between them. The wall clock only names and dates things.
+"""
+
+import contextlib
 import shlex
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench.errors import STOPPED_EARLY, BenchError, Interrupted, StackError, UnfinishedError
+from bench.errors import STOPPED_EARLY, BenchError, Interrupted, RunFolderError, StackError, UnfinishedError
 from bench.measure.interrupts import shielded
 from bench.measure.launches import LaunchResult
 from bench.plan.described import describe, hash_plan
@@ -16,9 +22,13 @@ from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.schedule import Turn
 from bench.plan.seconds import conclusion_s
+from bench.plan.served import digest_bench
 from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
-from bench.records.folder import RunFolder
+from bench.records.folder import RunFolder, resume_command
 from bench.records.record import adapter
+
+# The code of the warning that a stack ended by itself under load.
+STACK_DIED = "stack-died"
 
 
 class Recorder:
@@ -31,10 +41,12 @@ class Recorder:
         self._plan = plan
         self._document = describe(plan)
         self._command = command
+        self._bench = digest_bench()
         self._machine = machine
         self._warnings = list(warnings)
         self._created = datetime.now(UTC)
         self._finished: datetime | None = None
+        self._is_partial = True
         self._conditions: dict[str, dict[str, Any]] = {}
         self._memory: list[Memory] = []
         self._times: list[ModelTime] = []
@@ -44,19 +56,71 @@ class Recorder:
         self._done: dict[str, int] = {part.name: 0 for part in plan.parts}
         self._ended: dict[str, str] = {}
         self._short: set[str] = set()
-        self._write()
+        self._sittings: list[dict[str, Any]] = []
+        self._sitting: dict[str, Any] = {"begin_utc": _in_utc(datetime.now(UTC)), "end_utc": None, "measured_s": 0.0, "launches": []}
+        self._begin_s = time.monotonic()
 
     @classmethod
     def begin(cls, plan: Plan, command: str, machine: dict[str, Any], warnings: Sequence[RunWarning], results: Path) -> "Recorder":
-        """Make the folder of a run, with its plan; raise `RunFolderError` if it cannot be made."""
-        with shielded():
-            return cls(plan, command, machine, warnings, RunFolder.create(plan.profile, datetime.now(UTC), results))
+        """Make the folder of a run, with its plan; raise `RunFolderError` if it cannot be made, and leave none behind."""
+        with contextlib.ExitStack() as exits:
+            with shielded():
+                folder = RunFolder.create(plan.profile, datetime.now(UTC), results)
+                exits.callback(folder.discard)
+                folder.lock()
+                recorder = cls(plan, command, machine, warnings, folder)
+                recorder._write()
+            exits.pop_all()
+        return recorder
+
+    @classmethod
+    def resume(cls, plan: Plan, warnings: Sequence[RunWarning], folder: RunFolder) -> "Recorder":
+        """Take up a run that was cut off: all that its manifest names counts. Raises `RunFolderError` if a file of it is missing."""
+        folder.clear_leftovers()
+        manifest = folder.read_manifest()
+        recorder = cls(plan, manifest["command"], manifest["environment"], [], folder)
+        recorder._take_up(manifest, warnings)
+        recorder._write()
+        return recorder
+
+    def _take_up(self, manifest: Mapping[str, Any], warnings: Sequence[RunWarning]) -> None:
+        self._launches = manifest["launches"]
+        kept = {row["launch"] for row in self._launches if row["kept"]}
+        for launch in sorted(kept):
+            if not (path := self.folder.samples_path(launch)).exists():
+                message = f"{path} is missing, so this run cannot go on; start a new one."
+                raise RunFolderError(message)
+        self.slices = [record for record in self.folder.read_rows_if_any("slices.csv", SliceRecord) if record.launch in kept]
+        self._memory = [row for row in self.folder.read_rows_if_any("memory.csv", Memory) if row.launch in kept]
+        self._times = [row for row in self.folder.read_rows_if_any("model_times.csv", ModelTime) if row.launch in kept]
+        for row in self._launches:
+            self._done[row["part"]] += row["kept"]
+        self._created = datetime.fromisoformat(manifest["created_utc"])
+        self._conditions, self._short = manifest["conditions"], set(manifest["gave_way"])
+        self._sittings = [sitting for sitting in manifest["sittings"] if sitting["launches"]]
+        self._gates = [Gate(**gate) for gate in manifest["gates"]]
+        self._warnings = list(dict.fromkeys([*(RunWarning(**warning) for warning in manifest["warnings"]), *warnings]))
+        self._deaths = [warning.text for warning in self._warnings if warning.code == STACK_DIED]
 
     def opening(self) -> str:
         """Return the plan in one line, and a second line if `results/latest` cannot point at this run."""
         launches = ", ".join(f"{part.name} {part.launches}" for part in self._plan.parts)
+        resumed = f" {sum(self._done.values())} launches are measured already." if self._sittings else ""
         plan = f"Plan {hash_plan(self._document)[:12]}, results in {self.folder.path}"
-        return "\n".join(filter(None, [f"{len(self._plan.stacks)} stacks, launches: {launches}. {plan}", self.folder.why_not_latest()]))
+        line = f"{len(self._plan.stacks)} stacks, launches: {launches}.{resumed} {plan}"
+        return "\n".join(filter(None, [line, self.folder.why_not_latest()]))
+
+    def lacks(self, name: str) -> bool:
+        """Whether a file of what is measured once in a run is not there yet."""
+        return not (self.folder.path / name).exists()
+
+    def has_measured(self, turn: Turn) -> bool:
+        """Whether the launch of a turn counts already."""
+        return any(row["launch"] == turn.number and row["kept"] for row in self._launches)
+
+    def count_tries(self, turn: Turn) -> int:
+        """Return how often the launch of a turn was tried so far."""
+        return sum(row["launch"] == turn.number for row in self._launches)
 
     def keep_starts(self, starts: Iterable[StartUp]) -> None:
         """Write the starts of single stacks."""
@@ -113,7 +177,7 @@ class Recorder:
         return {name: mean(own) for name, own in seconds.items()}
 
     def _is_within(self, left_s: float) -> bool:
-        passed_s = (datetime.now(UTC) - self._created).total_seconds()
+        passed_s: float = sum(sitting["measured_s"] for sitting in self._sittings) + time.monotonic() - self._begin_s
         return passed_s + left_s + conclusion_s(self._plan) <= self._plan.limit_s
 
     def set_aside(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
@@ -134,8 +198,9 @@ class Recorder:
         for stack, death in result.deaths.items():
             self._deaths.append(f"Launch {turn.number}: {death}")
             text = f"{stack} ended by itself in launch {turn.number}; its later requests failed."
-            self._warnings.append(RunWarning("stack-died", text, f"Look at the end of its log. {death}"))
+            self._warnings.append(RunWarning(STACK_DIED, text, f"Look at the end of its log. {death}"))
         self._log(turn, result, attempt, kept=True)
+        self._sitting["launches"].append(turn.number)
         self._write()
 
     def stop(self, error: BenchError | Interrupted) -> None:
@@ -148,38 +213,42 @@ class Recorder:
     def finish(self) -> None:
         """Note the end of measuring; raise `RunFolderError` if that cannot be written."""
         self._finished = datetime.now(UTC)
-        is_partial = self.stopped is not None
-        if self._deaths and not is_partial:
+        self._is_partial = self.stopped is not None
+        if self._deaths and not self._is_partial:
             self.stopped = StackError("\n".join(self._deaths))
-        self._write(partial=is_partial)
+        self._write()
 
     def leave(self, error: BenchError | Interrupted) -> None:
-        """Note that tables or report are incomplete, and how to make them: the measurements are safe."""
-        path = shlex.quote(str(self.folder.path))
-        causes = [str(cause).rstrip(".") for cause in (self.stopped, error) if cause is not None]
-        message = (
-            f"{'. '.join(dict.fromkeys(causes))}. The measurements are safe in {path}; its tables and its report are incomplete. "
-            f"To make them: python -m bench judge {path}; python -m bench report {path}"
-        )
-        self.stopped = UnfinishedError(message, error.exit_status if isinstance(error, Interrupted) else STOPPED_EARLY)
+        """Note that tables or report are incomplete, and how to make them: the measurements are safe, unless somebody removed them."""
+        path, rest = shlex.quote(str(self.folder.path)), resume_command(self.folder.path)
+        causes = ". ".join(dict.fromkeys(str(cause).rstrip(".") for cause in (self.stopped, error) if cause is not None))
+        state = f"The measurements are safe in {path}; its tables and its report are incomplete. To make them: "
+        if self.lacks("manifest.json"):
+            state = f"{path} has gone, and with it what was measured. To measure again: {self._command}"
+        elif self._is_partial:
+            state += f"python -m bench judge {path}; python -m bench report {path}. To measure the rest: {rest}"
+        else:
+            state += f"python -m bench judge {path}; python -m bench report {path}"
+        self.stopped = UnfinishedError(f"{causes}. {state}", error.exit_status if isinstance(error, Interrupted) else STOPPED_EARLY)
 
     def _log(self, turn: Turn, result: LaunchResult, attempt: int, *, kept: bool) -> None:
         seconds = {name: round(getattr(result, name), 3) for name in ("start_s", "load_s", "total_s")}
         self._launches.append({"launch": turn.number, "part": turn.part.name, "attempt": attempt, "kept": kept, **seconds})
 
-    def _departures(self, *, partial: bool) -> list[str]:
+    def _departures(self) -> list[str]:
         return [
             f"{part.name}: {self._done[part.name]} of {part.launches} launches were measured{self._reason(part)}"
             for part in self._plan.parts
-            if (partial or part.name in self._short) and self._done[part.name] < part.launches and part.name not in self._ended
+            if (self._is_partial or part.name in self._short) and self._done[part.name] < part.launches and part.name not in self._ended
         ]
 
     def _reason(self, part: Part) -> str:
         return f", so that the run ends within {self._plan.limit_s} s" if part.name in self._short else ""
 
     @shielded()
-    def _write(self, *, partial: bool = True) -> None:
+    def _write(self) -> None:
         """Write the slices and the tables that samples cannot give, then the manifest, so that all files that it names exist."""
+        self._sitting |= {"end_utc": _in_utc(datetime.now(UTC)), "measured_s": round(time.monotonic() - self._begin_s, 3)}
         self.folder.write_rows("slices.csv", self.slices, SliceRecord)
         self.folder.write_rows("memory.csv", self._memory, Memory)
         self.folder.write_rows("model_times.csv", self._times, ModelTime)
@@ -187,15 +256,18 @@ class Recorder:
         self.folder.write_manifest(
             {
                 "tool_version": version("flask-vs-fastapi"),
+                "bench_sha256": self._bench,
                 "profile": plan.profile,
                 "command": self._command,
-                "created_utc": f"{self._created:%Y-%m-%dT%H:%M:%SZ}",
-                "finished_utc": f"{self._finished:%Y-%m-%dT%H:%M:%SZ}" if self._finished else None,
-                "partial": partial,
+                "created_utc": _in_utc(self._created),
+                "finished_utc": _in_utc(self._finished) if self._finished else None,
+                "sittings": [*self._sittings, self._sitting],
+                "partial": self._is_partial,
                 "plan": self._document,
                 "plan_sha256": hash_plan(self._document),
-                "departures": self._departures(partial=partial),
+                "departures": self._departures(),
                 "ended": list(self._ended.values()),
+                "gave_way": sorted(self._short),
                 "environment": self._machine,
                 "stacks": {
                     name: {key: getattr(stack, key) for key in ("framework", "server", "server_note", "engine", "label")}
@@ -207,3 +279,7 @@ class Recorder:
                 "warnings": [adapter(RunWarning).dump_python(warning) for warning in self._warnings],
             }
         )
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -9,29 +9,33 @@ import time
 import psutil
 
 RUN_TIMEOUT_S = 120
-# The command line of the bench, with slices of a quarter of the usual length under one load, and without the report, which takes longer
-# to draw than all the rest, unless it is asked for: all of this is tested where it matters.
+# The command line of the bench, with few slices of a quarter of the usual length under one load, without repeats, and without the report,
+# which takes longer to draw than all the rest, unless it is asked for: all of this is tested where it matters.
 SHORT = """
-import sys
+import signal, sys
 from dataclasses import replace
+for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run, and would stay so
+    signal.signal(number, signal.SIG_DFL)
 from bench.commands.main import main
 from bench.run import loop
 
 measure = loop.run
 
 def run(plan, *rest):
-    part = replace(plan.parts[0], scenarios=("predict-1",), loads=("closed-4",), more_blocks=dict(), stacks_by_load=dict())
-    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, parts=(part,))
+    few = dict(scenarios=("predict-1",), loads=("closed-4",), blocks=1, more_blocks=dict(), trio_turns=dict(), stacks_by_load=dict())
+    part = replace(plan.parts[0], **few)
+    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, repeats=0, parts=(part,))
     return measure(short, *rest{report})
 
 loop.run = run
 sys.exit(main())
 """
+NO_REPORT = ", report=lambda folder: None"
 
 
 def bench(*arguments, cwd, env=None, is_drawn=False, is_whole=False):
     """Start `python -m bench` with the answer and the progress captured: a short run, or the whole of what it plans, which is drawn."""
-    program = ["-m", "bench"] if is_whole else ["-c", SHORT.format(report="" if is_drawn else ", report=lambda folder: None")]
+    program = ["-m", "bench"] if is_whole else ["-c", SHORT.format(report="" if is_drawn else NO_REPORT)]
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=cwd,
@@ -61,6 +65,17 @@ def processes_of(session):
         for process in psutil.process_iter(["status", "cwd"])
         if str(session) in (process.info["cwd"] or "") and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def wait_for_none(session):
+    """Wait until nothing is left of what a bench has started; if it stays, end it and fail."""
+    deadline = time.monotonic() + 30
+    while processes_of(session) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    left = processes_of(session)
+    for process in left:
+        process.kill()
+    assert left == []
 
 
 def wait_until(process, is_so):

@@ -242,7 +242,10 @@ def test_a_price_that_is_none_leaves_the_report_of_a_run_alone(capsys, mini):
 
 @pytest.mark.parametrize(
     ("partial", "words"),
-    [(True, "The run is partial; its measurements so far are in"), (False, "The run went on to its end; its measurements are in")],
+    [
+        (True, "The run is partial; its measurements so far are in {0}. To go on: python -m bench run --resume {0}"),
+        (False, "The run went on to its end; its measurements are in {0}."),
+    ],
 )
 def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypatch, tmp_path, partial, words):
     shutil.copytree(FIXTURES / "mini_run", tmp_path / "run")
@@ -251,7 +254,7 @@ def test_a_run_with_an_error_says_whether_it_went_on_to_its_end(capsys, monkeypa
     monkeypatch.setattr("bench.run.loop.run", lambda *_: (folder, StackError("flask-gthread ended by itself.")))
     assert main(["run", "--profile", "smoke"]) == StackError.exit_status
     said = capsys.readouterr()
-    assert said.err.splitlines() == ["bench: flask-gthread ended by itself.", f"{words} {folder.path}."]
+    assert said.err.splitlines() == ["bench: flask-gthread ended by itself.", words.format(folder.path)]
     assert said.out.splitlines()[-1].startswith("report:")
 
 

@@ -20,7 +20,8 @@ from odd_servers import odd_server
 from bench.errors import StackError
 from bench.measure.conditions import read_conditions
 from bench.measure.environment import choose_cores
-from bench.measure.processes import find_marked, free_port, listeners, server_environment, spawn_stack, stop_stacks
+from bench.measure.guard import find_marked
+from bench.measure.processes import free_port, listeners, server_environment, spawn_stack, stop_stacks
 from bench.measure.ready import STARTED_AT_ONCE, await_ready, launch_stacks
 from bench.plan.stacks import BUNDLED_STACKS, Stack, load_stacks
 

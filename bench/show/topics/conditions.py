@@ -44,10 +44,16 @@ def section(run: FinishedRun) -> Section:
 def _facts_table(run: FinishedRun) -> Table:
     manifest, plan = run.manifest, run.plan
     lags_ms = [cell.send_lag_p99_ms for cell in run.summary.cells if cell.send_lag_p99_ms is not None]
+    sittings = [sitting for sitting in manifest.get("sittings", ()) if sitting["launches"]]
     facts = {
         "Command": plain_text(manifest.get("command")),
         "Started, UTC": plain_text(manifest.get("created_utc")),
         "Ended, UTC": plain_text(manifest.get("finished_utc")),
+        **(
+            {"Sittings": f"measured in {len(sittings)} sittings: {'; '.join(map(_describe_sitting, sittings))}"}
+            if len(sittings) > 1
+            else {}
+        ),
         "Seed": str(plan.get("seed")),
         "Plan, SHA-256": plain_text(manifest.get("plan_sha256")),
         "Version of the bench": plain_text(manifest.get("tool_version")),
@@ -55,6 +61,13 @@ def _facts_table(run: FinishedRun) -> Table:
         **({"Send lag of the open loops": f"p99 of the worst cell {format_number(max(lags_ms))} ms"} if lags_ms else {}),
     }
     return Table("The run", ("what", "value"), tuple(facts.items()))
+
+
+def _describe_sitting(sitting: Mapping[str, Any]) -> str:
+    """Return which launches of a run that was cut off and taken up again were measured when."""
+    first, last = min(sitting["launches"]), max(sitting["launches"])
+    which = f"launch {first}" if first == last else f"launches {first} to {last}"
+    return f"{which} from {sitting['begin_utc']} to {sitting['end_utc']}"
 
 
 def _outcome_table(manifest: Mapping[str, Any]) -> Table:

@@ -22,6 +22,7 @@ QUIET = {
     "physical_cores": "apart",
     "governor": "performance",
     "busy_cores": 0.02,
+    "other_benches": 0,
     "packages": {"uvloop": "1", "httptools": "1"},
     "virtual_machine": False,
 }
@@ -43,6 +44,7 @@ def test_a_governor_that_cannot_be_read_is_not_warned_of():
         ({"physical_cores": "unknown"}, "physical-cores", "does not say which of its cores"),
         ({"governor": "powersave"}, "governor", "powersave"),
         ({"busy_cores": 0.7}, "busy", "0.7 cores"),
+        ({"other_benches": 1}, "another-bench", "Another bench measures on this machine now"),
         ({"packages": {"uvloop": "1"}}, "slow-uvicorn", "httptools not installed"),
         ({"virtual_machine": True}, "virtual-machine", "virtual machine"),
     ],

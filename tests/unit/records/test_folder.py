@@ -470,3 +470,32 @@ def test_latest_points_at_the_newest_run_and_is_no_run_of_its_own(tmp_path):
         run.write_manifest({})
         run.point_latest()
     assert RunFolder.open(tmp_path / LATEST).path == runs[1].path.resolve()
+
+
+# --- one bench at a time --------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_one_bench_measures_is_refused_to_another_until_it_has_ended(mini):
+    other = RunFolder(mini.path)
+    assert not other.is_locked()
+    mini.lock()
+    assert other.is_locked()
+    with pytest.raises(RunFolderError, match="is being measured by another bench now; wait until that one has ended"):
+        other.lock()
+    mini.unlock()
+    other.lock()
+    other.unlock()
+
+
+def test_the_lock_of_a_bench_that_was_killed_is_gone(mini):
+    lock = "RunFolder(pathlib.Path(sys.argv[1])).lock(); os.kill(os.getpid(), 9)"
+    program = f"import os, pathlib, sys; from bench.records.folder import RunFolder; {lock}"
+    subprocess.run([sys.executable, "-c", program, str(mini.path)], check=False)
+    assert not mini.is_locked()
+
+
+def test_a_run_that_was_removed_does_not_come_back(mini):
+    shutil.rmtree(mini.path)
+    with pytest.raises(RunFolderError, match=r"Cannot write .*manifest\.json \(No such file or directory\)"):
+        mini.write_manifest({})
+    assert not mini.path.exists()

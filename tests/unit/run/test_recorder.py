@@ -1,17 +1,19 @@
 """A run and its folder: what was measured, repeated or left out is on disk, whenever it stops."""
 
+import signal
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from bench.errors import Interrupted, StackError
 from bench.judge.validity import MARKED, REPEATED
+from bench.measure.interrupts import stopped_by_signals
 from bench.measure.launches import LaunchResult
 from bench.plan.described import describe, hash_plan
 from bench.plan.schedule import schedule_run
 from bench.plan.seconds import conclusion_s
-from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, ServerTiming, SliceRecord, StartUp
+from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
 from bench.records.folder import LATEST, RunFolder
 from bench.run import recorder as recorders
 from bench.run.recorder import Recorder
@@ -26,13 +28,13 @@ LIMIT_S = 100
 
 
 class Clock:
-    """The wall clock of a test: `passed_s` after the begin of the run."""
+    """The clock of a test: `passed_s` after the begin of the run."""
 
     passed_s = 0.0
 
     @classmethod
-    def now(cls, zone):
-        return BEGIN.astimezone(zone) + timedelta(seconds=cls.passed_s)
+    def monotonic(cls):
+        return 1e6 + cls.passed_s
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def make_timed(make_recorder, monkeypatch):
     """Return a function that begins a run of parts with so many launches each, to end within `LIMIT_S`, on a clock of the test's own."""
 
     def make(**launches):
-        monkeypatch.setattr(recorders, "datetime", Clock)
+        monkeypatch.setattr(recorders, "time", Clock)
         monkeypatch.setattr(Clock, "passed_s", 0.0)
         part = make_recorder().parts[0]
         parts = tuple(replace(part, name=name, launches=count, first_look=1) for name, count in launches.items())
@@ -329,3 +331,76 @@ def test_a_whole_run_says_which_launches_gave_way_and_why(make_begun, give_way):
     manifest = recorder.folder.read_manifest()
     reason = f"explored: 1 of 3 launches were measured, so that the run ends within {LIMIT_S} s"
     assert (manifest["departures"], manifest["partial"]) == ([reason], False)
+
+
+# --- a run that was cut off and is taken up again -------------------------------------------------------------------
+
+
+@pytest.fixture
+def take_up():
+    """Return a function that takes up the run of a recorder."""
+
+    def take_up(recorder, *warnings):
+        resumed = Recorder.resume(recorder.plan, warnings, RunFolder(recorder.folder.path))
+        resumed.plan, resumed.turns = recorder.plan, recorder.turns
+        return resumed
+
+    return take_up
+
+
+def test_a_run_that_is_taken_up_has_its_launches_tries_gates_and_conditions(make_recorder, take_up):
+    recorder = make_recorder(repeats=2)
+    recorder.keep(*measured(recorder, 1, model_ms={"numpy": 0.004}, conditions={"stub-good": {"threads": 1}}), 1, [])
+    recorder.set_aside(*measured(recorder, 2), 1, [WAITED])
+    before = recorder.folder.read_manifest()
+    resumed = take_up(recorder)
+    assert [resumed.has_measured(turn) for turn in recorder.turns] == [True, False]
+    assert [resumed.count_tries(turn) for turn in recorder.turns] == [1, 1]
+    assert resumed.slices == recorder.slices
+    after = resumed.folder.read_manifest()
+    assert {key for key in before if before[key] != after[key]} <= {"sittings"}
+    assert [sitting["launches"] for sitting in after["sittings"]] == [[1], []]
+    assert resumed.folder.read_rows("model_times.csv", ModelTime) == [ModelTime(1, "headline", "numpy", 0.004)]
+
+
+def test_a_sitting_that_measured_nothing_is_forgotten(make_recorder, take_up):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1), 1, [])
+    last = take_up(take_up(recorder))
+    last.keep(*measured(recorder, 2), 1, [])
+    assert [sitting["launches"] for sitting in last.folder.read_manifest()["sittings"]] == [[1], [2]]
+
+
+def test_a_run_that_is_taken_up_has_the_warnings_of_all_its_sittings_once(make_recorder, take_up):
+    recorder = make_recorder()
+    recorder.keep(*measured(recorder, 1, deaths={"stub-slow": "stub-slow ended by itself."}), 1, [])
+    busy = RunWarning("busy", "Text.", "Next.")
+    resumed = take_up(recorder, busy, busy)
+    resumed.keep(*measured(recorder, 2), 1, [])
+    resumed.finish()
+    assert [warning["code"] for warning in resumed.folder.read_manifest()["warnings"]] == ["stack-died", "busy"]
+    assert str(resumed.stopped) == "stub-slow ended by itself in launch 1; its later requests failed."
+
+
+def test_the_limit_of_a_run_holds_for_all_its_sittings_without_the_time_between_them(make_timed, take_up, is_latest, monkeypatch):
+    recorder = make_timed(one=3)
+    monkeypatch.setattr(Clock, "passed_s", 10.0)
+    recorder.keep(*measured(recorder, 1, total_s=4.0), 1, [])
+    monkeypatch.setattr(Clock, "passed_s", 0.0)  # the clock begins anew with the machine
+    resumed = take_up(recorder)
+    assert is_latest(resumed, measured(recorder, 2, total_s=4.0), recorder.room_s - 10 - 2 * 4)
+
+
+def test_a_part_that_has_given_way_has_no_more_launches_after_the_run_is_taken_up(make_begun, give_way, take_up):
+    recorder = make_begun(judged=3, explored=3)
+    assert give_way(recorder, 4, LIMIT_S)
+    recorder.keep(*measured(recorder, 3), 1, [])
+    assert give_way(take_up(recorder), 4, 0.0)
+
+
+def test_a_run_that_cannot_be_begun_leaves_no_folder(make_recorder, tmp_path, monkeypatch):
+    plan = make_recorder().plan
+    monkeypatch.setattr(Recorder, "_write", lambda _: signal.raise_signal(signal.SIGINT))
+    with stopped_by_signals(), pytest.raises(Interrupted):
+        Recorder.begin(plan, "a command", {}, [], tmp_path / "results")
+    assert list((tmp_path / "results").iterdir()) == []

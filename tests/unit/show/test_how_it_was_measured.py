@@ -57,6 +57,25 @@ def test_a_run_that_did_not_end_has_no_end():
     assert dict(table_of(section, "The run", with_manifest(finished_utc=None)).rows)["Ended, UTC"] == "-"
 
 
+def sitting(*launches, hour):
+    return {"begin_utc": f"2026-11-29T{hour}:00:00Z", "end_utc": f"2026-11-29T{hour}:30:00Z", "measured_s": 1.0, "launches": launches}
+
+
+@pytest.mark.parametrize(
+    ("sittings", "words"),
+    [
+        ([sitting(1, 2, 3, hour=10)], None),
+        (
+            [sitting(1, 2, hour=10), sitting(hour=11), sitting(4, hour=12)],
+            "measured in 2 sittings: launches 1 to 2 from {0}10:00:00Z to {0}10:30:00Z; launch 4 from {0}12:00:00Z to {0}12:30:00Z",
+        ),
+    ],
+)
+def test_a_run_that_was_measured_in_several_sittings_says_which_launches_are_of_which(sittings, words):
+    row = dict(table_of(section, "The run", with_manifest(sittings=sittings)).rows).get("Sittings")
+    assert row == (words and words.format("2026-11-29T"))
+
+
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_run_that_was_allowed_to_compare_unequal_stacks_says_so(allowed):
     run = with_plan(lambda plan: plan.update(allow_unequal=allowed))
