@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -74,14 +75,12 @@ def copied(rest):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_lock_of_a_server_is_a_part_of_the_lock_of_the_bench(server):
-    served, measured = ({line.rstrip(" \\") for line in path.read_text().splitlines()} for path in lock_files(server))
+    files = DEPLOY / f"{server}.lock", ROOT / "requirements.lock"
+    served, measured = ({line.rstrip(" \\") for line in path.read_text().splitlines()} for path in files)
     assert served <= measured
-    assert any(line.startswith(f"{server}==") for line in served)
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"][f"serve-{server}"]
+    assert {name for name in asked if not any(line.startswith(f"{name}==") for line in served)} == set()
     assert [line for line in served if re.match(r"(joblib|pandas|scikit-learn|scipy)==", line)] == []
-
-
-def lock_files(server):
-    return DEPLOY / f"{server}.lock", ROOT / "requirements.lock"
 
 
 def test_all_that_is_copied_is_there_and_is_sent_to_the_engine():
@@ -95,8 +94,10 @@ def test_all_that_is_copied_is_there_and_is_sent_to_the_engine():
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_runs_its_command_itself_as_a_numbered_user_without_rights(image):
-    """Without a shell between them, a signal to stop reaches the server."""
-    assert json.loads(find(image, "CMD")[-1])[:2] == ["python", "-m"]
+    """Without a shell between them, a signal to stop reaches the server. A server listens on all addresses of its container."""
+    words = json.loads(find(image, "CMD")[-1])
+    assert words[:2] == ["python", "-m"]
+    assert image not in SERVERS or words[2:6] == [f"{image}_app", *find(image, "EXPOSE"), "--host", "0.0.0.0"]  # noqa: S104
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", find(image, "USER")[-1])
 
 
