@@ -37,11 +37,13 @@ test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them, then
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m bench verify
 
-lint: $(TOOLS) ## check style, types and the layering of imports
+lint: $(TOOLS) ## check style, types, the layering of imports, and deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 train: $(READY) ## train the model anew   [DATA=titanic.csv] [OUT=folder]
 	@$(BIN)/python -m shared_model.train $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
