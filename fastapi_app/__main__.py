@@ -45,6 +45,7 @@ def serve(options: Options) -> None:
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
         timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         access_log=False,
+        server_header=False,
     )
     if options.workers > 1:
         Workers(config, listener, options).run()

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fastapi_app.access_log import log_requests
 from fastapi_app.errors import problem_response
 from shared_model import contract
 from shared_model.contract import Failure, Kind
@@ -22,12 +23,14 @@ SURPLUS_BYTES = contract.MAX_BODY_BYTES
 SURPLUS_S = 2
 
 
-def make_strict(app: FastAPI, *, timing: bool = False) -> FastAPI:
-    """Return the application with the whole contract; with `timing` it sends Server-Timing."""
+def make_strict(app: FastAPI, *, timing: bool = False, access_log: bool = False) -> FastAPI:
+    """Return the application with the whole contract; with `timing` it sends Server-Timing, with `access_log` it logs each request."""
     app.router.redirect_slashes = False
     if timing:
         app.add_middleware(send_timing)
     app.add_middleware(strict)
+    if access_log:
+        app.add_middleware(log_requests)
     return app
 
 
@@ -63,15 +66,18 @@ class Exchange:
         self._receive, self._send = receive, send
         self._fields = dict(reversed(list(scope["headers"])))  # of fields with one name the first, as in Starlette
         self._size, self._has_more = 0, True
+        self._end_s, self._is_late = 0.0, False  # of the time for a body that comes in parts
         self.is_head = scope["method"] == "HEAD"
         self.status = 0
 
     async def receive(self) -> Message:
         """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through)."""
         try:
-            if not self._size:
+            if self._size:
+                message = await self._take_in_time()
+            else:
                 contract.judge_length(self._field(b"content-length"))
-            message = await self._take()
+                message = await self._take()
             is_end = message["type"] == "http.request" and not self._has_more
             if is_end or self._size > contract.MAX_BODY_BYTES:
                 contract.judge_body(self._size, self._field(b"content-type"), self._field(b"content-encoding"))
@@ -104,11 +110,21 @@ class Exchange:
         self._has_more = message.get("more_body", False)
         return message
 
+    async def _take_in_time(self) -> Message:
+        loop = asyncio.get_running_loop()
+        self._end_s = self._end_s or loop.time() + contract.BODY_TIMEOUT_S
+        try:
+            async with asyncio.timeout_at(self._end_s):
+                return await self._take()
+        except TimeoutError:
+            self._is_late = True
+            raise Failure(Kind.MALFORMED) from None
+
     def _complete(self, start: Message) -> None:
         more = contract.echoed_headers(self._field(b"x-request-id"))
         if self.status == Kind.METHOD_NOT_ALLOWED.status:
             more["Allow"] = contract.allowed_methods(MutableHeaders(scope=start).get("Allow", ""))
-        if self.status == Kind.TOO_LARGE.status:
+        if self.status == Kind.TOO_LARGE.status or self._is_late:
             more["Connection"] = "close"
         if more:
             MutableHeaders(scope=start).update(more)
