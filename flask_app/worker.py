@@ -9,9 +9,10 @@ from typing import Any
 from gunicorn.workers import gthread  # type: ignore[import-untyped]  # it has no types
 
 from flask_app.deadlines import Deadlines
-from shared_model import contract
 
-heads = Deadlines(contract.BODY_TIMEOUT_S)
+# As long as gunicorn waits for the first byte of a head with a thread.
+HEAD_TIMEOUT_S = 5
+heads = Deadlines(HEAD_TIMEOUT_S)
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # see above

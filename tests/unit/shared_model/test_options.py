@@ -78,7 +78,7 @@ def test_a_relative_model_folder_holds_for_the_working_folder_of_the_start(tmp_p
 
 
 def test_what_is_exported_is_read_back():
-    options = Options(engine="spin-1ms", model_dir=Path("/some/where"), timing=True)
+    options = Options(engine="spin-1ms", model_dir=Path("/some/where"), timing=True, access_log=True)
     options.export()
     assert read_environment(os.environ) == options
 
