@@ -3,6 +3,7 @@
 PYTHON  ?= python3
 PROFILE ?= default
 PORT    ?= 12345
+REQUESTS ?= 20000
 RUN     ?= results/latest
 
 VENV  := .venv
@@ -14,7 +15,7 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-d
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench verify test test-all lint train flask fastapi report readme clean setup
+.PHONY: help bench verify test test-all fuzz soak lint train flask fastapi report readme clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -34,6 +35,9 @@ test: $(CARD) $(TOOLS) ## run the tests, but for those that are slow by nature
 test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them, then verify
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m bench verify
+
+fuzz: $(CARD) $(TOOLS) ## send broken requests to both servers, other ones each time   [REQUESTS=20000]
+	@FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -n 0 -s tests/servers/test_differential_fuzz.py tests/servers/test_schema_fuzz.py
 
 lint: $(TOOLS) ## check style, types and the layering of imports
 	$(BIN)/ruff check .
