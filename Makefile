@@ -1,10 +1,11 @@
 # Every target works from a fresh clone: .venv is made, and remade when the lock file changes. Modules are compiled when they are first
 # imported, which most of what is installed never is.
-PYTHON  ?= python3
-PROFILE ?= default
-PORT    ?= 12345
+PYTHON   ?= python3
+PROFILE  ?= default
+PORT     ?= 12345
 REQUESTS ?= 20000
-RUN     ?= results/latest
+MINUTES  ?= 10
+RUN      ?= results/latest
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -38,6 +39,9 @@ test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them, then
 
 fuzz: $(CARD) $(TOOLS) ## send broken requests to both servers, other ones each time   [REQUESTS=20000]
 	@FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -n 0 -s tests/servers/test_differential_fuzz.py tests/servers/test_schema_fuzz.py
+
+soak: $(CARD) $(TOOLS) ## keep each server busy and look at errors, memory, descriptors   [MINUTES=10]
+	@PYTHONPATH=tests $(BIN)/python docs/studies/soak.py --minutes $(MINUTES)
 
 lint: $(TOOLS) ## check style, types and the layering of imports
 	$(BIN)/ruff check .

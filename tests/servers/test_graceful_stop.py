@@ -55,6 +55,7 @@ def test_a_stop_under_load_cuts_no_answer_and_ends_the_server(name, tmp_path):
 
 STEADY_USERS, STEADY_RPS = 10, 500
 LOADED_S = 0.5
+BUSY_ENGINE = "spin-1ms"  # so that the server is at work on something at nearly any moment
 # Writes a byte to a file when a prediction begins.
 COUNT = """
 import os
@@ -122,7 +123,7 @@ def loaded(app, folder, *options):
     begun = folder / "begun"
     begun.unlink(missing_ok=True)
     with reserved_port() as port:
-        command = [sys.executable, "-m", app, str(port), *options]
+        command = [sys.executable, "-m", app, str(port), "--engine", BUSY_ENGINE, *options]
     with running(app, folder, command=command, port=port, env={"PYTHONPATH": str(folder), "BEGUN": str(begun)}) as server:
         load = SteadyLoad(server)
         try:

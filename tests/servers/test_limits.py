@@ -129,6 +129,14 @@ def test_heads_that_never_end_hold_the_threads_of_flask_for_a_time_and_no_longer
         assert "Traceback" not in server.log.read_text()
 
 
+def test_the_time_for_the_head_ends_with_the_head(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import flask_app.worker\nflask_app.worker.heads._limit_s = 0.5\n")
+    with running("flask_app", tmp_path, env={"PYTHONPATH": str(tmp_path)}) as server, server.connect() as connection:
+        connection.socket.sendall(LARGE[:-100])
+        time.sleep(2)
+        assert connection.ask(LARGE[-100:]).status == 200
+
+
 @pytest.mark.parametrize("name", ["fastapi_app", *(pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS if "fastapi" in name)])
 def test_a_body_that_comes_in_parts_for_too_long_is_refused_and_its_connection_closed(tmp_path, name):
     (tmp_path / "sitecustomize.py").write_text("from shared_model import contract\ncontract.BODY_TIMEOUT_S = 1\n")

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from serving import ANSWER_TIMEOUT_S, BIN, FUZZ_REQUESTS, message
 
-PER_ROUTE = FUZZ_REQUESTS // 10 or 100
+PER_ROUTE = FUZZ_REQUESTS // 40 or 100
 # The tests try the same requests each time.
 DRAWN = ["--generation-database", "none"] if FUZZ_REQUESTS else ["--generation-deterministic"]
 
