@@ -25,11 +25,12 @@ RSS_WITHIN = 0.02
 # The parts of the time that are compared: minutes 2 to 4 and the last three of ten.
 EARLY, LATE = (0.2, 0.4), (0.7, 1.0)
 USERS = 8
-FIRST_RPS = 200.0
+# The rate to begin with, and the samples that have one rate before it is corrected.
+FIRST_RPS, CORRECTED_EVERY = 400.0, 5
 REQUESTS_PER_CONNECTION = 200
 PLACES = {"Age": 30, "Sex": "female", "Embarked": "S"}
 REQUESTS = [
-    *[message("POST", "/predict", str([PLACES] * count).replace("'", '"').encode()) for count in (1, 4, 1, 4, 1, 4, 100)],
+    *[message("POST", "/predict", str([PLACES] * count).replace("'", '"').encode()) for count in (1, 4, 1, 4, 100, 100, 1000)],
     message("POST", "/predict_proba", b'[{"Age": null, "Sex": "male"}, {}]'),
     message("POST", "/predict", b'[{"Age": -1}]'),
     message("POST", "/predict", b'[{"Age": '),
@@ -123,8 +124,8 @@ def watch(server: Server, load: Load, seconds: float) -> list[Sample]:
     while samples[-1].at_s < seconds:
         time.sleep(1)
         samples.append(read_sample(server, begin_s))
-        busy = busy_share(samples[-5:])
-        load.rate_rps *= min(1.5, max(0.7, BUSY / max(busy, 0.01))) ** 0.5
+        if len(samples) % CORRECTED_EVERY == 0:
+            load.rate_rps *= min(2.0, BUSY / max(busy_share(samples[-CORRECTED_EVERY:]), 0.01))
     return samples
 
 
