@@ -62,16 +62,20 @@ def strict(inner: ASGIApp) -> ASGIApp:
 class Exchange:
     """One request and its answer: it counts the body that comes, and completes the answer that goes."""
 
+    _end_s = 0.0  # of the time for a body that comes in parts; it begins with the second
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._fields = dict(reversed(list(scope["headers"])))  # of fields with one name the first, as in Starlette
         self._size, self._has_more = 0, True
-        self._end_s, self._is_late = 0.0, False  # of the time for a body that comes in parts
         self.is_head = scope["method"] == "HEAD"
         self.status = 0
 
     async def receive(self) -> Message:
-        """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through)."""
+        """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through).
+
+        A body that takes too long is malformed, and its connection is closed.
+        """
         try:
             if self._size:
                 message = await self._take_in_time()
@@ -117,14 +121,13 @@ class Exchange:
             async with asyncio.timeout_at(self._end_s):
                 return await self._take()
         except TimeoutError:
-            self._is_late = True
-            raise Failure(Kind.MALFORMED) from None
+            raise HTTPException(Kind.MALFORMED.status, headers={"Connection": "close"}) from None
 
     def _complete(self, start: Message) -> None:
         more = contract.echoed_headers(self._field(b"x-request-id"))
         if self.status == Kind.METHOD_NOT_ALLOWED.status:
             more["Allow"] = contract.allowed_methods(MutableHeaders(scope=start).get("Allow", ""))
-        if self.status == Kind.TOO_LARGE.status or self._is_late:
+        if self.status == Kind.TOO_LARGE.status:
             more["Connection"] = "close"
         if more:
             MutableHeaders(scope=start).update(more)
