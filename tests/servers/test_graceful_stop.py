@@ -73,7 +73,7 @@ class SteadyLoad:
     """Users who send at a steady rate in all, each one request at a time, and connect again when their connection ends.
 
     An attempt ends `answered` (right and whole), `cut` (something else came), `unanswered` (the connection ended without a byte), or
-    `refused` (nobody listens).
+    `refused` (nobody listens), which is the last of its user.
     """
 
     def __init__(self, server):
@@ -102,9 +102,8 @@ class SteadyLoad:
                             break  # the server has closed an idle connection, which every client's pool looks for
                         outcome, is_kept = self._ask(connection)
                         outcomes.append(outcome)
-            except ConnectionRefusedError:
-                outcomes.append("refused")
-                time.sleep(0.02)
+            except ConnectionError:  # nobody listens, or no more while we connect
+                return [*outcomes, "refused"]
         return outcomes
 
     def _ask(self, connection):
