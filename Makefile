@@ -1,11 +1,13 @@
 # Every target works from a fresh clone: .venv is made, and remade when the lock file changes. Modules are compiled when they are first
 # imported, which most of what is installed never is.
-PYTHON  ?= python3
-PROFILE ?= default
-PORT    ?= 12345
-STEP    ?= hello
-APP     ?= flask
-RUN     ?= results/latest
+PYTHON   ?= python3
+PROFILE  ?= default
+PORT     ?= 12345
+STEP     ?= hello
+APP      ?= flask
+REQUESTS ?= 20000
+MINUTES  ?= 10
+RUN      ?= results/latest
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -16,7 +18,7 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-d
 CARD  := shared_model/artefacts/current/model_card.json
 
 .DEFAULT_GOAL := help
-.PHONY: help bench verify test test-all lint train flask fastapi step report readme clean setup
+.PHONY: help bench verify test test-all fuzz soak lint train flask fastapi step report readme clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -36,6 +38,12 @@ test: $(CARD) $(TOOLS) ## run the tests, but for those that are slow by nature
 test-all: $(CARD) $(TOOLS) ## run all tests, those in a browser among them, then verify
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m bench verify
+
+fuzz: $(CARD) $(TOOLS) ## send broken requests to both servers, other ones each time   [REQUESTS=20000]
+	@FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -n 0 -s tests/servers/test_differential_fuzz.py tests/servers/test_schema_fuzz.py
+
+soak: $(CARD) $(TOOLS) ## keep each server busy and look at errors, memory, descriptors   [MINUTES=10]
+	@PYTHONPATH=tests $(BIN)/python docs/studies/soak.py --minutes $(MINUTES)
 
 lint: $(TOOLS) ## check style, types, the layering of imports, and deploy/
 	$(BIN)/ruff check .

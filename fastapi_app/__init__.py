@@ -9,4 +9,4 @@ from shared_model import Options, read_environment
 def create_app(options: Options | None = None) -> FastAPI:
     """Return the application with the whole contract; without options it takes them from the environment (SERVE_ENGINE, ...)."""
     options = options or read_environment()
-    return strict.make_strict(app.create_app(options), timing=options.timing)
+    return strict.make_strict(app.create_app(options), timing=options.timing, access_log=options.access_log)

@@ -9,7 +9,7 @@ from uvicorn.supervisors import Multiprocess
 from shared_model import KEEP_ALIVE_S, STOP_TIMEOUT_S, Options, announce, bind_socket, run_alone
 
 APP = "fastapi_app.docs:create_app"
-PROTOCOL = "fastapi_app.upgrade:DecliningProtocol"
+PROTOCOL = "fastapi_app.linger:LingeringProtocol"
 WORKER_TIMEOUT_S = 30  # as in gunicorn; by default a worker is killed if its imports take 5 s
 
 
@@ -45,6 +45,7 @@ def serve(options: Options) -> None:
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
         timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         access_log=False,
+        server_header=False,
     )
     if options.workers > 1:
         Workers(config, listener, options).run()

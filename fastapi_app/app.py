@@ -11,7 +11,7 @@ from fastapi_app.errors import register_errors
 from shared_model import Options, Service, contract, read_environment, start_service
 
 NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
-routes = APIRouter()
+routes = APIRouter(responses={"default": contract.PROBLEM_ANSWER})
 
 
 async def get_service(request: Request) -> Service:

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fastapi_app.access_log import log_requests
 from fastapi_app.errors import problem_response
 from shared_model import contract
 from shared_model.contract import Failure, Kind
@@ -22,12 +23,14 @@ SURPLUS_BYTES = contract.MAX_BODY_BYTES
 SURPLUS_S = 2
 
 
-def make_strict(app: FastAPI, *, timing: bool = False) -> FastAPI:
-    """Return the application with the whole contract; with `timing` it sends Server-Timing."""
+def make_strict(app: FastAPI, *, timing: bool = False, access_log: bool = False) -> FastAPI:
+    """Return the application with the whole contract; with `timing` it sends Server-Timing, with `access_log` it logs each request."""
     app.router.redirect_slashes = False
     if timing:
         app.add_middleware(send_timing)
     app.add_middleware(strict)
+    if access_log:
+        app.add_middleware(log_requests)
     return app
 
 
@@ -59,6 +62,8 @@ def strict(inner: ASGIApp) -> ASGIApp:
 class Exchange:
     """One request and its answer: it counts the body that comes, and completes the answer that goes."""
 
+    _end_s = 0.0  # of the time for a body that comes in parts; it begins with the second
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._fields = dict(reversed(list(scope["headers"])))  # of fields with one name the first, as in Starlette
@@ -67,11 +72,16 @@ class Exchange:
         self.status = 0
 
     async def receive(self) -> Message:
-        """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through)."""
+        """Return the next part of the body; raise `HTTPException` if the contract refuses it (FastAPI lets no other error through).
+
+        A body that takes too long is malformed, and its connection is closed.
+        """
         try:
-            if not self._size:
+            if self._size:
+                message = await self._take_in_time()
+            else:
                 contract.judge_length(self._field(b"content-length"))
-            message = await self._take()
+                message = await self._take()
             is_end = message["type"] == "http.request" and not self._has_more
             if is_end or self._size > contract.MAX_BODY_BYTES:
                 contract.judge_body(self._size, self._field(b"content-type"), self._field(b"content-encoding"))
@@ -103,6 +113,15 @@ class Exchange:
         self._size += len(message.get("body", b""))
         self._has_more = message.get("more_body", False)
         return message
+
+    async def _take_in_time(self) -> Message:
+        loop = asyncio.get_running_loop()
+        self._end_s = self._end_s or loop.time() + contract.BODY_TIMEOUT_S
+        try:
+            async with asyncio.timeout_at(self._end_s):
+                return await self._take()
+        except TimeoutError:
+            raise HTTPException(Kind.MALFORMED.status, headers={"Connection": "close"}) from None
 
     def _complete(self, start: Message) -> None:
         more = contract.echoed_headers(self._field(b"x-request-id"))

@@ -24,7 +24,7 @@ def serve(options: Options) -> None:
     settings = {
         "bind": f"fd://{listener.detach()}",
         "workers": options.workers,
-        "worker_class": "gthread",
+        "worker_class": "flask_app.worker.Worker",
         "threads": options.threads,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": STOP_TIMEOUT_S,

@@ -20,7 +20,7 @@ class Deadline:
 
     def __exit__(self, *_: object) -> None:
         if self._connection is not None:
-            del self._ends_s[self._connection]
+            self._ends_s.pop(self._connection, None)
 
 
 class Deadlines:
@@ -40,6 +40,10 @@ class Deadlines:
             self._watch = threading.Thread(target=self._end_late_ones, daemon=True)
             self._watch.start()
         return Deadline(self._ends_s, connection, time.monotonic() + self._limit_s)
+
+    def lift(self, connection: socket.socket) -> None:
+        """End the time limit of a block before the block ends."""
+        self._ends_s.pop(connection, None)
 
     def _end_late_ones(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Request, Response, request
 
+from flask_app.access_log import log_requests
 from flask_app.deadlines import Deadlines, read_no_more
 from shared_model import contract
 from shared_model.contract import Failure, Kind
@@ -17,8 +18,9 @@ from shared_model.service import TIMINGS
 deadlines = Deadlines(contract.BODY_TIMEOUT_S)
 
 
-def make_strict(app: Flask, *, timing: bool = False) -> Flask:
-    """Return the application with the whole contract; with `timing` it sends Server-Timing."""
+def make_strict(app: Flask, *, timing: bool = False, access_log: bool = False) -> Flask:
+    """Return the application with the whole contract; with `timing` it sends Server-Timing, with `access_log` it logs each request."""
+    app.debug = False  # whatever FLASK_DEBUG says
     app.request_class = StrictRequest
     app.url_map.merge_slashes = False
     for rule in app.url_map.iter_rules():
@@ -28,6 +30,8 @@ def make_strict(app: Flask, *, timing: bool = False) -> Flask:
         app.after_request(send_timing)
     app.before_request(refuse_slashes)
     app.after_request(complete_headers)
+    if access_log:
+        app.wsgi_app = log_requests(app.wsgi_app)  # type: ignore[assignment,method-assign]  # as in Flask's documentation
     return app
 
 

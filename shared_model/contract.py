@@ -234,6 +234,28 @@ def listed_error(location: Location) -> ListedError:
     return ListedError(f"/{location[0]}/{location[1]}", _FIELDS[str(location[1])])
 
 
+# How a document of the interface (OpenAPI) describes the answer to any request that fails.
+PROBLEM_ANSWER: dict[str, Any] = {
+    "description": "A problem document (RFC 9457)",
+    "content": {
+        PROBLEM_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    **{name: {"type": "string"} for name in ("type", "title", "detail")},
+                    **{name: {"type": "integer"} for name in ("status", "errors_omitted")},
+                    "errors": {
+                        "type": "array",
+                        "items": {"type": "object", "properties": {name: {"type": "string"} for name in ListedError._fields}},
+                    },
+                },
+            }
+        }
+    },
+}
+
+
 class Failure(Exception):  # noqa: N818 - a request that fails is an outcome, not an error of ours
     """A request that is answered by a problem document. `locations` are the places of invalid values, if any."""
 

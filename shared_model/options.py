@@ -43,6 +43,7 @@ class Options:
     engine: str = DEFAULT_ENGINE
     model_dir: Path = DEFAULT_FOLDER
     timing: bool = False
+    access_log: bool = False
     freeze: bool = True
     dev: bool = False
 
@@ -54,18 +55,20 @@ class Options:
         os.environ["SERVE_ENGINE"] = self.engine
         os.environ["SERVE_MODEL_DIR"] = str(self.model_dir if self.dev else resolve_set(self.model_dir))
         os.environ["SERVE_TIMING"] = "1" if self.timing else "0"
+        os.environ["SERVE_ACCESS_LOG"] = "1" if self.access_log else "0"
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> Options:
-    """Return the options that SERVE_ENGINE, SERVE_MODEL_DIR, SERVE_TIMING and SERVE_FREEZE set; raise `OptionError` on a bad value."""
-    timing, freeze = _read_switch(environ, "SERVE_TIMING", "0"), _read_switch(environ, "SERVE_FREEZE", "1")
+    """Return the options that SERVE_ENGINE, SERVE_MODEL_DIR and the switches (0 or 1) set; raise `OptionError` on a bad value."""
+    defaults = {"SERVE_TIMING": "0", "SERVE_ACCESS_LOG": "0", "SERVE_FREEZE": "1"}
+    timing, access_log, freeze = (_read_switch(environ, name, default) for name, default in defaults.items())
     try:
         engine = check_engine_name(environ.get("SERVE_ENGINE") or DEFAULT_ENGINE)
     except EngineNameError as error:
         message = f"SERVE_ENGINE: {error}"
         raise OptionError(message) from None
     model_dir = Path(environ.get("SERVE_MODEL_DIR") or DEFAULT_FOLDER).absolute()
-    return Options(engine=engine, model_dir=model_dir, timing=timing, freeze=freeze)
+    return Options(engine=engine, model_dir=model_dir, timing=timing, access_log=access_log, freeze=freeze)
 
 
 def read_upstream(environ: Mapping[str, str] = os.environ) -> str:
@@ -97,6 +100,9 @@ def parse_arguments(program: str, arguments: Sequence[str] | None = None) -> Opt
     )
     parser.add_argument("--engine", default=base.engine, type=_engine, help="how predictions are computed (default: %(default)s)")
     parser.add_argument("--model-dir", default=base.model_dir, type=_folder, help="folder of the trained model (default: the bundled one)")
+    parser.add_argument(
+        "--access-log", default=base.access_log, action="store_true", help="write a line of JSON to standard error for each request"
+    )
     parser.add_argument("--dev", action="store_true", help="the framework's development server: reloads on changes, one process")
     chosen = parser.parse_args(arguments)
     return Options(**vars(chosen), timing=base.timing, freeze=base.freeze)

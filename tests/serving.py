@@ -19,6 +19,8 @@ BIN = Path(sys.executable).parent
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 ANSWER_TIMEOUT_S = 10
+# How many requests `make fuzz` asks for; 0 in the tests, which always try the same ones.
+FUZZ_REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "0"))
 JSON = "application/json"
 
 GUNICORN = "{bin}/gunicorn --bind 127.0.0.1:{port} --keep-alive 60 --no-control-socket"

@@ -1,11 +1,14 @@
-"""Hundreds of broken bodies, or thousands, the same to Flask and to FastAPI: never a 5xx, never a hang, never a difference."""
+"""Hundreds of broken bodies, or thousands, the same to Flask and to FastAPI: never a 5xx, never a hang, never a difference.
+
+`make fuzz` sends many thousands, other ones each time.
+"""
 
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving import JSON, message
+from serving import FUZZ_REQUESTS, JSON, message
 
 from shared_model import contract
 
@@ -113,15 +116,20 @@ def assert_equal_answers(pair, request):
     assert flask[0] in {200, 400, 413, 415, 422}
 
 
-# Hundreds of examples each time, thousands when there is time for what is slow.
-HUNDREDS_OR_THOUSANDS = pytest.mark.parametrize("count", [200, pytest.param(1500, marks=pytest.mark.slow)])
+def examples_of(share):
+    """Let a test try hundreds of examples each time, thousands when there is time for what is slow, or its share of `make fuzz`."""
+    counts = (
+        [round(FUZZ_REQUESTS * share)] if FUZZ_REQUESTS else [round(450 * share), pytest.param(round(3400 * share), marks=pytest.mark.slow)]
+    )
+    return pytest.mark.parametrize("count", counts)
 
 
 def examples(count):
-    return settings(max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    always_the_same = not FUZZ_REQUESTS
+    return settings(max_examples=count, derandomize=always_the_same, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@HUNDREDS_OR_THOUSANDS
+@examples_of(0.42)
 def test_mutated_bodies_are_answered_alike(pair, count):
     @examples(count)
     @given(body=mutated_bodies(), path=PATHS)
@@ -131,7 +139,7 @@ def test_mutated_bodies_are_answered_alike(pair, count):
     assert_alike()
 
 
-@HUNDREDS_OR_THOUSANDS
+@examples_of(0.42)
 def test_generated_documents_are_answered_alike(pair, count):
     @examples(count)
     @given(body=generated_bodies(), path=PATHS)
@@ -145,7 +153,7 @@ TYPES = ["application/json", "Application/Problem+JSON; charset=utf-8", "applica
 VISIBLE = st.characters(min_codepoint=32, max_codepoint=126)
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(600, marks=pytest.mark.slow)])
+@examples_of(0.16)
 def test_content_types_are_judged_alike(pair, count):
     @examples(count)
     @given(

@@ -8,13 +8,15 @@ from serving import ROOT
 
 FLASK, FASTAPI, SHARED = ROOT / "flask_app", ROOT / "fastapi_app", ROOT / "shared_model"
 # What one adapter needs and the other does not: files, and functions of a file. Each is a difference that the comparison shows.
-FLASK_FILES = {"deadlines.py"}  # a thread waits for a body
-FASTAPI_FILES = {"docs.py", "upgrade.py"}  # it has a page of documentation; uvicorn loses the body of a request that offers HTTP/2
+FLASK_FILES = {"deadlines.py", "worker.py"}  # a thread waits for a head, and for a body
+# It has a page of documentation; uvicorn loses the body of a request that offers HTTP/2, and at a stop what comes on an idle connection.
+FASTAPI_FILES = {"docs.py", "upgrade.py", "linger.py"}
 CORE = sorted({path.name for path in FLASK.glob("*.py")} - FLASK_FILES)
 MAX_APP_LINES = 60  # blank ones not counted
-MAX_LINES = 260
+MAX_LINES = 320
 
 FLASK_ALONE = {
+    "access_log.py": {"__init__", "__iter__", "close"},  # under WSGI the answer's body has a method that tells its end
     "__main__.py": {"load_config", "load", "make_environ"},  # gunicorn is configured by a class; Werkzeug's server changes the address
     "strict.py": {"get_json", "get_data", "read_in_time", "close", "refuse_slashes", "complete_headers", "begin_timing"},
 }
@@ -22,7 +24,7 @@ FASTAPI_ALONE = {
     "__main__.py": {"__init__", "handle_hup", "keep_subprocess_alive"},  # gunicorn reads its settings again and minds its workers itself
     "app.py": {"lifespan"},  # Flask's factory loads the model itself
     "strict.py": {
-        *("strict", "answer", "__init__", "receive", "send", "end", "_take", "_complete", "_field", "send_timed"),
+        *("strict", "answer", "__init__", "receive", "send", "end", "_take", "_take_in_time", "_complete", "_field", "send_timed"),
     },
 }
 MODEL_LIBRARIES = {"joblib", "numpy", "pandas", "pydantic", "sklearn"}

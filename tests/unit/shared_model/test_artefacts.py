@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -123,6 +124,21 @@ def test_a_missing_file_is_named(folder, name):
 def test_a_truncated_file_is_named(folder, name):
     path = (folder / LINK / name).resolve()
     path.write_bytes(path.read_bytes()[:-1])
+    assert refusal(folder).startswith(f"{path} is damaged")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_read_is_named(folder, name):
+    path = (folder / LINK / name).resolve()
+    path.unlink()
+    path.mkdir()  # the superuser can read any file, but no folder
+    assert refusal(folder).startswith(f"{path} cannot be read (Is a directory).")
+
+
+def test_a_file_of_another_set_is_named(folder, tmp_path):
+    save(tmp_path / "other")
+    path = (folder / LINK / SERVING).resolve()
+    shutil.copy(tmp_path / "other" / LINK / SERVING, path)
     assert refusal(folder).startswith(f"{path} is damaged")
 
 
@@ -309,6 +325,22 @@ def test_after_a_kill_in_the_middle_of_saving_a_whole_set_is_in_use(tmp_path):
     before = in_use(tmp_path)
     save(tmp_path)
     assert sets(tmp_path) == sorted([LINK, before, in_use(tmp_path)])
+
+
+@pytest.mark.slow
+def test_after_30_kills_at_any_moment_of_saving_a_whole_set_is_in_use_each_time(tmp_path):
+    draw, marks = random.Random(20260101), []  # noqa: S311 - reproducible moments, no secret
+    for _ in range(30):
+        with saving(tmp_path) as saver:
+            saver.stdout.readline()
+            time.sleep(draw.uniform(0, 0.2))  # a set is saved in about 20 ms
+            saver.send_signal(signal.SIGKILL)
+        artefacts = load_set(tmp_path)
+        assert artefacts.serving.base_rate == artefacts.card["mark"]
+        assert artefacts.load_estimator("forest.joblib") == list(range(2000))
+        assert Service(Options(model_dir=tmp_path)).describe().endswith("with engine numpy.")
+        marks.append(artefacts.card["mark"])
+    assert len(set(marks)) > 1
 
 
 def test_a_reader_sees_an_old_set_or_a_new_one_while_sets_are_swapped(tmp_path):

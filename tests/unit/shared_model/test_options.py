@@ -27,7 +27,7 @@ def taken():
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """Let no setting from outside count, and bring back what a test exports."""
-    for name in ("SERVE_ENGINE", "SERVE_MODEL_DIR", "SERVE_TIMING"):
+    for name in ("SERVE_ENGINE", "SERVE_MODEL_DIR", "SERVE_TIMING", "SERVE_ACCESS_LOG"):
         monkeypatch.setenv(name, "")
     return monkeypatch
 
@@ -39,8 +39,8 @@ def test_the_defaults_are_those_of_the_article_and_the_bundled_model():
 
 def test_each_setting_is_taken_from_the_command_line(environment, tmp_path):
     environment.chdir(tmp_path)
-    arguments = ["8000", "--host=::1", "--workers=2", "--threads=3", "--engine=spin-2ms", "--model-dir=here", "--dev"]
-    assert parse_arguments("some_app", arguments) == Options("::1", 8000, 2, 3, "spin-2ms", tmp_path / "here", timing=False, dev=True)
+    arguments = ["8000", "--host=::1", "--workers=2", "--threads=3", "--engine=spin-2ms", "--model-dir=here", "--access-log", "--dev"]
+    assert parse_arguments("some_app", arguments) == Options("::1", 8000, 2, 3, "spin-2ms", tmp_path / "here", access_log=True, dev=True)
 
 
 def test_the_command_line_outranks_the_environment(environment):
@@ -51,8 +51,8 @@ def test_the_command_line_outranks_the_environment(environment):
 
 
 def test_settings_are_taken_from_the_environment(tmp_path):
-    environ = {"SERVE_ENGINE": "forest", "SERVE_MODEL_DIR": str(tmp_path), "SERVE_TIMING": "1"}
-    assert read_environment(environ) == Options(engine="forest", model_dir=tmp_path, timing=True)
+    environ = {"SERVE_ENGINE": "forest", "SERVE_MODEL_DIR": str(tmp_path), "SERVE_TIMING": "1", "SERVE_ACCESS_LOG": "1"}
+    assert read_environment(environ) == Options(engine="forest", model_dir=tmp_path, timing=True, access_log=True)
 
 
 def test_the_address_of_the_passenger_service_is_taken_from_the_environment():
@@ -78,7 +78,7 @@ def test_a_relative_model_folder_holds_for_the_working_folder_of_the_start(tmp_p
 
 
 def test_what_is_exported_is_read_back():
-    options = Options(engine="spin-1ms", model_dir=Path("/some/where"), timing=True)
+    options = Options(engine="spin-1ms", model_dir=Path("/some/where"), timing=True, access_log=True)
     options.export()
     assert read_environment(os.environ) == options
 
