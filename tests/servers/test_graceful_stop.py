@@ -187,6 +187,9 @@ def test_a_stop_waits_at_most_5_s_for_idle_connections(name, tmp_path):
     with running(name, tmp_path, command=words, port=port) as server, contextlib.ExitStack() as connections:
         for _ in range(4):
             connections.enter_context(server.connect()).ask(message("GET", "/livez"))
+        if name in ALONE:  # some other servers wait longer for a connection on which nothing has come
+            connections.enter_context(server.connect())
+            time.sleep(0.1)
         begin_s = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(STOP_TIMEOUT_S)
