@@ -5,6 +5,7 @@ read as a whole number, are in the order of the floats; so a bisection over them
 piece by its binary search and so touches few pages of the file.
 """
 
+import contextlib
 import math
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -86,7 +87,8 @@ class Spool:
 
     def close(self) -> None:
         """Forget everything."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is forgotten, too
+            self._file.close()
 
 
 def _finite(values: Sequence[float]) -> float | None:

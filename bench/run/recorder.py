@@ -65,10 +65,12 @@ class Recorder:
         """Make the folder of a run, with its plan; raise `RunFolderError` if it cannot be made, and leave none behind."""
         with contextlib.ExitStack() as exits:
             with shielded():
-                folder = RunFolder.create(plan.profile, datetime.now(UTC), results)
+                created = datetime.now(UTC)
+                folder = RunFolder.create(plan.profile, created, results)
                 exits.callback(folder.discard)
                 folder.lock()
                 recorder = cls(plan, command, machine, warnings, folder)
+                recorder._created = created  # the name of the folder says the same
                 recorder._write()
             exits.pop_all()
         return recorder

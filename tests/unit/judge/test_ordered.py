@@ -1,9 +1,11 @@
 """Order statistics of numbers that lie in pieces: the same as of all of them in memory."""
 
 import math
+import tempfile
 
 import numpy as np
 import pytest
+from disks import small_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,3 +65,14 @@ def test_a_spool_gives_what_was_put_in_and_closes_without_a_trace():
         spool.add(np.array(piece))
     assert spool.ordered().at(range(4)).tolist() == [1, 2, 3, INF]
     spool.close()
+
+
+def test_a_full_disk_is_named_and_closing_forgets_what_it_did_not_take(tmp_path, monkeypatch):
+    with small_disk(tmp_path / "disk", 64) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        spool = Spool()
+        (disk / "filled").write_bytes(bytes(64 * 1024))
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            spool.add(np.zeros(500))  # fewer than the buffer of the file holds
+        assert caught.value.filename == str(disk)
+        spool.close()

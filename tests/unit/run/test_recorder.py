@@ -1,8 +1,9 @@
 """A run and its folder: what was measured, repeated or left out is on disk, whenever it stops."""
 
+import itertools
 import signal
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from bench.plan.described import describe, hash_plan
 from bench.plan.schedule import schedule_run
 from bench.plan.seconds import conclusion_s
 from bench.records import AppCode, AppStep, Feature, Gate, Memory, ModelTime, RunWarning, ServerTiming, SliceRecord, StartUp
-from bench.records.folder import LATEST, RunFolder
+from bench.records.folder import LATEST, RunFolder, run_name
 from bench.run import recorder as recorders
 from bench.run.recorder import Recorder
 
@@ -404,3 +405,17 @@ def test_a_run_that_cannot_be_begun_leaves_no_folder(make_recorder, tmp_path, mo
     with stopped_by_signals(), pytest.raises(Interrupted):
         Recorder.begin(plan, "a command", {}, [], tmp_path / "results")
     assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_folder_is_named_by_the_moment_at_which_its_run_began(make_recorder, tmp_path, monkeypatch):
+    plan, ticks = make_recorder().plan, itertools.count()
+
+    class Ticking(datetime):
+        @classmethod
+        def now(cls, _tz=None):
+            return BEGIN + timedelta(seconds=next(ticks))
+
+    monkeypatch.setattr(recorders, "datetime", Ticking)
+    folder = Recorder.begin(plan, "a command", {}, [], tmp_path / "results").folder
+    folder.unlock()
+    assert folder.path.name == run_name(plan.profile, datetime.fromisoformat(folder.read_manifest()["created_utc"]))
