@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -87,9 +87,9 @@ class Artefacts:
 
     def load_estimator(self, name: str) -> Estimator:
         """Return the object in `name`; raise `ArtefactError` if this scikit-learn cannot read it."""
-        import joblib  # noqa: PLC0415 - the default engine needs no scikit-learn, which joblib's files would import
-
         try:
+            import joblib  # noqa: PLC0415 - the default engine needs neither it nor scikit-learn, which its files import
+
             return joblib.load(BytesIO(self.contents[name]))
         except Exception as error:
             message = f"{self.folder / name} cannot be read ({type(error).__name__})."
@@ -235,7 +235,11 @@ def _check_versions(folder: Path, card: Mapping[str, Any]) -> None:
         message = f"The model files have format {card['schema']!r}; this version reads format {SCHEMA}."
         raise ArtefactError(message, folder)
     for library in PINNED_LIBRARIES:
-        made_with, here = card["libraries"][library], version(library)
+        made_with = card["libraries"][library]
+        try:
+            here = version(library)
+        except PackageNotFoundError:  # the default engine does not need it, and `load_estimator` refuses for those that do
+            continue
         if made_with != here:
             message = f"The model was made with {library} {made_with}; installed is {here}."
             raise ArtefactError(message, folder)

@@ -16,7 +16,7 @@ import os
 import shlex
 import shutil
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +51,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.unlock: Callable[[], object] = lambda: None
+        self._lock: weakref.finalize[..., Any] | None = None
 
     @classmethod
     def create(cls, profile: str, now: datetime, results: Path = RESULTS) -> "RunFolder":
@@ -83,7 +83,7 @@ class RunFolder:
     def lock(self) -> None:
         """Keep other benches from this run until `unlock` is called or this process ends; raise `RunFolderError` if one measures it."""
         descriptor = os.open(self.path, os.O_RDONLY)
-        self.unlock = weakref.finalize(self, os.close, descriptor)
+        self._lock = weakref.finalize(self, os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -92,6 +92,11 @@ class RunFolder:
             raise RunFolderError(message) from None
         except OSError:  # a file system without locks
             return
+
+    def unlock(self) -> None:
+        """Let other benches have this run, if it is locked."""
+        if self._lock:
+            self._lock()
 
     def is_locked(self) -> bool:
         """Whether a bench measures this run now."""

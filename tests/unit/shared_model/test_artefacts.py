@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from shared_model import Options, Service
+from shared_model import Options, Service, artefacts
 from shared_model.artefacts import CARD, DEFAULT_FOLDER, FILES, LINK, SERVING, SUMS, ArtefactError, Serving, load_set, resolve_set, save_set
 from shared_model.contract import Failure, Kind
 from shared_model.features import COLUMNS
@@ -229,6 +230,17 @@ def save(folder, base_rate=0.5, **objects):
     card = {"libraries": load_set().card["libraries"]}
     save_set(folder, {"model.joblib": 1, "model_columns.joblib": 2, "forest.joblib": 3, **objects}, serving, card)
     return serving
+
+
+def test_without_scikit_learn_the_default_engine_serves_and_one_that_needs_it_is_not_ready(folder, monkeypatch):
+    def find_none(library):
+        raise PackageNotFoundError(library)
+
+    monkeypatch.setattr(artefacts, "version", find_none)
+    for name in ("joblib", "sklearn"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert Service(Options(model_dir=folder)).check_ready()
+    assert f"{folder}/model.joblib cannot be read (ModuleNotFoundError)." in Service(Options(model_dir=folder, engine="sklearn")).describe()
 
 
 def test_what_is_saved_is_loaded(tmp_path):
