@@ -511,5 +511,6 @@ def test_a_probe_asks_whether_a_stack_is_alive_while_the_load_goes_on(measure, p
     for record, probe in pairs:
         assert (record.scenario, probe.load) == ("predict-1", "open-200rps-constant")
         assert (record.start_ns, record.end_ns) == (probe.start_ns, probe.end_ns)
-        assert (probe.errors, probe.answers, probe.server_cpu_ns) == (0, 80, None)
+        assert (probe.errors, probe.server_cpu_ns) == (0, None)
+        assert abs(probe.answers - 200 * (probe.end_ns - probe.start_ns) / 1e9) < 1  # a slow machine has longer slices
         assert record.errors == 0 < record.answers
