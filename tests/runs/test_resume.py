@@ -86,10 +86,12 @@ def test_a_run_that_was_stopped_is_listed_goes_on_and_knows_its_sittings(tmp_pat
     wait_until(process, lambda: any(row["kept"] for row in manifest_of(tmp_path / "results").get("launches", ())))
     [path] = (tmp_path / "results").glob("*-quick")
     name = path.relative_to(tmp_path)
+    process.send_signal(signal.SIGSTOP)  # so that it does not end while another one asks
     status, out, err = finish(start(name))
     assert (status, out) == (2, "")
     assert err == f"bench: {path} is being measured by another bench now; wait until that one has ended.\n"
     assert describe_state(RunFolder(path)).endswith(f" of {LAUNCHES} launches, being measured now")
+    process.send_signal(signal.SIGCONT)
     process.send_signal(signal.SIGTERM)
     status, _, err = finish(process)
     assert (status, err.splitlines()[-1].partition(" To go on: ")[2]) == (143, f"python -m bench run --resume {name}")
