@@ -256,7 +256,7 @@ def test_a_generator_that_falls_silent_is_ended_and_reported(measure, make_stub,
     children = []
 
     def stop(_):
-        children.extend(one for one in psutil.Process().children() if "bench.measure.generator" in one.cmdline())
+        children.extend(find_children("bench.measure.generator"))
         children[-1].suspend()
 
     plan = plan_of(make_stub())
@@ -404,13 +404,28 @@ def enrich_plan(plan_of):
     return make
 
 
-def find_upstream():
-    """Return the upstream services that this process has started and that run."""
+def find_children(module):
+    """Return the processes of a module that this test has started and that run; other tests may keep some for later ones."""
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):  # it ends at this moment
-            found += [child] if "bench.servers.upstream" in child.cmdline() else []
+            found += [child] if module in child.cmdline() and child.pid not in _others else []
     return found
+
+
+_others = set()
+
+
+@pytest.fixture(autouse=True)
+def others():
+    """Leave out what runs before a test begins."""
+    _others.clear()
+    _others.update(child.pid for child in psutil.Process().children())
+
+
+def find_upstream():
+    """Return the upstream services of this test."""
+    return find_children("bench.servers.upstream")
 
 
 @pytest.mark.parametrize("name", ["fastapi-enrich", "flask-enrich-8"])
