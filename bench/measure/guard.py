@@ -27,6 +27,11 @@ OWN_MARK = secrets.token_hex(8)
 LOOKS = 3
 WAIT_S = 2.0
 LONGEST_S = 10.0
+# A process that the bench had just begun to start has its mark only a moment later: so long nothing may be found after a kill.
+QUIET_S = 1.0
+LOOK_EVERY_S = 0.05
+# What the guard is told last by a bench that ends by itself, and so is not in the middle of starting anything.
+GOODBYE = 0
 
 
 class _Guard:
@@ -71,6 +76,7 @@ def _tell(number: int) -> None:
 
 
 def _dismiss(process: subprocess.Popen[bytes]) -> None:
+    _tell(GOODBYE)
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
@@ -126,17 +132,27 @@ def with_children(processes: Collection[psutil.Process]) -> set[psutil.Process]:
 
 
 def stand_guard(mark: str, lines: Iterable[str]) -> None:
-    """Follow which sessions there are until no more is told; then end them, and all that has the mark."""
+    """Follow the sessions until the lines end; then end these sessions, and all that has the mark, until nothing more appears."""
     sessions: dict[int, psutil.Process | None] = {}
+    quiet_s = QUIET_S
     for number in map(int, lines):
-        if number < 0:
+        if number == GOODBYE:
+            quiet_s = 0.0
+        elif number < 0:
             sessions.pop(-number, None)
-            continue
-        sessions[number] = None
-        with contextlib.suppress(psutil.NoSuchProcess):
-            sessions[number] = psutil.Process(number)
-    deadline, spared = time.monotonic() + LONGEST_S, {psutil.Process()}
-    while time.monotonic() < deadline and (found := with_children([*find_marked([mark]), *find_members(sessions)]) - spared):
+        else:
+            sessions[number] = None
+            with contextlib.suppress(psutil.NoSuchProcess):
+                sessions[number] = psutil.Process(number)
+    spared = {psutil.Process()}
+    last_s = time.monotonic()
+    deadline = last_s + LONGEST_S
+    while (now_s := time.monotonic()) < deadline:
+        found = with_children([*find_marked([mark]), *find_members(sessions)]) - spared
+        if found:
+            last_s = now_s
+        elif now_s - last_s >= quiet_s:
+            break
         for process in found:
             try:
                 process.kill()
@@ -145,6 +161,7 @@ def stand_guard(mark: str, lines: Iterable[str]) -> None:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(found - spared, WAIT_S)
+        time.sleep(LOOK_EVERY_S)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from bench_runs import processes_of, wait_for_none
 
-from bench.measure.guard import find_members, stand_guard
+from bench.measure.guard import MARK, find_members, stand_guard
 
 # Launches stacks as a bench does, says so, and waits.
 BENCH = """
@@ -79,6 +79,20 @@ def test_a_bench_whose_guard_was_killed_still_stops_what_it_has_started(tmp_path
         guard_of(bench).kill()
     assert bench.returncode == 0
     wait_for_none(tmp_path)
+
+
+def test_a_process_that_was_just_beginning_when_the_bench_was_killed_is_ended_too():
+    """Between fork and exec it has neither its mark nor a session that the guard was told of."""
+    program = f"""
+import os, sys, time
+print("begun", flush=True)
+time.sleep(0.2)
+os.execve(sys.executable, [sys.executable, "-c", "import time; time.sleep(6)"], {{"{MARK}": "late-1"}})
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) as late:
+        late.stdout.readline()
+        stand_guard("late", [])
+        assert not psutil.pid_exists(late.pid)
 
 
 @pytest.fixture
