@@ -25,7 +25,7 @@ def make_answer(summary: Summary, manifest: Mapping[str, Any], price: Price | No
     run = AnsweredRun(summary, manifest["stacks"], price or price_from_plan(manifest["plan"]))
     is_bundled = any((row.contender, row.baseline) == AS_DEPLOYED for row in summary.comparisons)
     lines, choices = _bundled(run) if is_bundled else _other_stacks(run)
-    return Answer(_question(run, is_bundled=is_bundled), (*lines, _trust_line(run)), tuple(choices), _small_print(run))
+    return Answer(_question(run, is_bundled=is_bundled), (*lines, _trust_line(run)), tuple(choices), _small_print(run, lines))
 
 
 def _question(run: AnsweredRun, *, is_bundled: bool) -> str:
@@ -139,7 +139,7 @@ def _trust_line(run: AnsweredRun) -> AnswerLine:
     return AnswerLine("trust", "judged" if validity.aa.state != "not judged" else "not judged", text, row_names(floor, table="noise_floor"))
 
 
-def _small_print(run: AnsweredRun) -> str:
+def _small_print(run: AnsweredRun, lines: Sequence[AnswerLine]) -> str:
     """Return what the brackets, the standings and the names of the servers in the answer mean."""
     rows = [row for row in run.summary.comparisons if row.role != "exploratory"]
     levels = sorted({words for row in rows if (words := level_words(row.interval))})
@@ -147,7 +147,7 @@ def _small_print(run: AnsweredRun) -> str:
     notes = {stack["server"]: stack["server_note"] for stack in named if stack.get("server_note")}
     texts = [
         f"In brackets: {join_words(levels, 'and')} intervals over fresh starts of all servers." if levels else "",
-        "p95: the time within which 95 % of the answers came." if _latency_line(run) else "",
+        "p95: the time within which 95 % of the answers came." if any(line.topic == "latency" for line in lines) else "",
         "Judged: by a rule that was fixed before the run. Seen: measured beside that, without a verdict.",
         f"Servers: {'; '.join(f'{server}, {note}' for server, note in notes.items())}." if notes else "",
     ]
