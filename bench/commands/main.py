@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from bench.errors import BenchError, Interrupted
-from bench.measure.interrupts import stopped_by_signals
+from bench.measure.interrupts import interruptible, stopped_by_signals
 
 # Name -> what the command does; each is `bench.commands.NAME` with `add_arguments(parser)` and `run(chosen)`.
 COMMANDS: Mapping[str, str] = {
@@ -34,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     with stopped_by_signals():
         try:
-            chosen = make_parser(words[:1]).parse_args(words)
-            status: int = import_module(f"bench.commands.{chosen.command}").run(chosen)
+            with interruptible():
+                chosen = make_parser(words[:1]).parse_args(words)
+                status: int = import_module(f"bench.commands.{chosen.command}").run(chosen)
         except (BenchError, Interrupted) as error:
             print(f"bench: {error if isinstance(error, BenchError) else f'{error}.'}", file=sys.stderr)
             return error.exit_status

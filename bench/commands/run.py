@@ -9,6 +9,7 @@ from bench.commands.arguments import add_price
 from bench.commands.main import make_parser, terminal_columns
 from bench.commands.outcome import tell_status
 from bench.errors import STOPPED_EARLY, BenchError, ConfigError, Interrupted, UnfinishedError
+from bench.measure.interrupts import interruptible
 from bench.plan.plan import DEFAULT_SEED, make_plan
 from bench.plan.profiles import profile_purposes
 from bench.records.folder import RESULTS, RunFolder, resume_command
@@ -77,7 +78,8 @@ def run(chosen: argparse.Namespace) -> int:
     from bench.run import loop
 
     try:
-        folder, stopped = loop.run(plan, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results, begun)
+        with interruptible():
+            folder, stopped = loop.run(plan, shlex.join(["python", "-m", "bench", *sys.argv[1:]]), chosen.results, begun)
     except Interrupted as error:
         print(f"bench: {error}; nothing was measured yet.", file=sys.stderr)
         return error.exit_status

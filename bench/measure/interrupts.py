@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from bench.errors import Interrupted
 
@@ -11,11 +12,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _State:
-    """The signals that are heeded, the number of active shields, and the signal that they hold back."""
+    """The signals that are heeded, the number of active shields, the signal that they hold back, and the error that was raised last."""
 
     heeded: tuple[signal.Signals, ...] = ()
     shields = 0
     held_back: int | None = None
+    raised: Interrupted | None = None
 
 
 @contextmanager
@@ -36,6 +38,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 def heed_signals() -> None:
     """Let the next signal raise `Interrupted`, also after a first one, whose clean-up is done."""
+    _State.raised = None
     for number in _State.heeded:
         signal.signal(number, _stop)
 
@@ -46,7 +49,23 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     if _State.shields:
         _State.held_back = number
     else:
-        raise Interrupted(number)
+        _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
+    _State.raised = Interrupted(number)
+    raise _State.raised
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End this block with `Interrupted` after a signal, whatever other code has made of it: pydantic wraps it, a destructor drops it."""
+    try:
+        yield
+    finally:
+        raised, _State.raised = _State.raised, None
+        if raised is not None:
+            raise raised
 
 
 @contextmanager
@@ -62,4 +81,4 @@ def shielded() -> Iterator[None]:
             if _State.shields:
                 _State.held_back = number
             else:
-                raise Interrupted(number)
+                _raise(number)

@@ -11,7 +11,7 @@ from bench.judge.judgement import is_precise, judge, preliminary_ratio
 from bench.judge.validity import MARKED, REPEATED, check_launch
 from bench.measure.complexity import measure_complexity
 from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn, refuse_system
-from bench.measure.interrupts import heed_signals, stopped_by_signals
+from bench.measure.interrupts import heed_signals, interruptible, stopped_by_signals
 from bench.measure.launches import measure_launch
 from bench.measure.room import refuse_lack_of_room
 from bench.measure.server_timing import measure_server_timing
@@ -52,9 +52,11 @@ def run(
         recorder = Recorder.resume(plan, spoilers, begun) if begun else Recorder.begin(plan, command, machine, spoilers, results)
         try:
             progress.say(recorder.opening())
-            measure_alone(plan, recorder, cores, progress)
+            with interruptible():
+                measure_alone(plan, recorder, cores, progress)
             for turn in schedule_run(plan.parts):
-                measure_turn(plan, turn, recorder, cores, progress)
+                with interruptible():
+                    measure_turn(plan, turn, recorder, cores, progress)
         except (BenchError, Interrupted) as error:
             recorder.stop(error)
         except OSError as error:
@@ -69,8 +71,9 @@ def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
         recorder.finish()
         recorder.folder.point_latest()
         heed_signals()
-        judge(recorder.folder)
-        report(recorder.folder)
+        with interruptible():
+            judge(recorder.folder)
+            report(recorder.folder)
     except (BenchError, Interrupted) as error:
         recorder.leave(error)
     except OSError as error:

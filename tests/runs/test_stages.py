@@ -12,20 +12,24 @@ import time
 import pytest
 from bench_runs import NO_REPORT, RUN_TIMEOUT_S, SHORT, finish, manifest_of, processes_of, wait_for_none
 
-# At one stage of the run the bench gets a signal, in the middle of its own work.
+# At one stage of the run the bench gets a signal, in the middle of its own work or of a library that makes another error of it.
 SIGNALLED = """
 import importlib, os, sys
 module, name = importlib.import_module(sys.argv[1]), sys.argv[2]
 work, left, number = getattr(module, name), [int(sys.argv[3])], int(sys.argv[4])
+library_error = ValueError() if sys.argv[5] == "library" else None
 
 def signalled(*arguments, **options):
     left[0] -= 1
     if not left[0]:
-        os.kill(os.getpid(), number)
+        try:
+            os.kill(os.getpid(), number)
+        except BaseException as error:
+            raise library_error or error
     return work(*arguments, **options)
 
 setattr(module, name, signalled)
-del sys.argv[1:5]
+del sys.argv[1:6]
 """
 # It is the first of its session, with a terminal.
 WITH_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
@@ -46,6 +50,7 @@ STAGES = {
     "drawing": ("bench.show.report", "make_sections", 1, True),
     "the last words": ("bench.show.outputs.terminal", "terminal_summary", 1, True),
 }
+IN_LIBRARY = ("between launches", "judging")
 OFTEN = ("planning", "starts", "load", "stops", "judging")
 STOPS = [
     pytest.param(stage, number, marks=() if stage in OFTEN else pytest.mark.slow)
@@ -78,7 +83,7 @@ def start(tmp_path, stub_file):
 @pytest.mark.parametrize(("stage", "number"), STOPS)
 def test_a_signal_at_any_stage_ends_the_run_in_its_own_way(tmp_path, start, stage, number):
     *where, is_measured = STAGES[stage]
-    status, _, err = finish(start(SIGNALLED, *where, int(number), is_drawn=stage == "drawing"))
+    status, _, err = finish(start(SIGNALLED, *where, int(number), "library" if stage in IN_LIBRARY else "own", is_drawn=stage == "drawing"))
     assert status == 128 + number, err
     assert "Traceback" not in err
     [line] = [line for line in err.splitlines() if line.startswith("bench: ")]
@@ -126,7 +131,7 @@ def test_a_run_that_ignores_the_end_of_its_terminal_goes_on_without_it(tmp_path,
 def test_ctrl_c_that_ends_the_readers_of_a_run_as_well_has_the_status_of_the_signal(tmp_path, start):
     # As in `python -m bench run 2>&1 | tee log`.
     *where, _ = STAGES["between launches"]
-    process = start(SIGNALLED, *where, int(signal.SIGINT))
+    process = start(SIGNALLED, *where, int(signal.SIGINT), "own")
     process.stdout.close()
     process.stderr.close()
     assert process.wait(RUN_TIMEOUT_S) == 130

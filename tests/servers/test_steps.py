@@ -5,9 +5,7 @@ import json
 import re
 import subprocess
 import sys
-import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -15,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import test_http_contract as http_contract
 from jsonschema import Draft202012Validator
-from serving import JSON, ROOT, message, running, wait_for
+from passengers import USERS, Place, ask_at_once, enquiry
+from serving import JSON, ROOT, message, reserved_port, running, wait_for
 
 from shared_model import contract
 
@@ -77,28 +76,30 @@ STATUSES = {
 }
 STATUSES.update(documented=STATUSES["errors"], tested=STATUSES["errors"], async_io=STATUSES["validated"])
 
-USERS = 16
-DELAY_MS = 100
 ASYNC = ["flask-async_io", "flask-async_views", "fastapi-async_io"]
 
 
 @pytest.fixture(scope="session")
-def upstream(tmp_path_factory):
-    """Return the environment that names the service that knows the passengers."""
-    with running("bench.servers.upstream", tmp_path_factory.mktemp("upstream")) as service:
-        yield {"SERVE_UPSTREAM": f"http://127.0.0.1:{service.port}"}
+def place(tmp_path_factory):
+    """Where the service is that knows the passengers."""
+    with running("bench.servers.upstream", tmp_path_factory.mktemp("upstream")) as behind, reserved_port() as port:
+        place = Place(port, behind.port)
+        place.come_up()
+        yield place
+        place.go_down()
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory, upstream):
+def serve(tmp_path_factory, place):
     """Return a function from an application and a step to its server, which is started once."""
     servers = {}
+    environment = {"SERVE_UPSTREAM": f"http://127.0.0.1:{place.port}"}
     with contextlib.ExitStack() as stops:
 
         def served(app, step):
             if (app, step) not in servers:
                 name = f"{app}_app.steps.{step}"
-                servers[app, step] = stops.enter_context(running(name, tmp_path_factory.mktemp(name), env=upstream))
+                servers[app, step] = stops.enter_context(running(name, tmp_path_factory.mktemp(name), env=environment))
             return servers[app, step]
 
         yield served
@@ -263,10 +264,6 @@ def test_the_root_is_declared_to_answer_text_and_nothing_else(document):
 # --- async_io -------------------------------------------------------------------------------------------------------
 
 
-def enquiry(passenger, delay_ms=0):
-    return message("POST", "/enrich", json.dumps({"passenger": passenger, "delay_ms": delay_ms}).encode())
-
-
 @pytest.fixture(params=ASYNC)
 def enriching(request, serve):
     return serve(*request.param.split("-"))
@@ -282,18 +279,10 @@ def test_an_enquiry_is_checked_and_a_passenger_that_nobody_knows_is_a_failure(en
     assert [enriching.ask(enquiry(passenger)).status for passenger in (0, "2", 5)] == [422, 422, 500]
 
 
-def test_requests_wait_at_once(enriching):
-    def ask(delay_ms):
-        begin_s = time.monotonic()
-        assert enriching.ask(enquiry(2, delay_ms)).status == 200
-        return time.monotonic() - begin_s
-
-    alone_s = min(ask(DELAY_MS) for _ in range(3))
-    assert alone_s >= DELAY_MS / 1e3
-    begin_s = time.monotonic()
-    with ThreadPoolExecutor(USERS) as pool:
-        list(pool.map(ask, [DELAY_MS] * USERS))
-    assert time.monotonic() - begin_s < USERS * alone_s / 2
+def test_requests_wait_at_once(place, enriching):
+    place.service.expect(USERS)
+    assert {status for status, _, _ in ask_at_once(enriching, enquiry(2))} == {200}
+    assert place.service.most == USERS
 
 
 # --- tested ---------------------------------------------------------------------------------------------------------
