@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from bench.judge.cells import median_offered_rps
 from bench.judge.comparisons import LaunchValues
@@ -60,6 +59,9 @@ def find_knees(cells: Sequence[Cell], rules: Rules) -> list[Knee]:
 
 def find_crossing(rates_rps: Sequence[float], p99_ms: Sequence[float], limit_ms: float) -> tuple[float, Bound]:
     """Return the rate at which p99 crosses the limit, and whether it does so outside the rates; rates ascend."""
+    # Imported here: SciPy's `optimize` takes a quarter of a second, and most runs have no such part.
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415
+
     smooth = isotonic_regression(np.log(p99_ms)).x
     limit = math.log(limit_ms)
     if smooth[0] > limit:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from bench_runs import bench, finish, run
+from bench_runs import run
 
 
 @pytest.fixture(scope="module")
@@ -105,21 +105,6 @@ def test_errors_under_load_are_reported_and_their_rows_not_judged(tmp_path, stub
     assert wrong
     assert all("wrong answers in its cells" in reason for reason in wrong)
     assert not summary["validity"]["valid"]
-
-
-def test_two_runs_at_once_end_well_one_of_them_without_git_and_with_a_terminal_that_knows_ascii_only(tmp_path):
-    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    environments = {"usual": {}, "bare": {**plain, "PATH": str(tmp_path / "bin")}}
-    for name in environments:
-        (tmp_path / name).mkdir()
-    arguments = ("run", "--profile", "smoke", "--launches", 1)
-    processes = [bench(*arguments, cwd=tmp_path / name, env=env) for name, env in environments.items()]
-    for process in processes:
-        status, out, err = finish(process)
-        assert status == 0, err
-    assert out.isascii()
-    manifest = json.loads((tmp_path / "bare" / "results" / "latest" / "manifest.json").read_text("utf-8"))
-    assert manifest["environment"]["commit"] == "unknown"
 
 
 def test_importing_the_bench_patches_nothing():

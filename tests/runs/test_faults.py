@@ -1,7 +1,9 @@
 """What breaks under a run: the load generator, a server, the disk, the clock. The run says so, keeps what it has, and leaves nothing."""
 
 import contextlib
+import json
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,6 +23,8 @@ from bench.plan.rules import OpenLoopRules, Rules
 from bench.records import SliceRecord
 from bench.run.loop import run
 from bench.run.progress import Progress
+
+JUDGED = (0, 4)  # beside other tests the generator may have too little of its core for a valid run
 
 
 @pytest.fixture
@@ -150,22 +154,32 @@ def test_a_folder_that_somebody_removes_is_told_and_does_not_come_back_in_parts(
 
 def test_two_runs_at_once_have_a_folder_each_and_the_later_one_says_that_there_is_another(tmp_path, stub_file):
     stubs = stub_file("good", "chunked")
-    chosen = ("--profile", "quick", "--launches", 2, "--stacks-file", stubs, "--compare", "stub-chunked", "stub-good")
-    (tmp_path / "first").mkdir()
-    first = bench("run", *chosen, "--launches", 4, cwd=tmp_path, env={"TMPDIR": str(tmp_path / "first")})
-    wait_until(first, lambda: processes_of(tmp_path / "first"))
-    second = bench("run", *chosen, cwd=tmp_path)
-    status, _, err = finish(second)
-    assert status in (0, 4), err
+    chosen = ("--profile", "quick", "--launches", 1, "--stacks-file", stubs, "--compare", "stub-chunked", "stub-good")
+    folders = {name: tmp_path / name for name in ("first", "second", "bin")}
+    for folder in folders.values():
+        folder.mkdir()
+    first = bench("run", *chosen, cwd=tmp_path, env={"TMPDIR": str(folders["first"])})
+    wait_until(first, lambda: processes_of(folders["first"]))
+    first.send_signal(signal.SIGSTOP)  # so that it does not end before the other one looks for it
+    # The later one has no git, and a terminal that knows ASCII only.
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PATH": str(folders["bin"])}
+    second = bench("run", *chosen, cwd=tmp_path, env={"TMPDIR": str(folders["second"]), **plain})
+    wait_until(second, lambda: processes_of(folders["second"]))
+    first.send_signal(signal.SIGCONT)
+    status, out, err = finish(second)
+    assert status in JUDGED, err
+    assert out.isascii()
     assert "Warning: Another bench measures on this machine now" in err
-    assert finish(first)[0] in (0, 4)
-    assert len([path for path in (tmp_path / "results").glob("*-quick*/summary.json") if not path.parent.is_symlink()]) == 2
+    assert finish(first)[0] in JUDGED
+    manifests = list((tmp_path / "results").glob("*-quick*/manifest.json"))
+    commits = [json.loads(path.read_text("utf-8"))["environment"]["commit"] for path in manifests]
+    assert (len(commits), commits.count("unknown")) == (2, 1)
 
 
 # --- the clock ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", [1, pytest.param(-1, marks=pytest.mark.slow)])
 def test_a_clock_that_is_set_while_a_run_measures_changes_dates_alone(plan, at, tmp_path, monkeypatch, hours):
     step_s, true_time = [0.0], time.time
 

@@ -26,7 +26,9 @@ def wait_for_a_launch(process, tmp_path):
     wait_until(process, lambda: any(launch["kept"] for launch in manifest_of(tmp_path / "results").get("launches", ())))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal_keeps_what_was_measured_as_a_partial_run(tmp_path, start, number):
     is_drawn = number == signal.SIGINT
     process = start(is_drawn=is_drawn)

@@ -86,7 +86,7 @@ def test_without_repeats_a_launch_that_trips_a_gate_is_kept_and_marked_at_once(t
     assert {(gate.attempt, gate.action) for gate in gates} == {(1, "kept and marked")}
 
 
-@pytest.mark.parametrize(("precise_margins", "launches"), [(1e6, 2), (0.0, 3)])
+@pytest.mark.parametrize(("precise_margins", "launches"), [(1e6, 2), pytest.param(0.0, 3, marks=pytest.mark.slow)])
 def test_a_part_ends_at_a_look_if_its_judged_rows_are_precise_enough_and_else_at_its_end(two, tmp_path, precise_margins, launches):
     # At this level two launches have an interval: no need to measure more of them to see what a look does.
     levels = {**Rules().levels, "primary": 0.5}
@@ -141,6 +141,7 @@ def test_parts_are_launched_in_turns_and_keep_their_own_cells_and_memory(make_st
     assert not {"complexity.csv", "features.csv", "server_timing.csv", "adapters.diff"} & names
 
 
+@pytest.mark.slow
 def test_starts_code_features_and_the_own_account_of_time_are_measured_if_the_plan_asks_for_them(tmp_path):
     plan = make_plan("smoke", launches=1)
     part = replace(plan.parts[0], scenarios=("predict-1",))

@@ -24,7 +24,7 @@ from bench.run import loop
 from bench.run.resume import read_begun, refuse_differences
 
 JUDGED = (0, 4)  # beside other tests the generator may have too little of its core for a valid run
-LAUNCHES = 4
+LAUNCHES = 3
 
 
 def form_of(summary):
