@@ -141,7 +141,7 @@ def test_a_results_folder_that_becomes_read_only_keeps_what_it_has(plan, at, tmp
         assert (stopped, {cell.launches for cell in folder.read_summary().cells}) == (None, {3})
 
 
-@pytest.mark.parametrize("removed", ["run", "results"])
+@pytest.mark.parametrize("removed", ["run", pytest.param("results", marks=pytest.mark.slow)])
 def test_a_folder_that_somebody_removes_is_told_and_does_not_come_back_in_parts(plan, at, tmp_path, removed):
     results = tmp_path / "results"
     at(2, lambda: shutil.rmtree(results if removed == "results" else next(results.glob("*-test"))))

@@ -428,7 +428,7 @@ def find_upstream():
     return find_children("bench.servers.upstream")
 
 
-@pytest.mark.parametrize("name", ["fastapi-enrich", "flask-enrich-8"])
+@pytest.mark.parametrize("name", ["fastapi-enrich", pytest.param("flask-enrich-8", marks=pytest.mark.slow)])
 def test_the_upstream_service_runs_beside_the_generator_for_a_launch_that_needs_it_and_its_delay_is_in_every_time(
     measure, enrich_plan, name
 ):
@@ -507,6 +507,7 @@ def test_a_share_of_its_own_is_that_of_what_the_stack_answered_in_the_same_launc
     assert rate_rps == pytest.approx(0.5 * answered / seconds, rel=1e-3)
 
 
+@pytest.mark.slow  # a whole run shows the same
 def test_the_next_launch_begins_with_the_rate_of_the_last_one(measure, make_stub, plan_of):
     stubs = [make_stub("good", "work=30000", name=name) for name in ("heavy", "other")]
     slices = measure(calibrated_soon(plan_of(*stubs, loads=("busy-40",))), last_rps={"busy-40": 123.4}).result.slices

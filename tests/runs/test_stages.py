@@ -51,7 +51,7 @@ STAGES = {
     "the last words": ("bench.show.outputs.terminal", "terminal_summary", 1, True),
 }
 IN_LIBRARY = ("between launches", "judging")
-OFTEN = ("planning", "starts", "load", "stops", "judging")
+OFTEN = ("planning", "load", "stops", "judging")
 STOPS = [
     pytest.param(stage, number, marks=() if stage in OFTEN else pytest.mark.slow)
     for stage, number in zip(STAGES, itertools.cycle([signal.SIGINT, signal.SIGTERM]), strict=False)
@@ -128,6 +128,7 @@ def test_a_run_that_ignores_the_end_of_its_terminal_goes_on_without_it(tmp_path,
     wait_for_none(tmp_path)
 
 
+@pytest.mark.slow
 def test_ctrl_c_that_ends_the_readers_of_a_run_as_well_has_the_status_of_the_signal(tmp_path, start):
     # As in `python -m bench run 2>&1 | tee log`.
     *where, _ = STAGES["between launches"]
