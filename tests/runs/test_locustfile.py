@@ -1,5 +1,7 @@
 """The scenarios for Locust's own web page: what is not the known answer is a failed request."""
 
+import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -37,11 +39,12 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_for
 USER = """
 import locust, sys
 from locust.env import Environment
-from bench.locustfile import ModelUser
+from bench.locustfile import ModelUser, share_scenarios
 
 ModelUser.host = sys.argv[1]
 environment = Environment(user_classes=[ModelUser])
 environment.create_local_runner()
+share_scenarios(environment)
 user = ModelUser(environment)
 for _ in range(3):
     user.ask(sys.argv[2])
@@ -67,3 +70,39 @@ def test_a_page_in_place_of_json_is_a_failed_request(tmp_path, scenario):
 def test_the_known_answer_is_none(tmp_path):
     with running("fastapi_app", tmp_path) as server:
         assert ask(server.port, "predict-4") == "3"
+
+
+# A machine on which Locust is installed and nothing of ours.
+ONLY_LOCUST = """
+import sys
+for module in ("bench", "shared_model", "flask_app", "fastapi_app"):
+    sys.modules[module] = None
+from locust.main import main
+main()
+"""
+
+
+def test_workers_with_locust_alone_get_the_scenarios_from_the_master(tmp_path):
+    port = free_port()
+    with running("flask_app", tmp_path) as server, contextlib.ExitStack() as exits:
+        master = [*(sys.executable, "-m", "locust", "-f", "bench/locustfile.py", "--master", "--master-bind-host", "127.0.0.1")]
+        master += ["--master-bind-port", str(port), "--headless", "--expect-workers", "2", "-u", "4", "-r", "4", "-t", "2s"]
+        master += ["--host", f"http://127.0.0.1:{server.port}", "--only-summary", "--json"]
+        worker = [sys.executable, "-c", ONLY_LOCUST, "-f", "-", "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+        leading = subprocess.Popen(master, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        exits.callback(end, leading)
+        for _ in range(2):
+            exits.callback(end, subprocess.Popen(worker, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        out, err = leading.communicate(timeout=60)
+    assert leading.returncode == 0, err
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert set(rows) == {"hello", "predict-1", "predict-4", "predict-100", "invalid"}
+    assert all(row["num_requests"] > 0 and row["num_failures"] == 0 for row in rows.values())
+
+
+def end(process):
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
