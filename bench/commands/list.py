@@ -22,10 +22,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the lists, or the plan of one profile."""
     if chosen.plan:
+        from bench.commands.arguments import count_server_cores
         from bench.commands.planned import known_rates, plan_lines
+        from bench.plan.places import LoadPlaces
         from bench.plan.plan import make_plan
 
-        print("\n".join(plan_lines(make_plan(chosen.plan), known_rates(REFERENCE))))
+        print("\n".join(plan_lines(make_plan(chosen.plan, server_cores=count_server_cores(LoadPlaces())), known_rates(REFERENCE))))
         return 0
     return print_lists(chosen.results)
 
@@ -35,7 +37,7 @@ def print_lists(results: Path) -> int:
     print("Profiles")
     for name, purpose in profile_purposes().items():
         print(f"  {name:18} {purpose}")
-    print("Stacks (NAME@ENGINE for another engine, NAME-twin for a second copy)")
+    print("Stacks (NAME@ENGINE for another engine, NAME@N for N workers, NAME-twin for a second copy)")
     for name, stack in read_toml(STACKS).items():
         print(f"  {name:18} {stack['label']}")
     print("Scenarios")

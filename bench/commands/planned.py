@@ -18,6 +18,7 @@ def plan_lines(plan: Plan, rates: Rates) -> list[str]:
             longest, shortest = max(own.values()), min(own.values())
             times = f"{longest:.0f} s" if longest - shortest < 1 else f"{shortest:.0f} to {longest:.0f} s"
             lines.append(f"    {load:16}          {len(own)} stacks, {times} each")
+    lines += [f"  {name:18} left out: {why}" for name, why in plan.left_out.items()]
     lines += [f"  {'single stacks':18} {alone_s(plan):5.0f} s"] * bool(alone_s(plan))
     lines.append(f"  {'judging, drawing':18} {conclusion_s(plan):5.0f} s")
     lines.append(f"  {'in all':18} {total_s(plan, rates):5.0f} s   of {plan.limit_s} s")

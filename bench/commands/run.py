@@ -5,11 +5,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench.commands.arguments import add_price
+from bench.commands.arguments import add_load, add_price, count_server_cores
 from bench.commands.main import make_parser, terminal_columns
 from bench.commands.outcome import tell_status
 from bench.errors import STOPPED_EARLY, BenchError, ConfigError, Interrupted, UnfinishedError
 from bench.measure.interrupts import interruptible
+from bench.plan.places import make_load, make_server_place
 from bench.plan.plan import DEFAULT_SEED, make_plan
 from bench.plan.profiles import profile_purposes
 from bench.records.folder import RESULTS, RunFolder, resume_command
@@ -51,6 +52,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with this run, which was cut off; with --stacks-file if it has stacks of your own"
     )
+    command.add_argument("--share-core", action="store_true", help="measure several worker processes of a server on one core, too")
+    add_load(command)
+    command.add_argument(
+        "--servers-from", metavar="TEMPLATE", help="start the servers on another machine, which this command reaches, such as 'ssh host'"
+    )
+    command.add_argument("--servers-at", metavar="ADDRESS", help="the address of that machine, where its servers listen")
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the run's folder goes (default: %(default)s)")
     add_price(command)
 
@@ -65,6 +72,7 @@ def run(chosen: argparse.Namespace) -> int:
         begun, plan = read_begun(chosen.resume, chosen.stacks_file)
     else:
         begun = None
+        load = make_load(chosen.load_processes, chosen.load_from, chosen.load_bind)
         plan = make_plan(
             chosen.profile,
             stacks_files=chosen.stacks_file,
@@ -73,6 +81,10 @@ def run(chosen: argparse.Namespace) -> int:
             seed=chosen.seed,
             allow_unequal=chosen.allow_unequal,
             price=make_price(chosen.core_hour_price, chosen.utilisation, currency=chosen.currency),
+            load=load,
+            servers=make_server_place(chosen.servers_from, chosen.servers_at),
+            server_cores=count_server_cores(load),
+            share_core=chosen.share_core,
         )
     # Imported after the plan was checked, so that an error in it shows at once: matplotlib and SciPy take a second to import.
     from bench.run import loop

@@ -63,7 +63,7 @@ def compare_all(plan: Plan, measured: Measured) -> tuple[list[Comparison], list[
                     row = _Row(CellKey(part.name, "", scenario, load), metric, stacks, plan, measured)
                     floors = {stack.removesuffix(TWIN): row.compare_copies(stack) for stack in twins}
                     noise_floor += floors.values()
-                    pairs = [pair for pair in plan.pairs if {pair.contender, pair.baseline} <= set(stacks)]
+                    pairs = [pair for pair in plan.pairs_of(part) if {pair.contender, pair.baseline} <= set(stacks)]
                     comparisons += [row.compare_pair(pair.name, pair.stacks, floors.get(pair.baseline)) for pair in pairs]
     return comparisons, noise_floor
 

@@ -5,6 +5,7 @@ The files of a run are all that is asked, so a run may be judged again at any ti
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,7 @@ def judge(folder: RunFolder) -> Summary:
         slices = [_count_anew(record, requests) for record in slices]
     warm_up = warm_up_curves(_warm_ups(slices, requests), plan.rules.warm_up_bin_ms)
     index = index_slices(slices)
-    cores = len(manifest["environment"].get("server_cores") or (0,))
-    cells, quantiles, probes, measured = _judge_cells(plan, slices, index, requests, cores)
+    cells, quantiles, probes, measured = _judge_cells(plan, slices, index, requests, count_cores(plan, manifest["environment"]))
     summary = _summarise(folder, manifest, plan, index, cells, probes, measured)
     summary = replace(summary, answer=make_answer(summary, manifest))
     folder.write_rows("cells.csv", summary.cells, Cell)
@@ -77,6 +77,12 @@ def judge(folder: RunFolder) -> Summary:
     folder.write_rows("warm_up.csv", list(warm_up), WarmUpPoint)
     folder.write_summary(summary)
     return summary
+
+
+def count_cores(plan: Plan, machine: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many cores each stack had: with more workers than one it also had some of the further cores."""
+    one, further = len(machine.get("server_cores") or (0,)), len(machine.get("further_cores") or ())
+    return {name: one + min(further, stack.workers - 1) for name, stack in plan.stacks.items()}
 
 
 def is_precise(folder: RunFolder, plan: Plan, part: str) -> bool:
@@ -102,7 +108,7 @@ def preliminary_ratio(plan: Plan, slices: Sequence[SliceRecord]) -> Comparison |
 
 
 def _judge_cells(
-    plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests, cores: int = 1
+    plan: Plan, slices: Sequence[SliceRecord], index: SlicesByCell, requests: Requests, cores: Mapping[str, int] = MappingProxyType({})
 ) -> tuple[list[Cell], list[Quantile], list[Probe], Measured]:
     """Return cells, distributions, probes, and what comparisons are made from; the requests of one launch are in memory at a time."""
     of_cell: dict[CellKey, list[SliceRecord]] = {}
@@ -125,8 +131,9 @@ def _judge_cells(
                 lags_ms.setdefault(key, {})[launch] = percentiles(settled.send_lag_ms)
                 spool.add(settled)
             times = spool.times()
-            cells.append(make_cell(key, of_cell[key], launches, times, plan.rules, cores))
-            busy_shares[key] = {launch: busy_share(own, cores) for launch, own in launches.items()}
+            own_cores = cores.get(key.stack, 1)
+            cells.append(make_cell(key, of_cell[key], launches, times, plan.rules, own_cores))
+            busy_shares[key] = {launch: busy_share(own, own_cores) for launch, own in launches.items()}
             quantiles += distributions(key, times)
             probes += [judge_probe(probed[key], cells[-1], times, plan.rules)] if key in probed else []
         failures[key] = _count_failures(of_cell[key], requests)

@@ -264,7 +264,7 @@ def _warn_of_cells(cells: Sequence[Cell], rules: Rules) -> Iterable[RunWarning]:
             "generator-limited",
             f"The load generator used more than {rules.gates.generator_cpu_ratio:.0%} of its core, or had to wait for it, "
             f"against {', '.join(dict.fromkeys(limited))}.",
-            "Read their throughput as a lower bound.",
+            "Read their throughput as a lower bound, or make the load with more processes: --load-processes.",
         )
 
 

@@ -68,9 +68,9 @@ def read_answer(receive: Callable[[], bytes]) -> Answer:
     return answer
 
 
-def exchange(port: int, request: bytes, timeout_s: float) -> tuple[int, bytes]:
+def exchange(host: str, port: int, request: bytes, timeout_s: float) -> tuple[int, bytes]:
     """Return status and body of one request on a connection of its own; raise `OSError` or `httptools.HttpParserError`."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
+    with socket.create_connection((host, port), timeout=timeout_s) as connection:
         connection.sendall(request)
         answer = read_answer(lambda: connection.recv(READ_BYTES))
         return answer.status, answer.body

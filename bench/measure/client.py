@@ -67,9 +67,9 @@ class Connection:
     `opened` counts how often it was opened, `received` the bytes that came.
     """
 
-    def __init__(self, number: int, port: int) -> None:
+    def __init__(self, number: int, host: str, port: int) -> None:
         self._number = number
-        self._port = port
+        self._address = host, port
         self._socket: socket.socket | None = None
         self._watcher: Any = None
         self._wait: Callable[[], object] = get_hub().switch
@@ -129,7 +129,7 @@ class Connection:
             self._used_ns = perf_counter_ns()
 
     def _open(self) -> socket.socket:
-        cooperative = gevent.socket.create_connection(("127.0.0.1", self._port), timeout=CONNECT_TIMEOUT_S)
+        cooperative = gevent.socket.create_connection(self._address, timeout=CONNECT_TIMEOUT_S)
         plain = _PlainSocket(fileno=cooperative.detach())
         plain.settimeout(0)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

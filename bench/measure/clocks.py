@@ -21,27 +21,28 @@ _PROCESS_CLOCK = 2  # the scheduler's clock of all threads of a process, see clo
 
 @dataclass(frozen=True)
 class Clocks:
-    """The kernel's counters so far, for the server's processes, for this process, for the servers' cores and for the machine.
+    """The kernel's counters so far, for the server's processes, for the servers' cores and for the machine.
 
     `server_cpu_ns` is exact; its split into user and kernel time comes in ticks and is usable only over many slices. `pids` are the
-    server's processes that could be read. `cores_busy_ticks` is the time in which the servers' cores worked for any program.
+    server's processes that could be read. `cores_busy_ticks` is the time in which the servers' cores worked for any program, `stamp_ns`
+    when all this was read, by the clock of the servers' machine.
     """
 
     pids: tuple[int, ...]
     server_cpu_ns: int
     server_user_ticks: int
     server_kernel_ticks: int
-    generator_cpu_ns: int
-    generator_wait_ns: int
     cores_busy_ticks: int
     steal_ticks: int
     pressure_us: int
+    stamp_ns: int
 
-    def since(self, before: "Clocks", elapsed_ns: int) -> dict[str, Any]:
+    def since(self, before: "Clocks") -> dict[str, Any]:
         """Return the growth of the counters since `before`, for the record of a slice.
 
         Server time and foreign share are None if a process of the server came or went meanwhile: it could not be read to its end.
         """
+        elapsed_ns = self.stamp_ns - before.stamp_ns
         user_ticks, kernel_ticks = self.server_user_ticks - before.server_user_ticks, self.server_kernel_ticks - before.server_kernel_ticks
         server_cpu_ns = self.server_cpu_ns - before.server_cpu_ns
         busy_ns = (self.cores_busy_ticks - before.cores_busy_ticks) * TICK_NS
@@ -50,8 +51,6 @@ class Clocks:
             "server_cpu_ns": server_cpu_ns if is_whole else None,
             "server_user_ns": user_ticks * TICK_NS if is_whole else None,
             "server_kernel_ns": kernel_ticks * TICK_NS if is_whole else None,
-            "generator_cpu_ns": self.generator_cpu_ns - before.generator_cpu_ns,
-            "generator_wait_ratio": (self.generator_wait_ns - before.generator_wait_ns) / elapsed_ns,
             "steal_ratio": (self.steal_ticks - before.steal_ticks) / TICKS_PER_S / (elapsed_ns / 1e9),
             "pressure_ratio": (self.pressure_us - before.pressure_us) * 1e3 / elapsed_ns,
             "foreign_ratio": (busy_ns - server_cpu_ns) / elapsed_ns if is_whole and self.cores_busy_ticks else None,
@@ -77,12 +76,23 @@ def read_clocks(main: int, cores: Collection[int]) -> Clocks:
         server_ns,
         user_ticks,
         kernel_ticks,
-        time.process_time_ns(),
-        _read_number("/proc/self/schedstat", 1),
         busy_ticks,
         steal_ticks,
         _read_number("/proc/pressure/cpu", 4),
+        time.perf_counter_ns(),
     )
+
+
+def read_own_clocks() -> tuple[int, int]:
+    """Return the CPU time of this process so far, and how long it waited for a core, in ns."""
+    return time.process_time_ns(), _read_number("/proc/self/schedstat", 1)
+
+
+def read_place() -> dict[str, Any]:
+    """Return what tells machines apart, and the cores that this process may use: `boot_id` is the same in all containers of a machine."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return {"boot_id": boot.read_text("ascii").strip() if boot.exists() else None, "cores": cores}
 
 
 def process_tree(main: int) -> list[int]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any
 import psutil
 
 from bench.errors import ConfigError, MachineError
+from bench.measure.clocks import read_place
 from bench.measure.guard import count_other_benches
 from bench.plan.served import digest_served
 from bench.plan.stacks import Stack
 from bench.records import RunWarning
+from bench.records.numbers import count_words
 
 PACKAGES = (
     "flask", "werkzeug", "fastapi", "starlette", "pydantic", "gunicorn", "uvicorn", "uvloop", "httptools", "granian",
@@ -43,10 +45,20 @@ GIT_TIMEOUT_S = 5
 
 @dataclass(frozen=True)
 class Cores:
-    """Which cores the servers and which the load generator run on; both empty where they cannot be kept apart."""
+    """Which cores the servers and which the load generator run on; all empty where they cannot be kept apart.
+
+    `servers` has one core, `generator` one for each of its processes if there are so many. A server with several worker processes gets
+    a core for each of them, as far as `further` goes.
+    """
 
     servers: tuple[int, ...]
     generator: tuple[int, ...]
+    further: tuple[int, ...] = ()
+
+    @property
+    def of_servers(self) -> tuple[int, ...]:
+        """All cores that servers may have, that of a server with one worker process first."""
+        return *self.servers, *self.further
 
 
 def refuse_system() -> None:
@@ -64,8 +76,8 @@ def refuse_system() -> None:
         raise MachineError(message)
 
 
-def choose_cores(topology: Path = TOPOLOGY) -> Cores:
-    """Return one core for the servers and one for the generator, on different physical cores if the allowed cores permit it.
+def choose_cores(topology: Path = TOPOLOGY, load_processes: int = 1) -> Cores:
+    """Return one core for the servers and one for each process of the generator, on other physical cores if the allowed cores permit it.
 
     On threads of one physical core, servers and generator would slow each other.
     """
@@ -73,7 +85,8 @@ def choose_cores(topology: Path = TOPOLOGY) -> Cores:
     if len(allowed) < 2:  # noqa: PLR2004 - one each
         return Cores((), ())
     apart = [core for core in allowed[1:] if core not in read_siblings(allowed[0], topology)]
-    return Cores((allowed[0],), ((apart or allowed[1:])[0],))
+    generator = (apart or allowed[1:])[: max(1, load_processes)]
+    return Cores((allowed[0],), tuple(generator), tuple(core for core in allowed[1:] if core not in generator))
 
 
 def read_siblings(core: int, topology: Path = TOPOLOGY) -> set[int]:
@@ -90,6 +103,8 @@ def describe_siblings(cores: Cores, topology: Path = TOPOLOGY) -> str:
     """Return whether the servers and the generator have physical cores of their own: apart, siblings, unknown or shared."""
     if not cores.servers:
         return "shared"
+    if not cores.generator:  # it is on another machine
+        return "apart"
     siblings = read_siblings(cores.servers[0], topology)
     return ("siblings" if cores.generator[0] in siblings else "apart") if siblings else "unknown"
 
@@ -107,7 +122,9 @@ def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
         "cores_allowed": allowed,
         "server_cores": list(cores.servers),
         "generator_cores": list(cores.generator),
+        "further_cores": list(cores.further),
         "physical_cores": describe_siblings(cores),
+        "boot_id": read_place()["boot_id"],
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": platform.release(),
         "os": _read_os_name(),
@@ -125,6 +142,23 @@ def describe_machine(cores: Cores, stacks: Iterable[Stack]) -> dict[str, Any]:
 def find_spoilers(machine: dict[str, Any]) -> list[RunWarning]:
     """Return a warning for each property of this machine that would disturb a measurement, with the next step."""
     return list(_spoilers(machine))
+
+
+def find_shared_cores(machine: Mapping[str, Any], load_places: Sequence[Mapping[str, Any]]) -> RunWarning | None:
+    """Return a warning if load processes have no cores of their own, whatever machines they seem to be on."""
+    servers = machine.get("servers_machine", machine)
+    for boot_id in dict.fromkeys(place["boot_id"] for place in load_places):
+        own = [place["cores"] for place in load_places if place["boot_id"] == boot_id]
+        taken = set(servers["server_cores"]) if servers.get("boot_id") == boot_id else set()
+        free = {core for cores in own for core in cores} - taken
+        if len(free) < len(own):
+            return RunWarning(
+                "shared-cores",
+                f"{count_words(len(own), 'load process')} share {count_words(len(free), 'core')} of one machine, beside that of the "
+                "servers: this run shows that they work together, not how fast they are.",
+                "Give each load process a core of its own.",
+            )
+    return None
 
 
 def refuse_slow_uvicorn(spoilers: Iterable[RunWarning], *, is_allowed: bool) -> None:

@@ -20,6 +20,7 @@ import psutil
 
 from bench.errors import GeneratorError, MachineError, RunFolderError, StackError
 from bench.measure.conditions import describe_traffic, read_conditions, read_memory
+from bench.measure.elsewhere import Far, FarStack, reach
 from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
@@ -29,12 +30,15 @@ from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
 from bench.plan.pace import Pace
+from bench.plan.places import LoadPlaces
 from bench.plan.schedule import PlannedLaunch, PlannedSlice
+from bench.plan.stacks import Stack
 from bench.records import Memory, SliceRecord
 from bench.records.samples import Ints, write_samples
 
 GENERATOR = "bench.measure.generator"
 GENERATOR_EXIT_S = 60
+Running = RunningStack | FarStack
 FULL_BYTES = 65_536
 
 
@@ -44,7 +48,7 @@ class LaunchResult:
 
     `model_ms` has the time of a prediction by each engine of the launch's `engines`. `deaths` has the end of the log of each stack that
     ended by itself. `start_s` is the time until all stacks were ready and checked, `load_s` the time with a stack under load, `total_s`
-    the time of the whole launch.
+    the time of the whole launch. `load_places` has machine and cores of each load process, if there are several.
     """
 
     slices: tuple[SliceRecord, ...]
@@ -55,6 +59,7 @@ class LaunchResult:
     start_s: float
     load_s: float
     total_s: float
+    load_places: tuple[dict[str, Any], ...] = ()
 
 
 def measure_launch(
@@ -74,20 +79,22 @@ def measure_launch(
     with contextlib.ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         services = launch_upstream(launch.stacks, cores, folder, exits)
-        running = launch_stacks(tell_address(launch.stacks, services), cores.servers, folder, exits)
+        far = exits.enter_context(reach(launch.servers, folder)) if launch.servers.template else None
+        running = launch_servers(tell_address(launch.stacks, services), far, cores, folder, exits)
         accepted = {stack.stack.name: check_stack(stack, launch.scenarios[stack.stack.name]) for stack in running}
-        conditions = {stack.stack.name: read_conditions(stack) for stack in running}
+        conditions = {stack.stack.name: conditions_of(stack) for stack in running}
         refuse_unequal(launch.equal, conditions)
         log_bytes = {stack.stack.name: stack.log_bytes() for stack in running}
         idle = {stack.stack.name: stack for stack in running}
-        rest = [read_memory(stack) for stack in running]
-        model_ms = measure_models(launch.engines, launch.timed, cores) if launch.timed else {}
-        plan = generator_plan(launch.pace, launch.slices, running, accepted, cores) | {"last_rps": dict(last_rps)}
+        rest = [memory_of(stack) for stack in running]
+        model_ms = time_models(launch, cores, far)
+        plan = generator_plan(launch.pace, launch.slices, running, accepted, cores, launch.load) | {"last_rps": dict(last_rps)}
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
+        every: list[Running] = [*services, *running]
         deaths: dict[str, str] = {}
-        for fact in generate(plan, folder, exits):
-            for stack in (*services, *running):
+        for fact in generate(plan, folder, exits, far):
+            for stack in every:
                 if death := stack.describe_death():
                     deaths.setdefault(stack.stack.name, death)
                 stack.bound_log()
@@ -96,11 +103,11 @@ def measure_launch(
             # Conditions are read after a stack has worked, while its connections are open.
             if not place.warm_up and place.stack not in deaths and (loaded := idle.pop(place.stack, None)):
                 with contextlib.suppress(psutil.Error, OSError):  # a stack that ends just now is reported as dead
-                    conditions[place.stack] = read_conditions(loaded)
+                    conditions[place.stack] = conditions_of(loaded)
             on_slice(place)
         samples: Ints = np.load(folder / "samples.npy")
         memory = tuple(
-            Memory(launch.number, stack.stack.name, *at_rest, *read_memory(stack))
+            Memory(launch.number, stack.stack.name, *at_rest, *memory_of(stack))
             for stack, at_rest in zip(running, rest, strict=True)
             if stack.stack.name not in deaths
         )
@@ -115,7 +122,30 @@ def measure_launch(
         raise RunFolderError(message) from None
     load_s = sum(fact["drained_ns"] - fact["start_ns"] for fact in facts) / 1e9
     total_s = time.monotonic() - begin_s
-    return LaunchResult(slices, conditions, memory, model_ms, deaths, start_s, load_s, total_s)
+    places = tuple(facts[0]["load_places"]) if facts else ()
+    return LaunchResult(slices, conditions, memory, model_ms, deaths, start_s, load_s, total_s, places)
+
+
+def launch_servers(stacks: Sequence[Stack], far: Far | None, cores: Cores, folder: Path, exits: contextlib.ExitStack) -> Sequence[Running]:
+    """Start stacks here or on the machine of the servers, and return them once all are ready."""
+    return far.launch(stacks) if far else launch_stacks(stacks, cores.of_servers, folder, exits)
+
+
+def conditions_of(stack: Running) -> dict[str, Any]:
+    """Return how a stack runs now, wherever it is."""
+    return stack.read_conditions() if isinstance(stack, FarStack) else read_conditions(stack)
+
+
+def memory_of(stack: Running) -> tuple[int, int]:
+    """Return the memory (RSS, PSS) of a stack in bytes, wherever it is."""
+    return stack.read_memory() if isinstance(stack, FarStack) else read_memory(stack)
+
+
+def time_models(launch: PlannedLaunch, cores: Cores, far: Far | None) -> dict[str, float]:
+    """Return the milliseconds of a prediction by each engine of a launch on the machine of the servers."""
+    if launch.timed is None:
+        return {}
+    return far.time_models(launch.engines, launch.timed) if far else measure_models(launch.engines, launch.timed, cores)
 
 
 def refuse_unequal(pairs: Sequence[tuple[str, str]], conditions: dict[str, dict[str, Any]]) -> None:
@@ -134,9 +164,10 @@ def refuse_unequal(pairs: Sequence[tuple[str, str]], conditions: dict[str, dict[
 def generator_plan(
     pace: Pace,
     planned: Sequence[PlannedSlice],
-    running: Sequence[RunningStack],
+    running: Sequence[Running],
     accepted: Mapping[str, Mapping[str, Sequence[Accepted]]],
     cores: Cores,
+    load: LoadPlaces,
 ) -> dict[str, Any]:
     """Return the plan of the generator as plain data."""
     return {
@@ -145,10 +176,13 @@ def generator_plan(
         "server_cores": list(cores.servers),
         "pace": asdict(pace),
         "last_rps": {},
+        "load": asdict(load),
         "stacks": {
             stack.stack.name: {
+                "host": stack.host,
                 "port": stack.port,
-                "pid": stack.process.pid,
+                "pid": stack.process.pid if isinstance(stack, RunningStack) else None,
+                "cores": list(cores.of_servers[: stack.stack.workers]),
                 "scenarios": {
                     name: [{"request": answer.request.hex(), "status": answer.status, "body": answer.body.hex()} for answer in answers]
                     for name, answers in accepted[stack.stack.name].items()
@@ -160,19 +194,22 @@ def generator_plan(
     }
 
 
-def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
+def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack, far: Far | None = None) -> Iterator[dict[str, Any]]:
     """Run the generator on a plan and yield its facts of each slice as it ends; afterwards `samples.npy` is in `folder`.
+
+    During a slice it asks the reader of `far` itself, between slices the caller may.
 
     Blocks for which there is no time have no slices: see `Pace`. The next slice begins when the caller takes the next facts, so the
     caller's work takes no time from a slice. Raises `GeneratorError` with the end of the generator's output if it fails or falls silent,
     `MachineError` if its disk is full.
     """
     plan_path, errors_path = folder / "plan.json", folder / "generator.log"
-    plan_path.write_text(json.dumps(plan), "utf-8")
+    pipes = far.pipe if far else ()
+    plan_path.write_text(json.dumps({**plan, "reader": pipes}), "utf-8")
     command = [sys.executable, "-m", GENERATOR, str(plan_path), str(folder / "samples.npy")]
     pipe = subprocess.PIPE
     with errors_path.open("wb") as errors, shielded():
-        process = start_process(command, plan["cores"], folder, clean_environment(), stdin=pipe, stdout=pipe, stderr=errors)
+        process = start_process(command, plan["cores"], folder, clean_environment(), stdin=pipe, stdout=pipe, stderr=errors, pass_fds=pipes)
         exits.callback(kill_group, process)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - asked for above
@@ -188,7 +225,10 @@ def generate(plan: dict[str, Any], folder: Path, exits: contextlib.ExitStack) ->
         status = None
     if status != 0:
         refuse_full_folder(folder)
-        tail = "\n".join(last_lines(errors_path.read_bytes())) or "    (it printed nothing)"
+        said = last_lines(errors_path.read_bytes())
+        if said and status == GeneratorError.exit_status:
+            raise GeneratorError(said[-1])
+        tail = "\n".join(said) or "    (it printed nothing)"
         told = describe_exit(status) if status is not None else "it did not end"
         message = f"The load generator failed ({told}). Its last output:\n{tail}"
         raise GeneratorError(message)

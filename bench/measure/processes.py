@@ -21,7 +21,8 @@ from bench.measure.clocks import process_tree
 from bench.measure.environment import allowed_cores
 from bench.measure.guard import MARK, OWN_MARK, find_marked
 from bench.measure.interrupts import shielded
-from bench.plan.stacks import Stack
+from bench.plan.places import LOOPBACK
+from bench.plan.stacks import WORKERS, Stack
 
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
@@ -46,6 +47,7 @@ class RunningStack:
     mark: str
     ready_s: float = 0.0
     cut_bytes: int = 0
+    host: str = LOOPBACK
 
     def pids(self) -> list[int]:
         """Return the ids of its processes, the main one first."""
@@ -104,16 +106,17 @@ def start_process(
     return process
 
 
-def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collection[int] = ()) -> RunningStack:
-    """Start a stack on a free port, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`.
+def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collection[int] = (), host: str = LOOPBACK) -> RunningStack:
+    """Start a stack on a free port of an address, pinned to `cores` (empty: not pinned); its output goes to a file in `folder`.
 
     `taken` are the ports of other stacks that are starting. Raises `StackError` if the command cannot be started.
     """
-    port = free_port(taken)
+    port = free_port(taken, host)
     log = folder / f"{stack.name.replace('/', '_')}.log"
     empty = folder / "empty"
     empty.mkdir(exist_ok=True)
-    command = [word.replace("{python}", sys.executable).replace("{port}", str(port)) for word in stack.command]
+    places = {"{python}": sys.executable, "{host}": host, "{port}": str(port), WORKERS: str(stack.workers)}
+    command = [_fill(word, places) for word in stack.command]
     mark = f"{OWN_MARK}-{secrets.token_hex(8)}"
     environment = {**server_environment(stack), MARK: mark}
     try:
@@ -124,7 +127,13 @@ def spawn_stack(stack: Stack, cores: Sequence[int], folder: Path, taken: Collect
     except OSError as error:
         message = f"{stack.name} cannot be started: {command[0]} ({error.strerror})."
         raise StackError(message) from None
-    return RunningStack(stack, port, process, log, time.perf_counter_ns(), mark)
+    return RunningStack(stack, port, process, log, time.perf_counter_ns(), mark, host=host)
+
+
+def _fill(word: str, places: Mapping[str, str]) -> str:
+    for place, text in places.items():
+        word = word.replace(place, text)
+    return word
 
 
 def pin_stack(running: RunningStack, cores: Sequence[int]) -> None:
@@ -263,14 +272,15 @@ def listeners(running: RunningStack) -> list[tuple[str, int]]:
     return found
 
 
-def free_port(taken: Collection[int] = ()) -> int:
-    """Return a port that was free a moment ago and is not in `taken`; the user of the port must check that it got it, and got it alone.
+def free_port(taken: Collection[int] = (), host: str = LOOPBACK) -> int:
+    """Return a port of an address that was free a moment ago and is not in `taken`.
 
-    The system may give out a released port again before the intended server has bound it.
+    The user of the port must check that it got it, and got it alone: the system may give out a released port again before the
+    intended server has bound it.
     """
     while True:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             port: int = probe.getsockname()[1]
         if port not in taken:
             return port

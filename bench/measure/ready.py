@@ -26,6 +26,7 @@ from bench.measure.processes import (
     spawn_stack,
     stop_stacks,
 )
+from bench.plan.places import LOOPBACK
 from bench.plan.stacks import Stack
 
 REQUEST_TIMEOUT_S = 2.0
@@ -35,23 +36,27 @@ STARTED_AT_ONCE = 8
 STRANGERS = 2
 LOOK_EVERY_S = 1.0
 NAMED_VARIABLES = 12
-ASKED_HOSTS = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - addresses where the bench can ask a server
+EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - servers that listen there can be asked at any address
 
 
-def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, stack_of_exits: contextlib.ExitStack) -> list[RunningStack]:
-    """Start all stacks, wait until each is ready, and pin them to `cores`; they are stopped when `stack_of_exits` unwinds.
+def launch_stacks(
+    stacks: Sequence[Stack], cores: Sequence[int], folder: Path, stack_of_exits: contextlib.ExitStack, host: str = LOOPBACK
+) -> list[RunningStack]:
+    """Start all stacks at an address of this machine, wait until each is ready, and pin it to as many of `cores` as it has workers.
+
+    They are stopped when `stack_of_exits` unwinds.
 
     Several stacks start on all cores, at most `STARTED_AT_ONCE` at a time, which halves the time; they are pinned once they are ready. A
     single stack starts pinned, as on a machine of that size. If another program took a port first, another port is tried. Raises
     `StackError`.
     """
-    cores_at_start = cores if len(stacks) == 1 else ()
+    cores_at_start = cores[: stacks[0].workers] if len(stacks) == 1 else ()
     started: list[RunningStack] = []
     stack_of_exits.callback(lambda: stop_stacks(started))
     for place, stack in enumerate(stacks):
         for ahead in stacks[len(started) : place + STARTED_AT_ONCE]:
             with shielded():
-                started.append(spawn_stack(ahead, cores_at_start, folder, {running.port for running in started}))
+                started.append(spawn_stack(ahead, cores_at_start, folder, {running.port for running in started}, host))
         strangers: list[Stranger] = []
         for _ in range(PORT_ATTEMPTS):
             if await_ready(started[place]):
@@ -61,12 +66,12 @@ def launch_stacks(stacks: Sequence[Stack], cores: Sequence[int], folder: Path, s
                 refuse_strangers(stack, strangers)
             with shielded():
                 stop_stacks([started[place]])
-                started[place] = spawn_stack(stack, cores_at_start, folder, {running.port for running in started})
+                started[place] = spawn_stack(stack, cores_at_start, folder, {running.port for running in started}, host)
         else:
             message = f"{stack.name}: other programs took {PORT_ATTEMPTS} free ports in a row; try again."
             raise StackError(message)
     for running in started:
-        pin_stack(running, cores)
+        pin_stack(running, cores[: running.stack.workers])
     return started
 
 
@@ -81,7 +86,7 @@ def await_ready(running: RunningStack) -> bool:
     while (now_s := time.monotonic()) < begin_s + stack.ready_timeout_s:
         if running.process.poll() is not None:
             refuse_daemon(running)
-            if _is_taken(running.port):
+            if _is_taken(running.host, running.port):
                 return False
             message = f"{running.describe_death()}{removed_variables()}"
             raise StackError(message)
@@ -149,8 +154,8 @@ def refuse_strangers(stack: Stack, strangers: Sequence[Stranger]) -> None:
 def refuse_other_address(running: RunningStack) -> None:
     """Raise `StackError` if a stack listens on its port, but not on the address that the bench uses."""
     hosts = {host for host, _ in listeners(running)}
-    if hosts and not hosts & ASKED_HOSTS:
-        message = f"{running.stack.name} listens on {', '.join(sorted(hosts))} alone. The bench uses 127.0.0.1: let it listen there."
+    if hosts and not hosts & {running.host, *EVERY_HOST}:
+        message = f"{running.stack.name} listens on {', '.join(sorted(hosts))} alone. The bench uses {running.host}: let it listen there."
         raise StackError(message)
 
 
@@ -158,7 +163,7 @@ def foreign_listeners(running: RunningStack) -> list[int | None]:
     """Return the ids of other processes that listen on a stack's address and port, None for a hidden process."""
     own = running.pids()
     there = [(one.pid, *one.laddr) for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
-    return [pid for pid, host, port in there if port == running.port and host in ASKED_HOSTS and pid not in own]
+    return [pid for pid, host, port in there if port == running.port and host in {running.host, *EVERY_HOST} and pid not in own]
 
 
 def removed_variables() -> str:
@@ -174,18 +179,18 @@ def removed_variables() -> str:
 
 
 def _answers(running: RunningStack) -> bool:
-    request = f"GET {running.stack.ready} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nConnection: close\r\n\r\n"
+    request = f"GET {running.stack.ready} HTTP/1.1\r\nHost: {running.host}:{running.port}\r\nConnection: close\r\n\r\n"
     try:
-        return exchange(running.port, request.encode(), REQUEST_TIMEOUT_S)[0] == HTTPStatus.OK
+        return exchange(running.host, running.port, request.encode(), REQUEST_TIMEOUT_S)[0] == HTTPStatus.OK
     except (OSError, HttpParserError):
         return False
 
 
-def _is_taken(port: int) -> bool:
+def _is_taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False

@@ -32,7 +32,7 @@ def refuse_lack_of_room(launches: Collection[LaunchSize], slices: int, results: 
         raise MachineError(message) from None
     for size in launches:
         refuse_few_files(size)
-        refuse_little_memory(size.stacks)
+        refuse_little_memory(max(size.stacks, size.workers))
     refuse_full_disk(results, slices)
 
 

@@ -9,6 +9,9 @@ from bench.plan.schedule import PlannedSlice
 from bench.records import SliceRecord, rate_of
 from bench.records.samples import SAMPLE_COLUMNS, Ints, settled_requests, supported_percentile
 
+# Facts that are not of a slice alone, or that `bench calibrate` alone reads.
+NOT_KEPT = ("load_places", "load_cpu_ns", "load_late_ns")
+
 
 def describe_slices(launch: int, planned: Sequence[PlannedSlice], facts: Iterable[Mapping[str, Any]], samples: Ints) -> list[SliceRecord]:
     """Return the record of each slice that was measured, from the generator's facts and the launch's samples, ordered by slice."""
@@ -16,7 +19,9 @@ def describe_slices(launch: int, planned: Sequence[PlannedSlice], facts: Iterabl
     records = []
     for given in facts:
         place = planned[given["slice"]]
-        fact = {**given, "settled_ns": given["start_ns"]} if place.warm_up else given  # the warm-up curve shows all of a warm-up
+        fact = {name: value for name, value in given.items() if name not in NOT_KEPT}
+        if place.warm_up:
+            fact["settled_ns"] = fact["start_ns"]  # the warm-up curve shows all of a warm-up
         rows = samples[np.searchsorted(order, place.index, "left") : np.searchsorted(order, place.index, "right")]
         columns = {name: rows[:, number] for number, name in enumerate(SAMPLE_COLUMNS)}
         own = settled_requests(columns, fact["settled_ns"], fact["end_ns"])

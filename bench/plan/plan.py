@@ -8,10 +8,12 @@ from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
 from bench.plan.expected import check_scenario
+from bench.plan.places import LoadPlaces, ServerPlace
 from bench.plan.profiles import MOST_LAUNCHES, Change, JudgedRow, Pair, Part, Profile, read_profile
 from bench.plan.rules import Rules, share_level
 from bench.plan.scenarios import PROBE
@@ -23,6 +25,8 @@ from bench.records.record import STRICT
 
 DEFAULT_SEED = 20261125
 MAX_SLICES = 200_000
+# More worker processes on one core would show nothing more, and take memory.
+MOST_SHARING = 4
 # How ratios come from slices: all answers of a launch over all its time, contender over baseline. A run with another name is judged anew.
 METHOD = "totals-1"
 
@@ -34,7 +38,8 @@ RoleKey = tuple[str, str, str, str, str, Metric]
 class Plan(Profile):
     """A checked plan: a profile with the stacks that it names, the rules, and the settings from the command line.
 
-    `allow_unequal` allows to compare stacks that differ in serving processes, or a uvicorn without uvloop and httptools.
+    `allow_unequal` allows to compare stacks that differ in serving processes, or a uvicorn without uvloop and httptools. `left_out` has
+    the parts of the profile that this machine cannot measure, each with the reason.
     """
 
     seed: int
@@ -43,6 +48,9 @@ class Plan(Profile):
     allow_unequal: bool = False
     price: Price = Price()
     method: str = METHOD
+    load: LoadPlaces = LoadPlaces()
+    servers: ServerPlace = ServerPlace()
+    left_out: Mapping[str, str] = Field(default_factory=dict)
 
     @property
     def roles(self) -> dict[RoleKey, Role]:
@@ -67,6 +75,12 @@ class Plan(Profile):
         """Return the keys of the cells of a part that run beside others: those of its probe."""
         return [CellKey(part.name, stack, PROBE, part.probe) for stack in part.stacks] if part.probe else []
 
+    def pairs_of(self, part: Part) -> list[Pair]:
+        """Return the pairs that a part may compare: those of the plan, and the same with equally many workers."""
+        counts = [count for count in part.workers if count > 1]
+        several = [Pair(pair.name, f"{pair.contender}@{count}", f"{pair.baseline}@{count}") for count in counts for pair in self.pairs]
+        return [*self.pairs, *several]
+
     def ladders(self, part: Part) -> list["Ladder"]:
         """Return the rungs of each stack that a part measures beside its bare server and its copy without a model."""
         rungs = [Ladder(name, self.stacks[name].bare, f"{name}@{NO_MODEL}") for name in part.stacks]
@@ -80,6 +94,7 @@ class Plan(Profile):
                 stacks=len(part.stacks),
                 users=max(parse_load(load).users or rate_users for load in part.loads),
                 in_flight=self.rules.open_loop.max_in_flight if part.probe or any(parse_load(load).is_open for load in part.loads) else 0,
+                workers=sum(self.stacks[name].workers for name in part.stacks),
             )
             for part in self.parts
         ]
@@ -105,11 +120,15 @@ class Plan(Profile):
 
 @plain_dataclass(frozen=True)
 class LaunchSize:
-    """What runs at once in a launch: stacks, the users of each of them, and the most requests that an open loop may have under way."""
+    """What runs at once in a launch: stacks, the users of each of them, and the most requests that an open loop may have under way.
+
+    `workers` are the worker processes of all stacks together.
+    """
 
     stacks: int
     users: int
     in_flight: int
+    workers: int = 0
 
 
 @plain_dataclass(frozen=True)
@@ -141,16 +160,22 @@ def make_plan(
     seed: int = DEFAULT_SEED,
     allow_unequal: bool = False,
     price: Price | None = None,
+    load: LoadPlaces | None = None,
+    servers: ServerPlace | None = None,
+    server_cores: int = 1,
+    share_core: bool = False,
 ) -> Plan:
     """Return the plan of a profile; raise `ConfigError` on the first fault.
 
     `compare` replaces the stacks of the profile's first part by its own [contender, baseline] pairs and a twin of each
-    baseline, and leaves the other parts out. Its first pair is judged like the profile's first pair.
+    baseline, and leaves the other parts out. Its first pair is judged like the profile's first pair. A part by workers has as many of
+    them as there are `server_cores`, unless they may `share_core`.
     """
     stacks = load_stacks(BUNDLED_STACKS, *stacks_files)
     chosen = read_profile(profile)
     if compare:
         chosen = _compare_instead(chosen, compare)
+    chosen, left_out = _spread_workers(chosen, max(server_cores, MOST_SHARING) if share_core else server_cores)
     if launches is not None:
         if not 1 <= launches <= MOST_LAUNCHES:
             message = f"--launches: launches is {launches}; allowed are 1 to {MOST_LAUNCHES}."
@@ -165,6 +190,9 @@ def make_plan(
         rules=share_level(sum(row.role == "secondary" for _, row in judged_rows(chosen))),
         allow_unequal=allow_unequal,
         price=price or Price(),
+        load=load or LoadPlaces(),
+        servers=servers or ServerPlace(),
+        left_out=left_out,
     )
     _check_parts(plan)
     return plan
@@ -176,6 +204,28 @@ def _compare_instead(profile: Profile, compare: Sequence[tuple[str, str]]) -> Pr
     part = replace(profile.parts[0], stacks=tuple(names), stacks_by_load={})
     judged = replace(pairs[0], judged=profile.pairs[0].judged)
     return replace(profile, pairs=(judged, *pairs[1:]), changes=(), parts=(part,))
+
+
+def _spread_workers(profile: Profile, cores: int) -> tuple[Profile, dict[str, str]]:
+    """Return a profile whose parts by workers name each stack with each number of workers, and the parts that need more cores.
+
+    Second copies have one worker.
+    """
+    parts, left_out = list[Part](), dict[str, str]()
+    for part in profile.parts:
+        counts = [count for count in part.workers if count <= cores]
+        if len(counts) < min(2, len(part.workers)):
+            left_out[part.name] = (
+                f"one worker process on each core needs {part.workers[1]} cores for the servers and one for the load generator; "
+                f"here {cores} {'is' if cores == 1 else 'are'} free for servers. They may share one with --share-core."
+            )
+        else:
+            several = [f"{stack}@{count}" for count in counts if count > 1 for stack in part.stacks if not stack.endswith(TWIN)]
+            parts.append(replace(part, stacks=(*part.stacks, *several), workers=tuple(counts)))
+    if not parts:
+        message = f"Profile {profile.profile}: {' '.join(left_out.values())}"
+        raise ConfigError(message)
+    return replace(profile, parts=tuple(parts)), left_out
 
 
 def _check_pairs(pairs: Sequence[Pair | Change]) -> None:
@@ -200,6 +250,15 @@ def _check_parts(plan: Plan) -> None:
         raise ConfigError(message)
 
 
+def _check_far(profile: str, part: Part, stack: Stack) -> None:
+    if stack.upstream:
+        message = f"{profile}: part {part.name} has {stack.name}, whose service runs beside the load: leave out --servers-from."
+        raise ConfigError(message)
+    if not any("{host}" in word for word in stack.command):
+        message = f"{stack.name} must listen on the address of --servers-at: write {{host}} where its command names the address."
+        raise ConfigError(message)
+
+
 def _check_part(profile: str, part: Part, plan: Plan) -> None:
     for load in map(parse_load, part.loads):
         if load.is_former:
@@ -213,9 +272,14 @@ def _check_part(profile: str, part: Part, plan: Plan) -> None:
         if (load.is_busy or load.is_own) and len(part.scenarios) > 1:
             message = f"{profile}: the rate of {load.name} is found with one scenario; split part {part.name} by scenarios."
             raise ConfigError(message)
+        if (load.is_busy or load.is_own) and any(plan.stacks[name].workers > 1 for name in part.stacks):
+            message = f"{profile}: {load.name} is a share of one core; part {part.name} has stacks with several workers."
+            raise ConfigError(message)
     for stack in part.stacks:
         if stack.removesuffix(TWIN) not in part.stacks:
             message = f"{profile}: part {part.name} has {stack}, but not the stack that it is a copy of."
             raise ConfigError(message)
+        if plan.servers.template:
+            _check_far(profile, part, plan.stacks[stack])
         for scenario in (*part.scenarios, *([PROBE] if part.probe else [])):
             check_scenario(scenario, plan.stacks[stack])

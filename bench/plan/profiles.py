@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
+from bench.plan.places import MOST_WORKERS
 from bench.plan.rules import Rules
 from bench.plan.toml import Names, Whole, YesNo, make_record, read_toml, within
 from bench.records import Metric
@@ -66,7 +67,8 @@ class Part(Record):
     stacks of each load, where not every stack is put under every load: one start then serves several purposes. With a `first_look` the
     part may end before its last launch, see `Rules`. `slice_ms` and `settle_ms` are the part's own instead of the profile's. Blocks that
     are not `mirrored` hold one slice of every stack instead of two, which is enough for explored rows, not for judged ones. `probe` is a
-    load of health checks that a stack gets beside each of its slices.
+    load of health checks that a stack gets beside each of its slices. `workers` are numbers of worker processes: each stack is measured
+    with each of them, as `NAME@N`.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Part(Record):
     slice_ms: SliceMs | None = None
     settle_ms: SettleMs | None = None
     probe: str | None = None
+    workers: tuple[Annotated[Whole, within(1, MOST_WORKERS)], ...] = ()
 
     def count_blocks(self, load: str) -> int:
         """Return the number of blocks that a load has in a launch."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bench.plan.arrivals import Arrivals
 from bench.plan.pace import Pace
+from bench.plan.places import GENERATOR_ALONE, SERVERS_HERE, LoadPlaces, ServerPlace
 from bench.plan.plan import Plan
 from bench.plan.profiles import Part
 from bench.plan.scenarios import PROBE, SCENARIOS, Scenario
@@ -73,6 +74,8 @@ class PlannedLaunch:
     equal: tuple[tuple[str, str], ...] = ()
     engines: tuple[str, ...] = ()
     timed: Scenario | None = None
+    load: LoadPlaces = GENERATOR_ALONE
+    servers: ServerPlace = SERVERS_HERE
 
 
 def schedule_run(parts: Sequence[Part]) -> list[Turn]:
@@ -99,9 +102,11 @@ def plan_launch(plan: Plan, turn: Turn) -> PlannedLaunch:
         pace=_pace(plan, turn.part),
         stacks=tuple(plan.stacks[name] for name in scenarios),
         scenarios=scenarios,
-        equal=() if plan.allow_unequal else tuple(pair.stacks for pair in plan.pairs),
+        equal=() if plan.allow_unequal else tuple(pair.stacks for pair in plan.pairs_of(turn.part)),
         engines=tuple(engines) if is_timed else (),
         timed=timed if is_timed else None,
+        load=plan.load,
+        servers=plan.servers,
     )
 
 
@@ -159,7 +164,7 @@ class _Launch:
     def measure(self) -> None:
         """Plan the blocks of all cells, in turns."""
         part, draw, stacks = self._part, self._draw, self._stacks
-        pairs = [pair.stacks for pair in self._plan.pairs]
+        pairs = [pair.stacks for pair in self._plan.pairs_of(part)]
         for cell, block in _take_turns({cell: part.count_blocks(cell[1]) for cell in stacks}, draw):
             trios = find_trios(pairs, stacks[cell])
             further = [trios[:1]] * (part.trio_turns.get(cell[1], 1) - 1) if trios else []

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from bench.errors import ConfigError
+from bench.plan.places import MOST_WORKERS
 from bench.plan.toml import RefusalError, Whole, YesNo, make_record, read_toml, within
 from bench.records.record import STRICT, Record
 from shared_model.engines import EngineNameError, check_engine_name
@@ -18,6 +19,7 @@ from shared_model.engines import EngineNameError, check_engine_name
 BUNDLED_STACKS = Path(__file__).parent.parent / "stacks.toml"
 TWIN = "-twin"
 DEFAULT_ENGINE = "numpy"
+WORKERS = "{workers}"
 
 
 def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -42,7 +44,10 @@ def _check_requirement(text: Any) -> str:
 
 @dataclass(frozen=True, config=STRICT)
 class Stack(Record):
-    """One way to serve. `command` has the places {python} and {port}; `folder` None stands for an empty folder.
+    """One way to serve. `command` has the places {python}, {host} and {port}; `folder` None stands for an empty folder.
+
+    `workers` is the number of its worker processes: it has as many of the servers' cores. A command with the place {workers} can be
+    measured with any number of them, as the stack `NAME@N`.
 
     The bench asks for the path `ready` until it is answered 200, for at most `ready_timeout_s`. `bare` names the stack of the same server
     without a framework. `source` is the folder of the application's Python files, and `requires` are the distributions that application
@@ -62,6 +67,7 @@ class Stack(Record):
     fixed: YesNo = False
     bare: str = ""
     upstream: YesNo = False
+    workers: Annotated[Whole, within(1, MOST_WORKERS)] = 1
     folder: Path | None = None
     environment: Mapping[str, str] = Field(default_factory=dict)
     source: Path | None = None
@@ -83,28 +89,41 @@ def with_engine(stack: str, engine: str) -> str:
 
 
 def resolve_stack(name: str, stacks: Mapping[str, Stack]) -> Stack:
-    """Return the stack of a name such as `flask-gthread`, `flask-gthread@pandas` or `flask-gthread-twin`."""
-    if name in stacks:
-        return stacks[name]
-    base, at, engine = name.removesuffix(TWIN).partition("@")
-    if base not in stacks:
+    """Return the stack of a name such as `flask-gthread`, `flask-gthread@pandas`, `flask-gthread@2` or `flask-gthread-twin`."""
+    base, *asked = name.removesuffix(TWIN).split("@")
+    if name not in stacks and base not in stacks:
         message = f"There is no stack {base!r}; there are: {', '.join(stacks)}."
         raise ConfigError(message)
-    stack = stacks[base]
-    label = stack.label
-    if at:
-        if stack.fixed:
-            message = f"Stack {name!r}: {base} answers a fixed body, so it takes no engine."
-            raise ConfigError(message)
-        try:
-            stack = dataclasses.replace(stack, engine=check_engine_name(engine))
-        except EngineNameError as error:
-            message = f"Stack {name!r}: {error}"
-            raise ConfigError(message) from None
-        label = f"{label}, engine {engine}"
-    if name.endswith(TWIN):
-        label = f"{label}, second copy"
-    return dataclasses.replace(stack, name=name, label=label)
+    stack = stacks[name if name in stacks else base]
+    counts, engines = [one for one in asked if one.isdecimal()], [one for one in asked if not one.isdecimal()]
+    if engines:
+        stack = _with_engine(name, stack, "@".join(engines))
+    if counts:
+        stack = _with_workers(name, stack, "@".join(counts))
+    label = f"{stack.label}, second copy" if name.endswith(TWIN) and name not in stacks else stack.label
+    command = tuple(word.replace(WORKERS, str(stack.workers)) for word in stack.command)
+    return dataclasses.replace(stack, name=name, label=label, command=command)
+
+
+def _with_engine(name: str, stack: Stack, engine: str) -> Stack:
+    if stack.fixed:
+        message = f"Stack {name!r}: {stack.name} answers a fixed body, so it takes no engine."
+        raise ConfigError(message)
+    try:
+        return dataclasses.replace(stack, engine=check_engine_name(engine), label=f"{stack.label}, engine {engine}")
+    except EngineNameError as error:
+        message = f"Stack {name!r}: {error}"
+        raise ConfigError(message) from None
+
+
+def _with_workers(name: str, stack: Stack, count: str) -> Stack:
+    if not any(WORKERS in word for word in stack.command):
+        message = f"Stack {name!r}: the command of {stack.name} has no place {WORKERS}, so their number cannot be chosen."
+        raise ConfigError(message)
+    if not count.isdecimal() or not 1 <= int(count) <= MOST_WORKERS:
+        message = f"Stack {name!r}: workers is {count}; allowed are 1 to {MOST_WORKERS}."
+        raise ConfigError(message)
+    return dataclasses.replace(stack, workers=int(count), label=f"{stack.label}, {count} worker{'s' * (int(count) > 1)}")
 
 
 def _read_stack(path: Path, name: str, table: object) -> Stack:

@@ -27,7 +27,8 @@ class SliceRecord(Record):
     Every request is one of `answers` (correct), `errors` (wrong or failed), `unfinished` and `not_sent`. Of the answers,
     `settled_answers` came between settling and the end; `throughput_rps` is their number over that time, None if there were none.
     `server_cpu_ns` (whole process tree) covers all answers from start to drained, None if one of its processes ended. Its split into user
-    and kernel time comes in ticks of 10 ms. `send_lag_p99_ms` (sent - intended) belongs to open loops.
+    and kernel time comes in ticks of 10 ms. `generator_cpu_ns` is of the load generator, of its busiest process if it has several.
+    `send_lag_p99_ms` (sent - intended) belongs to open loops.
 
     The ratios are shares of the time from start to drained: the generator waited for its core, the host kept the machine from its cores
     (steal), tasks of this machine waited for a core (pressure), the servers' cores worked for other programs than this stack (foreign; in

@@ -3,13 +3,16 @@
 The only module that sees all rooms. It calls them in the order of the flow and computes nothing.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from bench.errors import BenchError, Interrupted, as_bench_error
+from bench.errors import BenchError, GeneratorError, Interrupted, as_bench_error
 from bench.judge.judgement import is_precise, judge, preliminary_ratio
 from bench.judge.validity import MARKED, REPEATED, check_launch
 from bench.measure.complexity import measure_complexity
+from bench.measure.elsewhere import reach
 from bench.measure.environment import Cores, choose_cores, describe_machine, find_spoilers, refuse_slow_uvicorn, refuse_system
 from bench.measure.interrupts import heed_signals, interruptible, stopped_by_signals
 from bench.measure.launches import measure_launch
@@ -41,8 +44,8 @@ def run(
     """
     refuse_system()
     refuse_lack_of_room(plan.launch_sizes(), count_slices(plan) - count_measured(begun), begun.path if begun else results)
-    cores = choose_cores()
-    machine = describe_machine(cores, plan.stacks.values())
+    cores = choose_cores(load_processes=plan.load.count_here())
+    machine = describe_machines(plan, cores)
     if begun:
         refuse_differences(begun, plan, machine)
     spoilers = find_spoilers(machine)
@@ -65,6 +68,16 @@ def run(
     return recorder.folder, recorder.stopped
 
 
+def describe_machines(plan: Plan, cores: Cores) -> dict[str, Any]:
+    """Return the facts of this machine, and of the machine of the servers if it is another one, whose core is the servers' core then."""
+    machine = describe_machine(cores, plan.stacks.values())
+    if not plan.servers.template:
+        return machine
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, reach(plan.servers, Path(folder)) as far:
+        servers = far.describe_machine(plan.stacks.values())
+    return {**machine, "server_cores": servers["server_cores"], "physical_cores": "apart", "servers_machine": servers}
+
+
 def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
     """Judge and report the measurements. A signal or a full disk can stop this; the measurements are safe then."""
     try:
@@ -83,16 +96,24 @@ def conclude(recorder: Recorder, report: Callable[[RunFolder], None]) -> None:
 
 
 def measure_alone(plan: Plan, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure single stacks, unless that is done: their starts, the times that they report themselves, their code."""
+    """Measure single stacks, unless that is done: their starts, the times that they report themselves, their code.
+
+    Of servers on another machine only the code is looked at, which is the same here.
+    """
+    is_here = not plan.servers.template
     if recorder.lacks("starts.csv"):
-        recorder.keep_starts(measure_starts(plan.started_alone(), plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
+        stacks = plan.started_alone() if is_here else []
+        recorder.keep_starts(measure_starts(stacks, plan.parts[0].scenarios[0], plan.starts, plan.seed, cores))
     if plan.complexity and recorder.lacks("adapters.diff"):
-        recorder.keep_timing(measure_server_timing(plan.timed_stacks(), cores))
+        recorder.keep_timing(measure_server_timing(plan.timed_stacks() if is_here else [], cores))
         recorder.keep_complexity(*measure_complexity(plan.first_pair(), cores, progress.say))
 
 
 def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progress: Progress) -> None:
-    """Measure a launch unless it counts, its part is precise enough or time is short; repeat it while a gate fails, the last try counts."""
+    """Measure a launch unless it counts, its part is precise enough or time is short.
+
+    It is repeated while the load generator fails, or does not pass a gate: of these tries the last one counts.
+    """
     launch = plan_launch(plan, turn)
     if recorder.has_measured(turn):
         progress.skip_launch(turn.number, len(launch.slices))
@@ -103,10 +124,18 @@ def measure_turn(plan: Plan, turn: Turn, recorder: Recorder, cores: Cores, progr
         progress.skip_launch(turn.number, len(launch.slices))
         return
     last_rps = last_rates(recorder.slices, turn.part.name)
-    for attempt in range(recorder.count_tries(turn) + 1, plan.repeats + 2):
+    last = plan.repeats + 1
+    for attempt in range(min(recorder.count_tries(turn) + 1, last), last + 1):
         progress.begin_launch(turn.number, len(launch.slices))
-        result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice, last_rps)
-        action = REPEATED if attempt <= plan.repeats and recorder.may_repeat(turn, result) else MARKED
+        try:
+            result = measure_launch(launch, cores, recorder.folder.samples_path(turn.number), progress.end_slice, last_rps)
+        except GeneratorError as error:
+            recorder.note_failure(turn, attempt, error, is_last=attempt == last)
+            if attempt == last:
+                raise
+            progress.repeat_failed_launch(turn.number, error)
+            continue
+        action = REPEATED if attempt < last and recorder.may_repeat(turn, result) else MARKED
         gates = check_launch(result.slices, plan.rules.gates, attempt, action)
         if not gates or action == MARKED:
             break

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bench.errors import GeneratorError
 from bench.plan.plan import Plan
 from bench.plan.schedule import PlannedSlice
 from bench.records import Comparison, Gate, RunWarning
@@ -87,6 +88,10 @@ class Progress:
         """A launch is measured again, since it did not pass these gates."""
         gate = gates[0]
         self.say(f"Launch {launch} is repeated: {gate.gate} {gate.value:.3g} > {gate.limit:g} in {gate.where}.")
+
+    def repeat_failed_launch(self, launch: int, error: GeneratorError) -> None:
+        """A launch is measured again, since the load generator failed."""
+        self.say(f"Launch {launch} is repeated: {error}")
 
     def end_launch(self, row: Comparison | None) -> None:
         """A launch counts; `row` is the ratio so far. It is preliminary, so it is shown without a verdict."""

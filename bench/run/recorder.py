@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench.errors import STOPPED_EARLY, BenchError, Interrupted, RunFolderError, StackError, UnfinishedError
+from bench.errors import STOPPED_EARLY, BenchError, GeneratorError, Interrupted, RunFolderError, StackError, UnfinishedError
+from bench.measure.environment import find_shared_cores
 from bench.measure.interrupts import shielded
 from bench.measure.launches import LaunchResult
 from bench.plan.described import describe, hash_plan
@@ -29,6 +30,8 @@ from bench.records.record import adapter
 
 # The code of the warning that a stack ended by itself under load.
 STACK_DIED = "stack-died"
+# The code of the warning that the load generator failed, whatever became of its launch.
+GENERATOR_FAILED = "generator-failed"
 
 
 class Recorder:
@@ -174,7 +177,7 @@ class Recorder:
     def _usual_s(self, *last: tuple[str, float]) -> dict[str, float]:
         """Return the mean seconds of a launch of each part so far, with the `last` one (part, seconds) that is not logged yet."""
         seconds: dict[str, list[float]] = {}
-        for part, total_s in (*((tried["part"], tried["total_s"]) for tried in self._launches), *last):
+        for part, total_s in (*((tried["part"], tried["total_s"]) for tried in self._launches if "total_s" in tried), *last):
             seconds.setdefault(part, []).append(total_s)
         return {name: mean(own) for name, own in seconds.items()}
 
@@ -189,6 +192,13 @@ class Recorder:
         self._log(turn, result, attempt, kept=False)
         self._write()
 
+    def note_failure(self, turn: Turn, attempt: int, error: GeneratorError, *, is_last: bool) -> None:
+        """Record a try of a launch in which the load generator failed: nothing of it is kept."""
+        text = f"Launch {turn.number}: {str(error).partition(' Its last output')[0]}"
+        self._warnings.append(RunWarning(GENERATOR_FAILED, text, "The run ended there." if is_last else "The launch was measured again."))
+        self._launches.append({"launch": turn.number, "part": turn.part.name, "attempt": attempt, "kept": False, "failure": str(error)})
+        self._write()
+
     def keep(self, turn: Turn, result: LaunchResult, attempt: int, gates: Sequence[Gate]) -> None:
         """Record a launch, and write everything known of the run so far."""
         self.slices += result.slices
@@ -201,6 +211,10 @@ class Recorder:
             self._deaths.append(f"Launch {turn.number}: {death}")
             text = f"{stack} ended by itself in launch {turn.number}; its later requests failed."
             self._warnings.append(RunWarning(STACK_DIED, text, f"Look at the end of its log. {death}"))
+        if result.load_places and "load_places" not in self._machine:
+            self._machine["load_places"] = list(result.load_places)
+            shared = find_shared_cores(self._machine, result.load_places)
+            self._warnings += [shared] if shared else []
         self._log(turn, result, attempt, kept=True)
         self._sitting["launches"].append(turn.number)
         self._write()

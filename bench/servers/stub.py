@@ -13,6 +13,7 @@ It answers `{"prediction":[0]}` to every request and `/readyz` with 200. Options
     pause_every=3500 pause_ms=25     do nothing else for 25 ms at every 3500th answer, as a collection of garbage would
     shuffled=1         answer any of the requests that wait, not the first one
     start_after=60     make no faults for 60 requests, such as those of a parity gate
+    host=ADDRESS       listen there, not on 127.0.0.1
     record=FOLDER      record its work: NAME-PID.npy (see TRACE_COLUMNS) and events.log
 """
 
@@ -38,7 +39,7 @@ class Behaviour:
     """The options of the command line, as numbers; 0 if not given."""
 
     def __init__(self, options: dict[str, str]) -> None:
-        numbers = {name: float(text) for name, text in options.items() if name != "record"}
+        numbers = {name: float(text) for name, text in options.items() if name not in {"record", "host"}}
         self.delay_s = numbers.pop("delay_ms", 0.0) / 1e3
         self.work = numbers.pop("work", 0.0)
         self.extra = numbers.pop("extra", 0.0)
@@ -195,13 +196,13 @@ def _reply(status: int, body: bytes, *, closing: bool = False) -> bytes:
     return head + (b"Connection: close\r\n" if closing else b"") + b"\r\n" + body
 
 
-async def serve(port: int) -> None:
+async def serve(host: str, port: int) -> None:
     """Serve until SIGTERM."""
     loop = asyncio.get_running_loop()
     Stub.trace.log("start")
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, (lambda: None) if Stub.behaviour.count["deaf"] else stopped.set)
-    await loop.create_server(Stub, "127.0.0.1", port, family=socket.AF_INET)
+    await loop.create_server(Stub, host, port, family=socket.AF_INET)
     await stopped.wait()
     Stub.trace.close()
     Stub.trace.log("stop")
@@ -214,4 +215,4 @@ if __name__ == "__main__":
     Stub.behaviour = Behaviour(_options)
     Stub.trace = Trace(_name, Path(_options["record"]) if "record" in _options else None)
     Stub.draw = random.Random(Stub.behaviour.seed)  # noqa: S311 - reproducible cost, no secret
-    asyncio.run(serve(int(_port)))
+    asyncio.run(serve(_options.get("host", "127.0.0.1"), int(_port)))

@@ -26,6 +26,7 @@ from bench.show.topics import (
     stacks,
     trust,
     waiting,
+    workers,
 )
 from bench.show.topics.answer import answer_picture
 
@@ -38,6 +39,7 @@ TOPICS: tuple[Callable[[FinishedRun], Section], ...] = (
     ladder.section,
     latency.section,
     stacks.section,
+    workers.section,
     cost.section,
     trust.section,
     comparisons.section,

@@ -9,10 +9,10 @@ import time
 import psutil
 
 RUN_TIMEOUT_S = 120
-# The command line of the bench, with few slices of a quarter of the usual length under one load, without repeats, and without the report,
-# which takes longer to draw than all the rest, unless it is asked for: all of this is tested where it matters.
+# The command line of the bench, with few slices of a quarter of the usual length under one load, without repeats unless asked for, and
+# without the report, which takes longer to draw than all the rest, unless that is asked for: all of this is tested where it matters.
 SHORT = """
-import signal, sys
+import os, signal, sys
 from dataclasses import replace
 for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run, and would stay so
     signal.signal(number, signal.SIG_DFL)
@@ -24,7 +24,8 @@ measure = loop.run
 def run(plan, *rest):
     few = dict(scenarios=("predict-1",), loads=("closed-4",), blocks=1, more_blocks=dict(), trio_turns=dict(), stacks_by_load=dict())
     part = replace(plan.parts[0], **few)
-    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, repeats=0, parts=(part,))
+    repeats = int(os.environ.get("SHORT_REPEATS", "0"))
+    short = replace(plan, slice_ms=60, settle_ms=10, warm_up_ms=60, starts=0, complexity=False, repeats=repeats, parts=(part,))
     return measure(short, *rest{report})
 
 loop.run = run

@@ -85,6 +85,19 @@ def test_a_load_generator_that_is_killed_in_mid_slice_ends_the_run_which_can_go_
     assert (stopped, {cell.launches for cell in folder.read_summary().cells}) == (None, {3})
 
 
+def test_a_launch_whose_load_generator_was_killed_is_measured_again(plan, at, tmp_path):
+    at(2, lambda: [generator.kill() for generator in own("bench.measure.generator")])
+    folder, stopped = run(replace(plan, repeats=1), "test", tmp_path, report=lambda _: None)
+    assert stopped is None
+    launches = folder.read_manifest()["launches"]
+    assert [row["launch"] for row in launches if "failure" in row] == [2]
+    assert [row["launch"] for row in launches if row["kept"]] == [1, 2, 3]
+    summary = folder.read_summary()
+    assert (summary.partial, {cell.launches for cell in summary.cells}) == (False, {3})
+    [warning] = [warning for warning in summary.validity.warnings if warning.code == "generator-failed"]
+    assert warning.text == "Launch 2: The load generator failed (signal SIGKILL)."
+
+
 def test_a_server_that_hangs_fails_its_requests_is_ended_and_started_anew(plan, at, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "STOP_TIMEOUT_S", 0.5)
     at(2, lambda: [server.suspend() for server in own("bench.servers.stub", "two")])

@@ -97,7 +97,7 @@ def test_a_command_that_does_not_exist_is_named(tmp_path):
 def test_a_port_that_another_program_took_is_no_failure_of_the_stack(tmp_path, make_stub, monkeypatch):
     squatter = socket.create_server(("127.0.0.1", 0))
     ports = iter([squatter.getsockname()[1], free_port()])
-    monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: next(ports))
+    monkeypatch.setattr("bench.measure.processes.free_port", lambda *_: next(ports))
     with squatter, launched(tmp_path, make_stub()) as (running,):
         assert running.port != squatter.getsockname()[1]
         assert not running.describe_death()
@@ -112,7 +112,7 @@ def test_a_port_that_another_server_shares_is_not_the_stacks_own(tmp_path, monke
     # Both ask for SO_REUSEPORT, so both listen, and connections go to either: an answer of the one would be taken for the other's.
     stacks = load_stacks(BUNDLED_STACKS)
     shared = free_port()
-    monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: shared)
+    monkeypatch.setattr("bench.measure.processes.free_port", lambda *_: shared)
     both = [spawn_stack(stacks[name], (), tmp_path) for name in ("flask-granian", "bare-wsgi-granian")]
     try:
         while not all(listeners(running) for running in both):
@@ -130,7 +130,7 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_stack(tmp_path
     with launched(tmp_path, make_stub()) as (stranger,):
         idle = Stack(name="idle", command=(sys.executable, "-c", "import time; time.sleep(60)", "{port}"))
         ports = iter([stranger.port] * 6)
-        monkeypatch.setattr("bench.measure.processes.free_port", lambda _taken: next(ports))
+        monkeypatch.setattr("bench.measure.processes.free_port", lambda *_: next(ports))
         words = rf"idle: its port is answered by process {stranger.process.pid} .*, which it did not start"
         with pytest.raises(StackError, match=words), launched(tmp_path, idle):
             pass

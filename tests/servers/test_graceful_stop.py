@@ -183,7 +183,7 @@ QUICK = {"fastapi-gunicorn", "flask-gthread", "fastapi_app --workers 2"}
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in {**SERVED, **ALONE}])
 def test_a_stop_waits_at_most_5_s_for_idle_connections(name, tmp_path):
     with reserved_port() as port:
-        words = [word.format(python=sys.executable, port=port) for word in {**SERVED, **ALONE}[name]]
+        words = [word.format(python=sys.executable, host="127.0.0.1", port=port, workers=1) for word in {**SERVED, **ALONE}[name]]
     with running(name, tmp_path, command=words, port=port) as server, contextlib.ExitStack() as connections:
         for _ in range(4):
             connections.enter_context(server.connect()).ask(message("GET", "/livez"))

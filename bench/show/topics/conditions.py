@@ -83,7 +83,7 @@ def _launch_table(manifest: Mapping[str, Any]) -> Table:
     for part in manifest["plan"]["parts"]:
         tries = [row for row in manifest["launches"] if row["part"] == part["name"]]
         kept = sum(row["kept"] for row in tries)
-        total_s, load_s = (sum(row[name] for row in tries) for name in ("total_s", "load_s"))
+        total_s, load_s = (sum(row.get(name, 0.0) for row in tries) for name in ("total_s", "load_s"))
         under_load = format_percent(load_s / total_s) if total_s else NO_FIGURE
         rows.append((part["name"], str(part["launches"]), str(kept), str(len(tries) - kept), f"{total_s / 60:.1f}", under_load))
     columns = ("part", "planned", "kept", "repeated", "minutes", "under load")

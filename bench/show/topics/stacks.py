@@ -14,7 +14,7 @@ from bench.show.drawing.sheet import Sheet
 from bench.show.drawing.throughput import throughput_row
 from bench.show.finished import FinishedRun
 from bench.show.section import Picture, Section, make_block
-from bench.show.words.selection import first_part, headline_load, own_load_cells, twins_of, widest_cells
+from bench.show.words.selection import WORKERS_PART, first_part, headline_load, own_load_cells, twins_of, widest_cells
 from bench.show.words.tables import cell_table, has_failed
 from bench.show.words.verdicts import state_words
 
@@ -36,7 +36,7 @@ def section(run: FinishedRun) -> Section:
     shown = {id(cell) for cell in (*cells, *swept, *first_part(run.summary), *own_load_cells(run.summary))}
     parts: dict[str, list[Cell]] = {}
     for cell in run.summary.cells:
-        if id(cell) not in shown and cell.delay_ms is None:
+        if id(cell) not in shown and cell.delay_ms is None and cell.part != WORKERS_PART:
             parts.setdefault(cell.part, []).append(cell)
     others = tuple(cell_table(f"More figures of part {part}", own, run.stacks) for part, own in parts.items())
     blocks = (*make_block(picture, folded=table), *make_block(sweep, folded=by_users), *make_block(None, folded=others))

@@ -2,13 +2,11 @@
 
 from bench.show.finished import FinishedRun
 from bench.show.section import Section, make_block
+from bench.show.words.selection import WORKERS_PART
 from bench.show.words.tables import Table
 from bench.show.words.verdicts import noise_line, validity_line
 
-LIMITS = (
-    "Not measured: more than one machine or core per server, TLS, HTTP/2, real networks, databases, requests larger than those of the "
-    "scenarios, memory over days."
-)
+LIMITS = "TLS, HTTP/2, real networks, databases, requests larger than those of the scenarios, memory over days."
 
 
 def section(run: FinishedRun) -> Section:
@@ -16,5 +14,9 @@ def section(run: FinishedRun) -> Section:
     summary = run.summary
     warnings = tuple((warning.code, warning.text, warning.next_step) for warning in summary.validity.warnings)
     table = Table("Warnings, each with its next step", ("code", "warning", "next step"), warnings)
-    lines = (validity_line(summary), *filter(None, [noise_line(summary)]), LIMITS)
+    scale = [] if any(cell.part == WORKERS_PART for cell in summary.cells) else ["more than one core per server"]
+    scale += [] if "load_places" in summary.environment else ["more than one machine"]
+    limits = f"Not measured: {', '.join([*scale, LIMITS])}"
+    left_out = [f"Not measured here, {part}: {why}" for part, why in run.plan.get("left_out", {}).items()]
+    lines = (validity_line(summary), *filter(None, [noise_line(summary)]), limits, *left_out)
     return Section("trust", "How sure is this, and what was not measured?", "validity, noise, limits", lines, make_block(None, table))

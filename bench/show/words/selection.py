@@ -7,6 +7,8 @@ from bench.records.loads import parse_load
 
 HEADLINE_LOAD, UNLOADED = "closed-16", "closed-1"
 LEAST_POINTS = 3
+# The part by numbers of worker processes.
+WORKERS_PART = "workers"
 
 
 def twins_of(summary: Summary) -> set[str]:

@@ -10,6 +10,7 @@ from bench.measure.environment import (
     choose_cores,
     describe_machine,
     describe_siblings,
+    find_shared_cores,
     find_spoilers,
     read_commit,
     read_siblings,
@@ -73,8 +74,8 @@ def topology_of(tmp_path, *groups):
 @pytest.mark.parametrize(
     ("allowed", "groups", "cores", "words"),
     [
-        ((0, 1, 2, 3), [(0, 1), (2, 3)], Cores((0,), (2,)), "apart"),
-        ((0, 1, 2, 3), [(0, 2), (1, 3)], Cores((0,), (1,)), "apart"),
+        ((0, 1, 2, 3), [(0, 1), (2, 3)], Cores((0,), (2,), (1, 3)), "apart"),
+        ((0, 1, 2, 3), [(0, 2), (1, 3)], Cores((0,), (1,), (2, 3)), "apart"),
         ((4, 5), [(4, 5)], Cores((4,), (5,)), "siblings"),
         ((4, 5), [], Cores((4,), (5,)), "unknown"),
         ((5,), [(5,)], Cores((), ()), "shared"),
@@ -85,6 +86,33 @@ def test_servers_and_generator_get_physical_cores_of_their_own_where_there_are_t
     topology = topology_of(tmp_path, *groups)
     assert choose_cores(topology) == cores
     assert describe_siblings(cores, topology) == words
+
+
+def test_each_load_process_gets_a_core_and_the_rest_is_for_servers_with_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)))
+    cores = choose_cores(topology_of(tmp_path, *((core,) for core in range(6))), load_processes=3)
+    assert cores == Cores((0,), (1, 2, 3), (4, 5))
+    assert cores.of_servers == (0, 4, 5)
+
+
+def place(boot_id, *cores):
+    return {"boot_id": boot_id, "cores": list(cores)}
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ([place("here", 1), place("here", 2)], None),
+        ([place("here", 1), place("there", 1)], None),
+        ([place("here", 1), place("here", 1)], "2 load processes share 1 core of one machine"),
+        ([place("here", 0, 1), place("here", 0, 1)], "2 load processes share 1 core of one machine"),
+        ([place("here", 0)], "1 load process share 0 cores"),
+        ([], None),
+    ],
+)
+def test_load_processes_without_cores_of_their_own_are_told_whatever_machines_they_seem_to_be_on(places, words):
+    warning = find_shared_cores({"boot_id": "here", "server_cores": [0]}, places)
+    assert (warning is None) if words is None else warning.text.startswith(words)
 
 
 def test_siblings_are_read_as_the_kernel_writes_them(tmp_path):

@@ -15,6 +15,7 @@ from serving import ROOT
 from bench.errors import RunFolderError
 from bench.plan import profiles, scenarios
 from bench.plan.described import describe, hash_plan, method_of, read_plan, read_rules
+from bench.plan.places import make_server_place
 from bench.plan.plan import LaunchSize, judged_rows, make_plan
 from bench.plan.profiles import profile_purposes
 from bench.plan.rules import GateRules, OpenLoopRules, RateRules, Rules
@@ -116,7 +117,7 @@ def test_a_launch_is_as_large_as_the_users_of_its_loads_and_warm_ups_and_what_an
     text = PROFILE
     for key, value in changes.items():
         text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-    assert plan_mine("mine", "mine", text).launch_sizes() == [LaunchSize(3, users, in_flight)]
+    assert plan_mine("mine", "mine", text).launch_sizes() == [LaunchSize(3, users, in_flight, workers=3)]
 
 
 def test_a_stack_is_checked_for_the_scenarios_of_all_its_parts(plan_mine):
@@ -148,7 +149,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_the_reason(plan_mine,
 
 
 def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
-    assert refusal(make_plan, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, thorough."
+    assert refusal(make_plan, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, workers, thorough."
 
 
 def test_a_pair_must_be_measured_together_in_one_part(plan_mine):
@@ -470,3 +471,28 @@ def test_the_plan_of_the_reference_run_is_read():
     bare = {name for name in plan.stacks if "-wsgi-" in name or "-asgi-" in name}
     assert bare == {stack.bare for stack in plan.stacks.values()} - {""}
     assert {name.partition("-")[0] for name in bare} == {"bare"}
+
+
+# --- other machines -------------------------------------------------------------------------------------------------
+
+
+def test_servers_elsewhere_need_a_command_with_a_host_and_no_service_of_ours():
+    there = make_server_place("ssh host", "10.0.0.2")
+    assert make_plan("quick", servers=there).servers == there
+    message = refusal(make_plan, "thorough", servers=there)
+    assert message == "Profile thorough: part enrich has flask-enrich-8, whose service runs beside the load: leave out --servers-from."
+
+
+def test_a_stack_of_the_users_own_that_names_its_address_cannot_run_elsewhere(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[mine]\ncommand = ["serve", "127.0.0.1:{port}"]\n', "utf-8")
+    options = {"stacks_files": [path], "compare": [("mine", "flask-gthread")], "servers": make_server_place("ssh host", "10.0.0.2")}
+    message = refusal(make_plan, "quick", **options)
+    assert message == "mine must listen on the address of --servers-at: write {host} where its command names the address."
+
+
+@pytest.mark.parametrize("load", ["busy-40", "own-80"])
+def test_a_share_of_one_core_is_none_of_stacks_with_several_workers(plan_mine, load):
+    text = PROFILE.replace('"flask-gthread-twin"', '"flask-gthread@2"')
+    words = f"{load} is a share of one core; part headline has stacks with several workers."
+    assert refusal(plan_mine, "closed-16", load, text) == f"Profile mine: {words}"

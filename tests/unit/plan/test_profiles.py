@@ -1,5 +1,6 @@
 """A profile is data; a fault in it is one sentence that names the place, the value and what is allowed."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 from plan_files import PROFILE, SECOND_PART, refusal
 
 from bench.judge.estimates import hodges_lehmann, least_launches
+from bench.plan.described import describe, read_plan
 from bench.plan.plan import make_plan
 from bench.plan.profiles import BUNDLED_PROFILES, Change, JudgedRow, Pair, Part, Profile, profile_purposes, read_profile
 from bench.plan.rules import Rules
 
-PROFILES = ["smoke", "quick", "default", "thorough"]
+PROFILES = ["smoke", "quick", "default", "workers", "thorough"]
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_the_first_look_of_a_bundled_part_is_at_twelve_launches_or_later_and_bef
 
 
 def test_an_unknown_profile_is_refused_with_the_profiles_there_are():
-    assert refusal(read_profile, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, thorough."
+    assert refusal(read_profile, "fast") == "There is no profile 'fast'; there are: smoke, quick, default, workers, thorough."
 
 
 def test_a_profiles_file_that_is_not_there_is_named(tmp_path):
@@ -331,3 +333,48 @@ def test_the_bundled_file_explains_every_key_of_a_profile():
     kinds = (Profile, Part, Pair, JudgedRow, Change)
     keys = {key for kind in kinds for key in kind.__dataclass_fields__} - {"profile"}
     assert {key for key in keys if key not in text} == set()
+
+
+# --- workers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_by_workers_names_each_stack_with_each_number_as_far_as_there_are_cores():
+    plan = make_plan("workers", server_cores=4)
+    part = plan.parts[1]
+    assert part.workers == (1, 2, 4)
+    assert part.stacks == (
+        *("flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian", "flask-gthread-twin"),
+        *("flask-gthread@2", "fastapi-uvicorn@2", "flask-granian@2", "fastapi-granian@2"),
+        *("flask-gthread@4", "fastapi-uvicorn@4", "flask-granian@4", "fastapi-granian@4"),
+    )
+    assert {name: plan.stacks[name].workers for name in ("flask-gthread", "fastapi-granian@4", "flask-gthread-twin")} == {
+        "flask-gthread": 1,
+        "fastapi-granian@4": 4,
+        "flask-gthread-twin": 1,
+    }
+    pairs = {pair.stacks for pair in plan.pairs_of(part)}
+    assert {("fastapi-uvicorn", "flask-gthread"), ("fastapi-uvicorn@2", "flask-gthread@2"), ("flask-granian@4", "flask-gthread@4")} <= pairs
+    assert {pair.stacks for pair in plan.pairs_of(plan.parts[0])} == {pair.stacks for pair in plan.pairs}
+    assert plan.left_out == {}
+
+
+@pytest.mark.parametrize("profile", ["workers", "thorough"])
+def test_on_two_cores_the_part_by_workers_is_left_out_and_says_what_it_lacks(profile):
+    plan = make_plan(profile)
+    assert "workers" not in [part.name for part in plan.parts]
+    assert plan.left_out == {
+        "workers": "one worker process on each core needs 2 cores for the servers and one for the load generator; here 1 is free "
+        "for servers. They may share one with --share-core."
+    }
+
+
+def test_workers_may_share_a_core_if_that_is_asked_for():
+    plan = make_plan("workers", share_core=True)
+    assert plan.parts[1].workers == (1, 2, 4)
+    assert plan.left_out == {}
+
+
+def test_a_plan_with_workers_is_read_back_from_its_manifest():
+    plan = make_plan("workers", server_cores=2)
+    written = json.dumps(describe(plan))
+    assert json.dumps(describe(read_plan(json.loads(written)))) == written

@@ -40,7 +40,8 @@ def test_every_bundled_stack_is_for_a_known_framework_and_has_words_for_the_repo
 
 
 def test_every_bundled_stack_asks_for_one_worker_but_the_development_server_which_has_no_other_way(bundled):
-    assert {name for name, stack in bundled.items() if "--workers 1" not in " ".join(stack.command)} == {"flask-dev"}
+    assert {name for name, stack in bundled.items() if "--workers {workers}" not in " ".join(stack.command)} == {"flask-dev"}
+    assert {stack.workers for stack in bundled.values()} == {1}
 
 
 def test_every_bundled_stack_keeps_idle_connections_for_a_minute_but_those_that_close_after_each_answer(bundled):
@@ -200,13 +201,38 @@ def test_a_stacks_file_that_is_no_text_is_named(tmp_path):
 def test_a_name_may_ask_for_another_engine(bundled):
     stack = resolve_stack("flask-gthread@pandas", bundled)
     assert (stack.name, stack.engine, stack.label) == ("flask-gthread@pandas", "pandas", "Flask on gunicorn gthread, engine pandas")
-    assert stack.command == bundled["flask-gthread"].command
+    assert stack.command == resolve_stack("flask-gthread", bundled).command
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "label"),
+    [
+        ("flask-gthread@2", "numpy", "Flask on gunicorn gthread, 2 workers"),
+        ("flask-gthread@pandas@2", "pandas", "Flask on gunicorn gthread, engine pandas, 2 workers"),
+        ("flask-gthread@2-twin", "numpy", "Flask on gunicorn gthread, 2 workers, second copy"),
+    ],
+)
+def test_a_name_may_ask_for_several_workers(bundled, name, engine, label):
+    stack = resolve_stack(name, bundled)
+    assert (stack.name, stack.workers, stack.engine, stack.label) == (name, 2, engine, label)
+    words = " ".join(stack.command)
+    assert "--workers 2" in words
+    assert "{workers}" not in words
+
+
+@pytest.mark.parametrize("name", ["flask-gthread@0", "flask-gthread@257", "flask-gthread@2@4"])
+def test_a_number_of_workers_that_cannot_be_is_refused(bundled, name):
+    assert refusal(resolve_stack, name, bundled).endswith("; allowed are 1 to 256.")
+
+
+def test_a_command_without_a_place_for_them_has_its_own_workers_alone(bundled):
+    assert "the command of flask-dev has no place {workers}" in refusal(resolve_stack, "flask-dev@2", bundled)
 
 
 def test_a_twin_differs_from_its_stack_in_nothing_but_the_name(bundled):
     twin = resolve_stack("flask-gthread-twin", bundled)
     assert (twin.name, twin.label) == ("flask-gthread-twin", "Flask on gunicorn gthread, second copy")
-    assert (twin.command, twin.engine) == (bundled["flask-gthread"].command, "numpy")
+    assert (twin.command, twin.engine) == (resolve_stack("flask-gthread", bundled).command, "numpy")
 
 
 def test_a_twin_may_have_an_engine(bundled):

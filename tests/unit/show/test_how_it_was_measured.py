@@ -198,9 +198,15 @@ def test_the_topic_is_for_reviewers():
 # --- how sure it is -------------------------------------------------------------------------------------------------
 
 
+NOT_MEASURED = (
+    f"Not measured: more than one core per server, more than one machine, {trust.LIMITS}",
+    f"Not measured here, workers: {RUN.plan['left_out']['workers']}",
+)
+
+
 def test_how_sure_it_is_goes_by_validity_noise_and_limits_and_every_warning_has_its_next_step():
     found = trust.section(RUN)
-    assert found.lines == (validity_line(RUN.summary), noise_line(RUN.summary), trust.LIMITS)
+    assert found.lines == (validity_line(RUN.summary), noise_line(RUN.summary), *NOT_MEASURED)
     table = table_of(trust.section, "Warnings")
     assert [vars(warning) for warning in RUN.summary.validity.warnings] == [
         dict(zip(("code", "text", "next_step"), row, strict=True)) for row in table.rows
@@ -210,5 +216,5 @@ def test_how_sure_it_is_goes_by_validity_noise_and_limits_and_every_warning_has_
 def test_without_noise_and_warnings_validity_and_limits_are_left():
     validity = replace(RUN.summary.validity, warnings=(), noise=Noise())
     run = with_summary(validity=validity)
-    assert trust.section(run).lines == (validity_line(run.summary), trust.LIMITS)
+    assert trust.section(run).lines == (validity_line(run.summary), *NOT_MEASURED)
     assert trust.section(run).blocks == ()
