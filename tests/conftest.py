@@ -1,5 +1,6 @@
 """Markers from folders, and the stub servers of the bench's own tests: `bench.servers.stub` in some of its ways to behave."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ MODES = {
     "deaf": ("deaf=1",),
 }
 TESTS = Path(__file__).parent
+
+
+def pytest_configure():
+    """Heed the signals that tests send: a shell that runs tests in the background ignores them, and what is ignored stays so."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name; conftests below this one come before it

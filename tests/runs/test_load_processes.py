@@ -67,7 +67,7 @@ def test_three_processes_send_what_one_would_send_at_the_same_times(make_stub, p
     assert {index: together[index] for index in open_loops} == {index: alone[index] for index in open_loops}
 
 
-@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_users_of_a_closed_loop_are_dealt_to_the_processes(make_stub, plan_of, measure, processes):
     result, samples = measure(plan_of(make_stub(), loads=("closed-4",)), processes)
     counted = [index for index, record in enumerate(result.slices) if not record.warm_up]
@@ -81,6 +81,7 @@ def test_users_of_a_closed_loop_are_dealt_to_the_processes(make_stub, plan_of, m
     assert workers() == []
 
 
+@pytest.mark.slow
 def test_more_processes_than_users_leave_some_without_work(make_stub, plan_of, measure):
     result, samples = measure(plan_of(make_stub(), loads=("closed-1",)), 3)
     counted = result.slices[-1]
@@ -88,6 +89,7 @@ def test_more_processes_than_users_leave_some_without_work(make_stub, plan_of, m
     assert len(set(samples[samples[:, SLICE] == len(result.slices) - 1][:, CONNECTION].tolist())) == 1
 
 
+@pytest.mark.slow
 def test_stamps_of_all_processes_lie_in_their_slice_in_the_order_in_which_they_ended(make_stub, plan_of, measure):
     result, samples = measure(plan_of(make_stub()), 2)
     done = samples[:, SAMPLE_COLUMNS.index("done_ns")]
@@ -127,6 +129,7 @@ def test_a_process_that_begins_late_is_named(make_stub, plan_of, measure):
         measure(plan_of(make_stub(), blocks=4), 2, on_slice=hold)
 
 
+@pytest.mark.slow
 def test_a_template_that_starts_nothing_is_named(make_stub, plan_of, measure):
     plan = plan_of(make_stub())
     for template, how in [("no-such-command", r"cannot be started: No such file or directory"), ("false", r"ended \(exit status 1\)")]:
@@ -136,6 +139,7 @@ def test_a_template_that_starts_nothing_is_named(make_stub, plan_of, measure):
         assert workers() == []
 
 
+@pytest.mark.slow
 def test_load_processes_end_with_their_generator(make_stub, plan_of, measure):
     def kill(_):
         started("bench.measure.generator")[0].kill()

@@ -82,6 +82,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_workers_with_locust_alone_get_the_scenarios_from_the_master(tmp_path):
     port = free_port()
     with running("flask_app", tmp_path) as server, contextlib.ExitStack() as exits:

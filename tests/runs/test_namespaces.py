@@ -71,6 +71,7 @@ def test_a_launch_is_measured_on_other_machines_and_leaves_nothing_there(far_pla
     assert {name: conditions["serving_processes"] for name, conditions in result.conditions.items()} == {"one": 1, "two": 1}
 
 
+@pytest.mark.slow
 def test_a_delay_on_the_way_shows_in_latency_and_not_in_cpu_time(far_plan, hosts, tmp_path):
     plan = replace(far_plan(), slice_ms=500, settle_ms=100)
     near = measured(plan, tmp_path / "near.parquet")
