@@ -29,6 +29,7 @@ from bench.plan.schedule import PlannedSlice
 from bench.plan.stacks import Stack
 from bench.records.folder import LATEST, RESULTS, RunFolder
 from bench.records.loads import parse_load
+from bench.records.numbers import count_words
 
 LAUNCHES = 5
 SLICES = 4
@@ -136,10 +137,10 @@ def _describe(figures: dict[str, Any]) -> Iterable[str]:
         spread = f"median of {len(launches)} launches, {min(launches):,} to {max(launches):,}"
         yield f"{label:13} {figures[f'{client}_rps']:>8,} req/s   ({spread})"
     cores, processes = len(figures["generator_cores"]), figures["load_processes"]
-    on_cores = f"{cores} core{'s' * (cores != 1)}" if cores else "cores of the server"
+    on_cores = count_words(cores, "core") if cores else "cores of the server"
     yield (
-        f"The lean client is {figures['ratio']} times as fast. Each checks answers and records time stamps, in {processes} "
-        f"process{'es' * (processes != 1)} on {on_cores}."
+        f"The lean client is {figures['ratio']} times as fast. Each checks answers and records time stamps, in "
+        f"{count_words(processes, 'process')} on {on_cores}."
     )
     yield f"The lean client takes {figures['lean_cpu_us_per_answer']} us of CPU time per answer."
     if processes > 1:

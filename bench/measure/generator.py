@@ -37,10 +37,6 @@ NOT_ITS_OWN = {
 class LostReaderError(RuntimeError):
     """The machine of the servers did not answer."""
 
-    def __str__(self) -> str:
-        """Say what happened."""
-        return "The machine of the servers does not answer any more."
-
 
 class Controller:
     """Runs the slices of a launch one after the other and holds their samples."""
@@ -113,7 +109,8 @@ class Controller:
             return read_clocks(place["pid"], place["cores"])
         reply = ask_reader(*self._plan["reader"], "clocks", stack, timeout_s=READER_TIMEOUT_S)
         if reply is None:
-            raise LostReaderError
+            message = "The machine of the servers does not answer any more."
+            raise LostReaderError(message)
         counters = reply["answer"]
         return Clocks(**{**counters, "pids": tuple(counters["pids"])})
 

@@ -30,7 +30,7 @@ LONGEST_S = 10.0
 # A process that the bench had just begun to start has its mark only a moment later: so long nothing may be found after a kill.
 QUIET_S = 1.0
 LOOK_EVERY_S = 0.05
-# What the guard is told last by a bench that ends by itself, and so is not in the middle of starting anything.
+# The last word of a bench that ends by itself, and so is not in the middle of starting anything.
 GOODBYE = 0
 
 

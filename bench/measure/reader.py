@@ -8,7 +8,6 @@ import contextlib
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -68,8 +67,7 @@ class Reader:
     def clocks(self, name: str) -> dict[str, Any]:
         """Return the kernel's counters for a server and its cores, with this machine's own stamp."""
         running = self._running[name]
-        counters = read_clocks(running.process.pid, self._cores.of_servers[: running.stack.workers])
-        return {**asdict(counters), "stamp_ns": time.perf_counter_ns()}
+        return asdict(read_clocks(running.process.pid, self._cores.of_servers[: running.stack.workers]))
 
     def models(self, engines: Sequence[str], scenario: str) -> dict[str, float]:
         """Return the milliseconds of a prediction by each engine on this machine."""
