@@ -68,6 +68,11 @@ class Far:
         started = self.ask("launch", [as_data(stack) for stack in stacks], timeout_s=longest_s)
         return [FarStack(stack, self.place.address, one["port"], self) for stack, one in zip(stacks, started, strict=True)]
 
+    def find_deaths(self) -> dict[str, str]:
+        """Return how each stack ended that did, with its last output, by name: one question for all of them."""
+        deaths: dict[str, str] = self.ask("deaths")
+        return deaths
+
     def time_models(self, engines: Sequence[str], scenario: Scenario) -> dict[str, float]:
         """Return the milliseconds of a prediction by each engine there."""
         times: dict[str, float] = self.ask("models", engines, scenario.name, timeout_s=ANSWER_TIMEOUT_S + MODELS_TIMEOUT_S)
@@ -82,13 +87,6 @@ class FarStack:
     host: str
     port: int
     far: Far
-
-    def describe_death(self) -> str:
-        """Return how its main process ended, with its last output; an empty text while it runs."""
-        return str(self.far.ask("death", self.stack.name))
-
-    def bound_log(self) -> None:
-        """Do nothing: the reader keeps logs short."""
 
     def log_bytes(self) -> int:
         """Return how many bytes it has printed so far."""

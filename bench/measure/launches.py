@@ -25,7 +25,7 @@ from bench.measure.environment import Cores
 from bench.measure.interrupts import shielded
 from bench.measure.model_time import measure_models
 from bench.measure.parity import Accepted, check_stack
-from bench.measure.processes import RunningStack, clean_environment, describe_exit, kill_group, last_lines, start_process
+from bench.measure.processes import RunningStack, clean_environment, describe_exit, find_deaths, kill_group, last_lines, start_process
 from bench.measure.ready import launch_stacks
 from bench.measure.services import launch_upstream, tell_address
 from bench.measure.slices import describe_slices
@@ -91,13 +91,10 @@ def measure_launch(
         plan = generator_plan(launch.pace, launch.slices, running, accepted, cores, launch.load) | {"last_rps": dict(last_rps)}
         start_s = time.monotonic() - begin_s
         facts: list[dict[str, Any]] = []
-        every: list[Running] = [*services, *running]
+        here = [stack for stack in (*services, *running) if isinstance(stack, RunningStack)]
         deaths: dict[str, str] = {}
         for fact in generate(plan, folder, exits, far):
-            for stack in every:
-                if death := stack.describe_death():
-                    deaths.setdefault(stack.stack.name, death)
-                stack.bound_log()
+            deaths = {**(far.find_deaths() if far else find_deaths(here)), **deaths}
             facts.append(fact)
             place = launch.slices[fact["slice"]]
             # Conditions are read after a stack has worked, while its connections are open.

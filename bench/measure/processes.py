@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,16 @@ class RunningStack:
         if status is None:
             return ""
         return f"{self.stack.name} ended by itself ({describe_exit(status)}). Its last output:\n{self.log_tail()}"
+
+
+def find_deaths(stacks: Iterable[RunningStack]) -> dict[str, str]:
+    """Return how each stack ended that did by itself, with its last output, by name; logs that have grown too long are emptied."""
+    deaths = {}
+    for running in stacks:
+        if death := running.describe_death():
+            deaths[running.stack.name] = death
+        running.bound_log()
+    return deaths
 
 
 def last_lines(output: bytes) -> list[str]:

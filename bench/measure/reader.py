@@ -19,7 +19,7 @@ from bench.measure.conditions import read_conditions, read_memory
 from bench.measure.environment import Cores, allowed_cores, describe_machine, refuse_system
 from bench.measure.interrupts import stopped_by_signals
 from bench.measure.model_time import measure_models
-from bench.measure.processes import RunningStack
+from bench.measure.processes import RunningStack, find_deaths
 from bench.measure.ready import launch_stacks
 from bench.plan.scenarios import SCENARIOS
 from bench.plan.stacks import Stack
@@ -54,11 +54,9 @@ class Reader:
         """Return the memory of a server in bytes."""
         return read_memory(self._running[name])
 
-    def death(self, name: str) -> str:
-        """Return how a server ended, with its last output; an empty text while it runs. Its log is kept short."""
-        death = self._running[name].describe_death()
-        self._running[name].bound_log()
-        return death
+    def deaths(self) -> dict[str, str]:
+        """Return how each server ended that did, with its last output; logs are kept short."""
+        return find_deaths(self._running.values())
 
     def log_bytes(self, name: str) -> int:
         """Return how many bytes a server has printed so far."""

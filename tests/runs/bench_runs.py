@@ -14,8 +14,6 @@ RUN_TIMEOUT_S = 120
 SHORT = """
 import os, signal, sys
 from dataclasses import replace
-for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run, and would stay so
-    signal.signal(number, signal.SIG_DFL)
 from bench.commands.main import main
 from bench.run import loop
 

@@ -51,15 +51,16 @@ def test_it_starts_servers_and_tells_what_only_its_machine_can(far, make_stub, t
     assert len(servers_of(names)) == 2
     assert one.read_conditions()["serving_processes"] == 1
     assert min(one.read_memory()) > 1e6
-    assert one.describe_death() == ""
+    assert far.find_deaths() == {}
     assert one.log_bytes() == 0
     before, after = far.ask("clocks", one.stack.name), far.ask("clocks", one.stack.name)
     assert after["stamp_ns"] > before["stamp_ns"]
     assert (after["pids"], len(after["pids"])) == (before["pids"], 1)
     os.kill(servers_of(names[:1])[0].pid, signal.SIGKILL)
     wait_until_gone(names[:1])
-    assert one.describe_death().startswith(f"{names[0]} ended by itself (signal SIGKILL).")
-    assert two.describe_death() == ""
+    deaths = far.find_deaths()
+    assert list(deaths) == [one.stack.name]
+    assert deaths[names[0]].startswith(f"{names[0]} ended by itself (signal SIGKILL).")
 
 
 def test_its_machine_is_described(far, make_stub):
